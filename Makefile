@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Hundreds of short-lived processes run here: without compiled files each of them would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-short test-long lint eval bench schema readme pictures lock dist release-notes clean help
+.PHONY: demo test test-short test-long lint eval bench docs schema readme pictures lock dist release-notes clean help
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -36,9 +36,14 @@ eval: $(BIN)/.dev ## Measure the review on 30 small pull requests; needs ANTHROP
 bench: $(BIN)/.dev ## Measure, side by side with what a user would otherwise do
 	$(BIN)/python -m benchmarks
 
+docs: $(BIN)/.dev ## Build the documentation as a site into build/docs; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -E -b html docs build/docs
+	@echo build/docs/index.html
+
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra bot --extra postgresql --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
-	uv pip compile pyproject.toml --extra bot --extra postgresql --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
+	uv pip compile pyproject.toml --extra bot --extra otel --extra postgresql --universal --python-version 3.11 --generate-hashes --no-header -o requirements-server.lock
+	uv pip compile pyproject.toml --extra bot --extra otel --extra postgresql --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
 	uv pip compile --group pyproject.toml:build -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-header -o requirements-build.lock
 	uv pip compile --group pyproject.toml:install --universal --python-version 3.11 --generate-hashes --no-header -o requirements-install.lock
 

@@ -7,6 +7,7 @@ import sys
 
 from benchmarks import (
     action,
+    audits,
     backlog,
     comments,
     growth,
@@ -32,6 +33,10 @@ PARTS = {
     ),
     "workers": (workers.measure, "Worker processes on one PostgreSQL"),
     "trees": (trees.measure, "A worktree of a repository of 50,000 files beside a fresh clone"),
+    "audits": (
+        audits.measure,
+        "An audit: plan, parts on slots, set-up of a part, 10 to 10,000 parts",
+    ),
     "road": (road.measure, "One review in its parts"),
     "comments": (comments.measure, "Finding commands in hostile comments of 64 KB"),
     "money": (money.measure, "Reviews that end for want of money, by the bound of a request"),

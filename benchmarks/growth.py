@@ -12,12 +12,14 @@ from pathlib import Path
 from benchmarks.figures import Figure
 from benchmarks.model import model_process
 from benchmarks.stage import Stage, staged
+from claude_pool_gh.storage.deflated import deflated, inflated
 
 REVIEWS = 10_000
 _TABLES = (
     *("chains", "chain_scopes", "tags", "steps", "tasks", "reservations", "commands", "effects"),
     *("findings", "reviewed", "threads"),
 )
+Stored = str | bytes | int | float | None
 _FORGOTTEN = (
     "UPDATE tasks SET transcript = NULL, prompt = NULL, asked = NULL",
     "DELETE FROM patches",
@@ -68,6 +70,7 @@ def _ended(file: Path) -> bool:
 
 def _multiply(file: Path, repository: int, thread: int) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as rows:
+        rows.create_function("renamed", 3, _renamed, deterministic=True)
         for statement in _FORGOTTEN:
             rows.execute(statement)
         (chain,) = rows.execute("SELECT id FROM chains").fetchone()
@@ -87,6 +90,14 @@ def _multiply(file: Path, repository: int, thread: int) -> None:
         rows.execute("VACUUM")
 
 
+def _renamed(value: Stored, old: str, new: str) -> Stored:
+    """A text, deflated or not, with other numbers in it."""
+    if not isinstance(value, str | bytes):
+        return value
+    text = inflated(value)
+    return deflated(text.replace(old, new)) if isinstance(value, bytes) else text.replace(old, new)
+
+
 def _copy(rows: sqlite3.Connection, table: str, chain: str, comment: str, thread: str) -> str:
     """A statement that writes a review's rows of a table again, under other numbers."""
     texts = {"VARCHAR", "TEXT", "JSON"}
@@ -95,7 +106,7 @@ def _copy(rows: sqlite3.Connection, table: str, chain: str, comment: str, thread
         quoted = f'"{name}"'
         names.append(quoted)
         is_text = any(kind.upper().startswith(each) for each in texts)
-        changed = f"replace(replace(replace({quoted}, '{chain}', :chain), '{comment}', :comment), '{thread}', :thread)"
+        changed = f"renamed(renamed(renamed({quoted}, '{chain}', :chain), '{comment}', :comment), '{thread}', :thread)"
         own.append(changed if is_text else quoted)
     first = " OR ".join(
         f"instr({each}, '{what}') > 0" for each in names for what in (chain, comment, thread)

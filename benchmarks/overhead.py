@@ -158,7 +158,7 @@ async def _opened(here: Path, url: str, github: SimulatedGitHub) -> AsyncIterato
     installation = github.install(app, "octo", [repository])
     token = github.create_installation_token(installation)
 
-    async def login(_id: int) -> Credentials:
+    async def login(_id: int, _fresh: bool) -> Credentials:
         return Credentials(token, repository.clone_url)
 
     step = AgentRun(

@@ -47,14 +47,14 @@ async def _beside(url: str, slots: int, *, tasks: int, pace: str) -> list[Figure
         run = TaskOverrides(tools=("Read", "Grep", "Glob"), model=MODEL)
         async with Pool.open(
             ClaudeAgent(key="x", base_url=url),
-            folder=_folder(here),
+            folder=folder_of_work(here),
             slots=slots,
             state=here / "state",
             config=config,
         ) as opened:
             await opened.fan_out([PROMPT] * slots, config=run)  # both have warm caches
             for _ in range(ROUNDS):
-                bare.append(await _xargs(here, url, slots, tasks))
+                bare.append(await bare_cli(here, url, slots, tasks))
                 async with _Memory() as gained:
                     began = time.perf_counter()
                     results = await opened.fan_out([PROMPT] * tasks, config=run)
@@ -93,14 +93,15 @@ class _Memory:
             await asyncio.sleep(0.1)
 
 
-def _folder(here: Path) -> Path:
+def folder_of_work(here: Path) -> Path:
+    """A folder for an agent to be in."""
     folder = here / "work"
     folder.mkdir(exist_ok=True)
     (folder / "README.md").write_text("A shop.\n")
     return folder
 
 
-async def _xargs(here: Path, url: str, slots: int, tasks: int) -> float:
+async def bare_cli(here: Path, url: str, slots: int, tasks: int) -> float:
     """What a script would do. The same tools and prompt, each run with a configuration folder of its own."""
     (here / "home").mkdir(exist_ok=True)
     command = [
@@ -141,7 +142,7 @@ async def _xargs(here: Path, url: str, slots: int, tasks: int) -> float:
         one,
         stdin=asyncio.subprocess.PIPE,
         env=environment,
-        cwd=_folder(here),
+        cwd=folder_of_work(here),
     )
     await xargs.communicate("".join(f"{number}\n" for number in range(tasks)).encode())
     assert xargs.returncode == 0

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 EXTRA_OF: Final = {
+    "opentelemetry": "otel",
     "psycopg": "postgresql",
     **dict.fromkeys(
         (

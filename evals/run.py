@@ -20,6 +20,7 @@ from rich.table import Table
 
 from claude_pool_gh.rehearsal import bot
 from claude_pool_gh.rehearsal.github import Pull, Repository, SimulatedGitHub, User
+from claude_pool_gh.storage.deflated import inflated
 from evals.corpus import Case, Scored, Stated, read_cases, score
 from evals.plain import review_plainly
 
@@ -102,7 +103,7 @@ async def _review(
         (result,) = rows.execute(
             "SELECT result FROM steps WHERE chain_id = ? AND name = 'gather'", (chain,)
         ).fetchone()
-    said: dict[str, Any] = json.loads(result or "{}")
+    said: dict[str, Any] = json.loads(inflated(result or "{}"))
     found = [f for where in ("inline", "more", "outside") for f in said.get(where, ())]
     stated = [
         Stated(

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from tests.rotation import is_due
+from tests.rotation import is_due, parts_of
 
 HEAVY = ("crash", "money", "acceptance")
 
@@ -22,7 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     root = Path(__file__).parent
     for item in items:
         rotating = item.get_closest_marker("rotating")
-        if rotating is not None and not is_due(item.nodeid, *rotating.args):
+        parts = parts_of(item.nodeid) if rotating is None else rotating.args[0]
+        if not is_due(item.nodeid, parts):
             item.add_marker(pytest.mark.long)
 
     def weight(item: pytest.Item) -> int:

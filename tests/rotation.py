@@ -12,6 +12,27 @@ from collections.abc import Sequence
 from typing import Final, TypeVar
 from zlib import crc32
 
+PARTS: Final = {
+    "tests/acceptance/": 4,
+    "tests/examples/": 3,
+    "tests/agent/test_admission.py": 2,
+    "tests/agent/test_bill.py": 2,
+    "tests/agent/test_models.py": 3,
+    "tests/agent/test_outcomes.py": 3,
+    "tests/agent/test_patience.py": 2,
+    "tests/local/test_pool.py": 2,
+    "tests/money/test_caps.py": 2,
+    "tests/pool/test_chain_workers.py": 3,
+    "tests/pool/test_failing_commits.py": 3,
+    "tests/service/test_audit_fleet.py": 3,
+    "tests/service/test_audit_local.py": 3,
+    "tests/service/test_init.py": 3,
+}
+"""The days among which the tests of a folder or a file are shared out where a test has no mark of its own: those that
+start servers, the CLI or whole jobs, again and again. `rotating(1)` is for what has to be seen every day."""
+_DATABASES: Final = ("tests/pool/", "tests/storage/")
+"""The folders whose tests run on both databases: each day on SQLite, in turn on PostgreSQL."""
+
 Case = TypeVar("Case")
 DAY: Final = os.environ.setdefault("TESTS_DAY", str(dt.datetime.now(dt.UTC).timetuple().tm_yday))
 """Of the year; the workers of a run, which inherit it, collect the same tests also at midnight."""
@@ -20,6 +41,13 @@ DAY: Final = os.environ.setdefault("TESTS_DAY", str(dt.datetime.now(dt.UTC).time
 def share(cases: Sequence[Case], parts: int) -> list[Case]:
     """Today's share of the cases, every `parts`-th one; after so many days each had its turn."""
     return list(cases[int(DAY) % parts :: parts] if DAY.isdecimal() else cases)
+
+
+def parts_of(name: str) -> int:
+    """The number of days that a test's folder, file or database has to share."""
+    if name.startswith(_DATABASES) and "[postgresql" in name:
+        return 2
+    return next((parts for place, parts in PARTS.items() if name.startswith(place)), 1)
 
 
 def is_due(name: str, parts: int) -> bool:

@@ -8,6 +8,17 @@ from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.github import decisions
 from claude_pool_gh.github import tables as github
 from claude_pool_gh.pool.store import tables as pool
-from claude_pool_gh.storage import metadata
+from claude_pool_gh.storage import metadata, server_settings
 
-__all__ = ["audits", "decisions", "findings", "github", "metadata", "pool", "schedule_rows"]
+pool.partial_indexes()
+
+__all__ = [
+    "audits",
+    "decisions",
+    "findings",
+    "github",
+    "metadata",
+    "pool",
+    "schedule_rows",
+    "server_settings",
+]

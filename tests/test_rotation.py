@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from zlib import crc32
 
 import pytest
@@ -37,6 +38,24 @@ def test_what_has_another_day_is_long(
     request.node.add_marker(pytest.mark.rotating(parts))
     conftest.pytest_collection_modifyitems([request.node])
     assert (request.node.get_closest_marker("long") is not None) is long
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("tests/acceptance/test_review.py::test_a", 4),
+        ("tests/pool/test_rows.py::test_a[sqlite]", 1),
+        ("tests/pool/test_rows.py::test_a[postgresql]", 2),
+        ("tests/reports/test_words.py::test_a[postgresql]", 1),
+    ],
+)
+def test_a_place_says_how_often_its_tests_run(name: str, parts: int) -> None:
+    assert rotation.parts_of(name) == parts
+
+
+def test_every_place_that_is_named_is_there() -> None:
+    root = Path(__file__).parents[1]
+    assert [place for place in rotation.PARTS if not (root / place).exists()] == []
 
 
 def is_due_on(day: int, name: str, parts: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 from claude_pool_gh.action import endings
 from claude_pool_gh.action.endings import JobOutcome
 from claude_pool_gh.github import command_rows
-from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.storage import Transaction

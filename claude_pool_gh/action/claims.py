@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from claude_pool_gh.action import endings
 from claude_pool_gh.commands.grammar import Command, Verb, parse
-from claude_pool_gh.conversation.caps import THREAD
+from claude_pool_gh.conversation.caps import CONVERSATION
 from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.check_key import CheckKey
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.errors import ForgeError
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.store import chains, lookup
 from claude_pool_gh.storage import Transaction
@@ -48,7 +48,7 @@ def is_taken(
     command = parse(request.line, verbs)
     if not head or not isinstance(request.source, Trigger) or not isinstance(command, Command):
         return False
-    for chain in lookup.newest_of(tx, THREAD, thread_key(request.thread), limit=_LOOKED_AT):
+    for chain in lookup.newest_of(tx, CONVERSATION, thread_key(request.thread), limit=_LOOKED_AT):
         line = _line(str(chain.plan.context.get("line", "")))
         same = chain.labels.head == head and line == _line(request.line)
         if same and chain.plan.verb == command.verb.name and not _came_to_nothing(tx, chain.id):

@@ -18,6 +18,7 @@ class JobOutcome(StrEnum):
     refused = "refused"
     misconfigured = "misconfigured"
     not_posted = "not_posted"
+    unfinished = "unfinished"
 
 
 RED: Final[dict[str, bool]] = {
@@ -37,6 +38,7 @@ RED: Final[dict[str, bool]] = {
     JobOutcome.refused: False,
     JobOutcome.misconfigured: True,
     JobOutcome.not_posted: True,
+    JobOutcome.unfinished: False,  # the next job goes on with it
 }
 """By outcome: whether the job could not do what it should have done."""
 
@@ -44,7 +46,7 @@ HOW: Final[dict[str, str]] = {
     Verdict.quota: "The model's API has no quota left for this key. Run the command again when it has.",
     Verdict.out_of_budget: "Raise the caps under `budget` in .github/claude-pool.yml, or the input `budget_usd`.",
     Verdict.out_of_turns: "Raise `turns` in .github/claude-pool.yml, or ask with `--turns N`.",
-    Verdict.failed: "The comment in the thread says why; run the command again when that is mended.",
+    Verdict.failed: "The comment in the thread says why; fix that, and run the command again.",
 }
 """What to do about a run that ended so."""
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from claude_pool_gh.action.permissions import Refusal, of_effect
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.upstream import Credential
-from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects import lookups
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.pool.model.ports import (
@@ -76,10 +76,10 @@ class Gate:
         chain_id = await database.read(partial(lookup.chain_of_task, task_id=task_id))
         if chain_id in self.passed:
             return not stop.is_set()
-        wanted = await database.read(partial(rows.versions_wanted, kinds=_FIRST))
+        wanted = await database.read(partial(lookups.versions_wanted, kinds=_FIRST))
         while not stop.is_set():
             ready = not self.is_shut and self.is_installed
-            if ready and await database.read(partial(rows.stand, versions=wanted)):
+            if ready and await database.read(partial(lookups.stand, versions=wanted)):
                 return await self._pass(chain_id) and not stop.is_set()
             await asyncio.sleep(_LOOK_SECONDS)
         return False

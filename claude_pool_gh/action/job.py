@@ -12,13 +12,16 @@ from typing import Any, Final
 from claude_pool_gh.action import look
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.state import money
+from claude_pool_gh.action.state.audits import AUDITS
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.action.state.keeper import Keeper
+from claude_pool_gh.action.state.prune import THREADS
 from claude_pool_gh.action.state.ref import Ref
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import intake, payloads
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.deliveries import VerifiedDelivery
-from claude_pool_gh.github.intake import CommandRequest, Found, NotForUs
+from claude_pool_gh.github.intake import Found, NotForUs
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.settings import Settings, SettingsError, read
 from claude_pool_gh.terms.ids import Actor, Repository, Thread, Trigger
@@ -27,6 +30,8 @@ from claude_pool_gh.worktrees.git import Credentials
 DEADLINE_SECONDS: Final = 20 * 60.0
 """Below the `timeout-minutes: 30` of the example, so that a job ends by itself and says so."""
 
+UNPLACED: Final = 2**31 - 1
+"""In place of a number, until the audit's report issue is known: no thread has it."""
 _MOST_ATTEMPTS: Final = 100
 """GitHub lets nobody run a job again more often than 50 times."""
 _LONGEST_SECONDS: Final = 5 * 86_400.0
@@ -101,21 +106,41 @@ class Job:
                 return str(part["html_url"])
         return ""
 
-    def keeper(self, thread: Thread, settings: Settings) -> Keeper:
-        """The keeper of the thread's state between its jobs."""
-        repository = thread.repository
+    @property
+    def sarif(self) -> Path:
+        """The file with what an audit of this job has found, for code scanning."""
+        return self.folder / "claude-pool-audit.sarif"
+
+    @property
+    def is_unplaced(self) -> bool:
+        """True where the command is for an audit's report issue, whichever that is."""
+        return not self.inputs.number.strip() and look.thread_of(self.payload) is None
+
+    def ref(self, repository: Repository, settings: Settings, name: str) -> Ref:
+        """A ref of the repository, for what jobs keep."""
         url = f"{settings.github_server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
-        ref = Ref(
-            self.state / "kept.git",
-            Credentials(self.token, url),
-            f"refs/claude-pool/threads/{thread.number}",
-        )
-        books = Ref(self.state / "ledger.git", Credentials(self.token, url), money.NAME)
-        run = f"{self.run_id} {self.name} {self._leg()}"
-        veil = DatabaseRedactor(Redactor((*settings.all_secrets, self.token)))
+        return Ref(self.state / "kept.git", Credentials(self.token, url), name)
+
+    def keeper(self, thread: Thread, settings: Settings, audit: str = "") -> Keeper:
+        """The keeper of the thread's state between its jobs, or of an audit's."""
+        repository = thread.repository
+        name = f"{AUDITS}{audit}" if audit else f"{THREADS}{thread.number}"
+        ref = self.ref(repository, settings, name)
         return Keeper(
-            ref, books, self.state / "pool.sqlite", repository.id, thread.number, run, veil
+            ref,
+            Ref(self.state / "ledger.git", ref.login, money.NAME),
+            self.database,
+            repository.id,
+            thread.number if thread.number != UNPLACED else 0,
+            f"{self.run_id} {self.name} {self._leg()}",
+            DatabaseRedactor(Redactor((*settings.all_secrets, self.token))),
+            audit,
         )
+
+    @property
+    def database(self) -> Path:
+        """The file that the jobs of one state share."""
+        return self.state / "pool.sqlite"
 
     def _leg(self) -> str:
         """Tells this job from all others that the runner calls the same, as it does those of a matrix."""
@@ -156,9 +181,15 @@ class Job:
             int(self.inputs.number) if self.inputs.number.strip() else look.thread_of(self.payload)
         )
         if number is None:
-            raise Fault("number: the input `command` needs the number of an issue or pull request")
+            if not look.is_audit(text):
+                raise Fault(
+                    "number: the input `command` needs the number of an issue or pull request"
+                )
+            number = UNPLACED
         thread = Thread(repository=self._repository(), number=number)
-        source = Trigger(kind="workflow", id=self.run_id)
+        source = Trigger(
+            kind="schedule" if self.event == "schedule" else "workflow", id=self.run_id
+        )
         return [
             CommandRequest(
                 thread=thread, actor=self._actor(), source=source, line=line.text, ordinal=ordinal

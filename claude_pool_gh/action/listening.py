@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.action.strangers import is_kept_out
-from claude_pool_gh.github import command_rows, inbox, intake, reads
+from claude_pool_gh.github import command_rows, inbox, reads
+from claude_pool_gh.github.command_request import CommandRequest, requests
 from claude_pool_gh.github.errors import ForgeError
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.storage.errors import DatabaseError
@@ -79,7 +79,7 @@ def _known(found: list[CommandRequest], tx: Transaction) -> set[str]:
 
 
 def _requests(thread: Thread, comment: Any) -> list[CommandRequest]:
-    return intake.requests(
+    return requests(
         str(comment.get("body") or "").encode(errors="replace").decode(),
         thread=thread,
         actor=reads.actor_of(comment.get("user")),

@@ -17,6 +17,7 @@ from claude_pool_gh.action import protocol
 
 BODY_LIMIT = 64 * 1024
 _COMMAND = re.compile(r"(?:\A|[\r\n])/pool(?=[ \t\r\n]|\Z)", re.ASCII | re.IGNORECASE)
+_AUDIT = re.compile(r"(?:/pool[ \t]+)?audit(?:[ \t][^\r\n]*)?", re.ASCII | re.IGNORECASE)
 _MODEL = re.compile(r"claude-[A-Za-z0-9.@-]{1,72}")
 _LABEL = "pool:"
 _OURS = "check:"
@@ -157,7 +158,9 @@ def check(
         raise Fault(
             f"model: {inputs.model[:100]!r} is no full id of a model, such as `claude-sonnet-5-5`"
         )
-    if inputs.command.strip() and not (inputs.number.strip() or thread_of(payload)):
+    command = inputs.command.strip()
+    reports = is_audit(command) and not dry  # in an issue of its own, which a dry run does not open
+    if command and not (reports or inputs.number.strip() or thread_of(payload)):
         raise Fault(
             f"number: the event {event!r} belongs to no issue or pull request, so `command` needs the input "
             "`number`"
@@ -233,6 +236,11 @@ def flag(name: str, text: str) -> bool:
     if word not in _YES | _NO:
         raise Fault(f"{name}: {text[:40]!r} is neither `true` nor `false`")
     return word in _YES
+
+
+def is_audit(command: str) -> bool:
+    """True where a command is one audit: it has its report issue to stand in."""
+    return _AUDIT.fullmatch(command.strip()) is not None
 
 
 def thread_of(payload: Mapping[str, Any]) -> int | None:

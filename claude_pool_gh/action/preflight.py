@@ -8,12 +8,13 @@ from typing import Any, Final
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.permissions import grant, is_missing, of_read
 from claude_pool_gh.config.load import DEFAULT, PATH, Configuration
+from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.command_policy import answers, is_switched_on
 from claude_pool_gh.conversation.config_loader import ConfigLoader
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.errors import ForgeError, ForgeRefused
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.terms.ids import Trigger
 
@@ -30,21 +31,29 @@ class NothingToDo(Exception):
     """The repository has decided that a job does nothing here; the text says where."""
 
 
-async def preflight(forge: Forge, config_loader: ConfigLoader, request: CommandRequest) -> None:
-    """Read what the command will need. Raises Fault, which names what is missing, or NothingToDo."""
+async def preflight(
+    forge: Forge, config_loader: ConfigLoader, request: CommandRequest, *, placed: bool = True
+) -> RepositoryConfig:
+    """Read what the command will need; the configuration that holds. `placed`: its thread is known.
+
+    Raises Fault, which names what is missing, or NothingToDo.
+    """
     repository = request.thread.repository
     branch = await _read("the repository", "metadata=read", reads.default_branch(forge, repository))
     await _read("the default branch", "contents=read", reads.branch_head(forge, repository, branch))
     needed = "issues=read; pull_requests=read"
-    issue = await _read(
-        f"number {request.thread.number}", needed, reads.issue(forge, request.thread)
-    )
-    if issue.is_pull:
+    issue = None
+    if placed:
+        asking = reads.issue(forge, request.thread)
+        issue = await _read(f"number {request.thread.number}", needed, asking)
+    if issue is not None and issue.is_pull:
         await _read("the pull request", "pull_requests=read", reads.pull(forge, request.thread))
     files = TrustedFiles(forge, repository, branch=branch)
     found = await _read(f"`{PATH}`", "contents=read", config_loader.of(repository, files))
-    if isinstance(found, Configuration):
-        _check_configuration(found, request)
+    if not isinstance(found, Configuration):
+        return RepositoryConfig()  # its faults are told as the command's answer
+    _check_configuration(found, request)
+    return found.value
 
 
 def _check_configuration(found: Configuration, request: CommandRequest) -> None:

@@ -11,20 +11,26 @@ from pydantic import ConfigDict
 from claude_pool_gh.action import endings
 from claude_pool_gh.action.endings import JobOutcome
 from claude_pool_gh.action.permissions import Refusal
+from claude_pool_gh.audits.outputs import sarif
+from claude_pool_gh.conversation.audit import publish
+from claude_pool_gh.conversation.audit.facts import AuditFacts
+from claude_pool_gh.conversation.audit.gather import RESULT
 from claude_pool_gh.conversation.command_policy import OUT_OF_REACH
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.conversation.verbs.audit import Audit
 from claude_pool_gh.github import command_rows
 from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.command_rows import CommandRow
 from claude_pool_gh.github.effects.check_run import CheckRun
-from claude_pool_gh.github.effects.rows import wanted_of
+from claude_pool_gh.github.effects.lookups import wanted_of
+from claude_pool_gh.github.effects.sarif import Sarif
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, costs
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.reports.views import ChangeReport, HandInReport, ReviewReport
+from claude_pool_gh.reports.views import AuditReport, ChangeReport, HandInReport, ReviewReport
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Term
 
@@ -49,7 +55,7 @@ class CommandResult(Term):
     upper_bound: bool = False
     """Whether it cost at most that, where nobody can know more."""
     findings: int | None = None
-    """Confirmed ones; None where nothing was reviewed."""
+    """Confirmed ones of a review, open ones of an audit; None where nothing was read to its end."""
     gate: str = ""
     """The ID that waits for `/pool approve`."""
 
@@ -89,7 +95,7 @@ class JobResult(Term):
 
     @property
     def findings(self) -> int | None:
-        """Confirmed findings of all reviews."""
+        """Findings of all reviews and audits."""
         found = [each.findings for each in self.commands if each.findings is not None]
         return sum(found) if found else None
 
@@ -169,7 +175,26 @@ def _findings(tx: Transaction, progress: Progress, chain: ChainRow) -> int | Non
     report = (
         handler.report(tx, chain) if handler is not None and chain.outcome is not None else None
     )
-    return len(report.confirmed) if isinstance(report, ReviewReport) else None
+    match report:
+        case ReviewReport():
+            return len(report.confirmed)
+        case AuditReport() if chain.results.get("gather"):
+            return report.total
+        case _:
+            return None
+
+
+def upload_of(tx: Transaction, keys: Collection[str]) -> Sarif | None:
+    """The findings of the newest audit among these commands, as code scanning takes them; None where none has ended."""
+    for row in reversed(command_rows.several(tx, keys)):
+        chain = chains.get(tx, row.chain_id) if row.chain_id else None
+        gathered = None if chain is None else chain.results.get("gather")
+        if chain is None or chain.plan.verb != Audit.name or not gathered:
+            continue
+        result = RESULT.validate_python(gathered)
+        if sarif.is_worth_uploading(result):
+            return publish.upload(facts_of(chain.plan.context, AuditFacts), result)
+    return None
 
 
 def whole(found: tuple[CommandResult, ...], refusals: list[Refusal], cost: int) -> JobResult:

@@ -34,6 +34,8 @@ async def run(stop: Stop) -> int:
         report = job.folder / "claude-pool-report.md"
         report.write_text(body, encoding="utf-8")
         protocol.output(report_file=str(report))
+    if job.sarif.exists():
+        protocol.output(sarif_file=str(job.sarif))
     return told(result, body, job.thread_url)
 
 

@@ -9,18 +9,23 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from claude_pool_gh.action import again, claims, results, summary, trial
 from claude_pool_gh.action.alone import noted, told_alone
 from claude_pool_gh.action.endings import JobOutcome
 from claude_pool_gh.action.federation import Federation, exchanged, federation_of
 from claude_pool_gh.action.gate import Gate, gated
+from claude_pool_gh.action.handing_over import hand_over, unfinished_run
 from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.listening import listen
-from claude_pool_gh.action.reading import read_first
+from claude_pool_gh.action.look import Fault
+from claude_pool_gh.action.reading import EventReading, read_first
+from claude_pool_gh.action.report_issue import placed, report_issue
 from claude_pool_gh.action.results import JobResult
 from claude_pool_gh.action.saving import keep, kept, published
 from claude_pool_gh.action.state import money
+from claude_pool_gh.action.state.audits import AUDITS, audit_at
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.action.state.prune import prune
@@ -29,11 +34,16 @@ from claude_pool_gh.action.strangers import WHY
 from claude_pool_gh.action.waiting import end_early, finished
 from claude_pool_gh.github import inbox
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.command_request import CommandRequest
+from claude_pool_gh.github.effects.sarif import Sarif
 from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.pool.pruning import PoolRetention
 from claude_pool_gh.service.runtime import Runtime, WriterOptions, open_runtime
 from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.terms.ids import Trigger
+
+_KEPT_DAYS: Final = 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +62,8 @@ class Serving:
     """Whether there will be nothing but a refusal."""
     federation: Federation | None = None
     """The job's identity, where it stands in place of a key."""
+    is_handed_over: bool = False
+    """Whether what this job leaves unfinished is the next job's."""
     others: Mapping[str, Entry] = field(default_factory=dict)
     """What the repository's ledger says of other runs of this month."""
 
@@ -66,12 +78,15 @@ async def serve(
 ) -> tuple[JobResult, str]:
     """Run the commands to their end, or to the job's. Raises Fault and NothingToDo before anything is begun."""
     shutil.rmtree(job.state, ignore_errors=True)  # of an earlier step of the same job
+    job.sarif.unlink(missing_ok=True)
     job.state.mkdir(mode=0o700, parents=True)
     settings = job.settings()
-    keeper = job.keeper(requests[0].thread, settings)
+    federation = federation_of(job.inputs, settings.anthropic_base_url)
+    read = await read_first(settings, job.token, requests, placed=not job.is_unplaced)
+    audit = await _audit_of(job, requests, settings, read)
+    keeper = job.keeper(requests[0].thread, settings, audit)
     serving = Serving(job, requests, settings, keeper, stop, Gate(job.home, _nothing))
-    serving.federation = federation_of(job.inputs, settings.anthropic_base_url)
-    read = await read_first(settings, job.token, requests)
+    serving.federation = federation
     if job.dry_run:
         async with trial.scripted(settings) as serving.settings:
             return await _hold(serving)
@@ -86,6 +101,29 @@ async def serve(
         await keeper.release()
         return _not_begun(stop.reason), ""
     return await _hold(serving)
+
+
+async def _audit_of(
+    job: Job, requests: tuple[CommandRequest, ...], settings: Settings, read: EventReading
+) -> str:
+    """The audit whose state this job needs; "" for the thread's own. Raises Fault."""
+    if len(read.audits) > 1 or (read.audits and read.beside):
+        raise Fault(
+            "one job serves one audit, and nothing beside it: give each command a job, or a comment, of its own"
+        )
+    if job.is_unplaced and read.is_kept_out:
+        login = requests[0].actor.login
+        raise Fault(
+            f"{login}, for whom GitHub runs this job, may not command here: give them write access"
+        )
+    if job.dry_run or read.is_kept_out:
+        return ""
+    if read.audits:
+        return next(iter(read.audits))
+    thread = requests[0].thread
+    ref = job.ref(thread.repository, settings, AUDITS)
+    await ref.open()
+    return await audit_at(ref, thread.repository.id, thread.number)
 
 
 async def _nothing() -> bool:
@@ -107,22 +145,35 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
         await runtime.database.transact(partial(money.count_others, entries=serving.others))
         before = await runtime.database.read(results.spent)
         job.bill.write_text(str(before))
+        if job.is_unplaced:
+            match await report_issue(runtime, keeper, serving.requests[0].thread.repository):
+                case int(number):
+                    serving.requests = placed(serving.requests, number)
+                case str(why):
+                    await kept(keeper, stop, ended=True)
+                    return _not_placed(why, serving.gate), ""
+        keeper.thread = serving.requests[0].thread.number
         requests = await runtime.database.read(
             partial(again.meant, requests=serving.requests, attempt=job.attempt)
         )
         requests = await _not_taken(serving, runtime, requests)
+        going_on = await runtime.database.read(partial(unfinished_run, keeper=keeper))
+        if going_on:  # it is what a job before this one was ended in
+            requests = tuple(each for each in requests if not isinstance(each.source, Trigger))
         await runtime.database.transact(
             lambda tx: [inbox.store(tx, request, now) for request in requests]
         )
         await _work(serving, runtime)
-        keys = [request.key for request in requests]
+        keys = [*filter(None, [going_on]), *(request.key for request in requests)]
         read = await runtime.database.read(
             partial(results.read, progress=runtime.progress, keys=keys)
         )
         cost = await runtime.database.read(results.spent) - before
         body = await runtime.database.read(partial(summary.report, screen=runtime.screen))
+        await _write_sarif(serving, runtime, keys)
         await published(runtime, keeper)
         if keeper.keeps and not stop.reason:
+            await _forget(serving, runtime)
             await prune(
                 keeper.ref,
                 runtime.services.forge,
@@ -130,10 +181,13 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
                 keeper.thread,
             )
         is_alone = serving.is_alone
-        await kept(keeper, stop, ended=True)
+        if not serving.is_handed_over:
+            await kept(keeper, stop, ended=True)
         result = _result(serving, read, cost)
         if isinstance(runtime.services.forge, trial.TrialForge):
             return await _rehearsed(serving, runtime.services.forge, result, body)
+    if serving.is_handed_over:  # now that nothing of it runs any more
+        await kept(keeper, stop, ended=True)
     return (
         result,
         f"{body}\n\n{told_alone(keeper.why_not)}\n" if is_alone and not stop.reason else body,
@@ -149,7 +203,7 @@ async def _opened(serving: Serving) -> AsyncIterator[Runtime]:
     writing = WriterOptions(
         refused=gate.refused,
         # Who is only refused may have been refused before.
-        look_first=keeper.unclean or serving.is_kept_out,
+        look_first=keeper.unclean or serving.is_kept_out or keeper.is_new_to_audit,
         also=noted(lambda: why),
     )
     opening = open_runtime(
@@ -175,8 +229,8 @@ async def _count_others(serving: Serving) -> None:
     serving.others = await money.known(keeper.books)
     if settings.budget_usd is None:
         return
-    mine = f"{keeper.repository}:{keeper.thread}" if keeper.is_restored else ""
-    elsewhere = sum(each.amount for each in serving.others.values() if each.thread != mine)
+    mine = await asyncio.to_thread(keeper.runs)
+    elsewhere = sum(each.amount for each in serving.others.values() if each.id not in mine)
     cap = keeper.charge(microdollars(settings.budget_usd), elsewhere)
     serving.settings = settings.model_copy(update={"budget_usd": cap / 1e6})
 
@@ -226,13 +280,30 @@ async def _work(serving: Serving, runtime: Runtime) -> None:
     is_over = await finished(
         runtime, serving.gate, keeper, lambda: stop.is_due(job.deadline_seconds)
     )
+    if not is_over and keeper.audit and keeper.keeps and stop.is_by_deadline:
+        serving.is_handed_over = await hand_over(runtime, job.deadline_seconds, stop)
     for each in tasks:
         each.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     if keeper.is_taken_over:
         await runtime.writer.close()  # what stands on GitHub is the other job's now
-    elif not is_over:
+    elif not (is_over or serving.is_handed_over):
         await end_early(runtime)
+
+
+async def _write_sarif(serving: Serving, runtime: Runtime, keys: list[str]) -> None:
+    """Write what the job's audit has found into a file, for later steps of the job."""
+    upload = await runtime.database.read(partial(results.upload_of, keys=keys))
+    shown = None if upload is None else runtime.screen(upload)
+    if isinstance(shown, Sarif) and shown.document:
+        serving.job.sarif.write_text(shown.document, encoding="utf-8")
+
+
+async def _forget(serving: Serving, runtime: Runtime) -> None:
+    """Let an audit's state not grow with each night: of old runs stays what they found, and what they cost."""
+    if serving.keeper.audit:
+        kept_for = PoolRetention(transcripts=0, patches=_KEPT_DAYS, chains=_KEPT_DAYS)
+        await runtime.pool.apply_retention(kept_for, pause_secs=0)
 
 
 async def _rehearsed(
@@ -250,6 +321,8 @@ async def _rehearsed(
 def _result(serving: Serving, read: tuple[results.CommandResult, ...], cost: int) -> JobResult:
     """The job's result. Pure."""
     stop, gate = serving.stop, serving.gate
+    if serving.is_handed_over:
+        return _handed_over(read, stop.reason, cost)
     if stop.reason:
         return _stopped(read, stop.reason, cost)
     if gate.is_lost and not gate.passed:
@@ -268,6 +341,31 @@ def _stopped(read: tuple[results.CommandResult, ...], why: str, cost: int) -> Jo
         upper_bound=any(each.upper_bound for each in read),
         commands=read,
     )
+
+
+def _handed_over(read: tuple[results.CommandResult, ...], why: str, cost: int) -> JobResult:
+    """The result of a job whose audit the next one goes on with."""
+    unfinished = tuple(
+        each.model_copy(update={"outcome": JobOutcome.unfinished, "red": False})
+        if each.chain_id and each.outcome == Verdict.failed
+        else each
+        for each in read
+    )
+    return JobResult(
+        outcome=JobOutcome.unfinished,
+        red=False,
+        why=f"{why[:1].upper()}{why[1:]}. The audit is not over: the next job with the same command goes on with it.",
+        cost=cost,
+        upper_bound=any(each.upper_bound for each in read),
+        commands=unfinished,
+    )
+
+
+def _not_placed(why: str, gate: Gate) -> JobResult:
+    """The report issue is not there, or a person has closed it."""
+    if gate.refusals:
+        return results.whole((), gate.refusals, 0)
+    return JobResult(outcome=Verdict.skipped, red=False, why=why)
 
 
 def _not_begun(why: str) -> JobResult:

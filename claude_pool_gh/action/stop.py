@@ -20,6 +20,10 @@ class Stop:
     """
 
     reason: str = ""
+    is_by_deadline: bool = False
+    """Whether it is the job's own deadline: then there is time to end well."""
+    is_cancelled: bool = False
+    """Whether a signal has come."""
     began: float = field(default_factory=time.monotonic)
 
     def listen(self) -> None:
@@ -28,11 +32,13 @@ class Stop:
             signal.signal(number, self._heard)
 
     def _heard(self, number: int, _frame: FrameType | None) -> None:
+        self.is_cancelled = True
         self.reason = self.reason or _WORDS[signal.Signals(number)]
 
     def is_due(self, deadline_seconds: float) -> bool:
         """True where to end now. The job's own deadline comes before the runner's, which leaves no time to say so."""
         if not self.reason and time.monotonic() - self.began > deadline_seconds:
+            self.is_by_deadline = True
             self.reason = (
                 f"the job's own deadline of {deadline_seconds / 60:.0f} minutes has passed"
             )

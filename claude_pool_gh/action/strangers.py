@@ -12,7 +12,7 @@ from claude_pool_gh.conversation.config_loader import ConfigLoader
 from claude_pool_gh.conversation.services import needed_role
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.terms.roles import Role
 

@@ -7,24 +7,25 @@ from collections.abc import Callable
 from claude_pool_gh.action.results import JobResult
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.effect import Effect
+from claude_pool_gh.github.effects.lookups import everything_of
 from claude_pool_gh.github.effects.reply import Reply
+from claude_pool_gh.github.effects.report_issue import ReportIssue
 from claude_pool_gh.github.effects.review import Review
-from claude_pool_gh.github.effects.rows import everything_of
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import neutralize_line
 from claude_pool_gh.storage import Transaction
 
 
 def report(tx: Transaction, screen: Callable[[Effect], Effect]) -> str:
-    """Everything that people were to read, as it was to stand on GitHub: comments, answers, reviews."""
-    shown = (Comment, Reply, Review)
-    found = everything_of(tx, ("comment", "reply", "review"))
+    """Everything that people were to read, as it was to stand on GitHub: comments, answers, reports, reviews."""
+    shown = (Comment, Reply, ReportIssue, Review)
+    found = everything_of(tx, ("comment", "reply", "report_issue", "review"))
     return "\n\n---\n\n".join(_text(screen(each)) for each in found if isinstance(each, shown))
 
 
 def _text(effect: Effect) -> str:
     match effect:
-        case Comment() | Reply():
+        case Comment() | Reply() | ReportIssue():
             return effect.body
         case Review():
             inline = [

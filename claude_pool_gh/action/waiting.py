@@ -11,7 +11,7 @@ from typing import Final
 from claude_pool_gh.action.gate import Gate
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.github import command_rows
-from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects import lookups
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.store import lookup, queries
 from claude_pool_gh.service.runtime import Runtime
@@ -46,12 +46,12 @@ async def end_early(runtime: Runtime) -> None:
     runtime.writer.hurry()
     for chain_id in await runtime.database.read(lookup.on_the_way):
         await runtime.pool.cancel_chain(ChainId(chain_id))
-    await _until(runtime, lambda tx: not queries.waiting_chains(tx))
+    await until(runtime, lambda tx: not queries.waiting_chains(tx))
     runtime.writer.wake()
-    await _until(runtime, lambda tx: not rows.unwritten(tx))
+    await until(runtime, lambda tx: not lookups.unwritten(tx))
 
 
-async def _until(runtime: Runtime, reached: Callable[[Transaction], bool]) -> None:
+async def until(runtime: Runtime, reached: Callable[[Transaction], bool]) -> None:
     """Wait until the rows are so, for a while."""
     deadline = time.monotonic() + _END_SECONDS
     while time.monotonic() < deadline and not await runtime.database.read(reached):  # noqa: ASYNC110
@@ -60,7 +60,7 @@ async def _until(runtime: Runtime, reached: Callable[[Transaction], bool]) -> No
 
 def _progress(tx: Transaction) -> tuple[int, ...]:
     """Figures that change where the next job would have to know it."""
-    return (*rows.writes(tx), queries.ended_steps(tx))
+    return (*lookups.writes(tx), queries.ended_steps(tx))
 
 
 def _only_held_back(tx: Transaction, passed: Collection[str]) -> bool:
@@ -70,4 +70,4 @@ def _only_held_back(tx: Transaction, passed: Collection[str]) -> bool:
 
 
 def _all_done(tx: Transaction) -> bool:
-    return not (command_rows.are_waiting(tx) or queries.waiting_chains(tx) or rows.unwritten(tx))
+    return not (command_rows.are_waiting(tx) or queries.waiting_chains(tx) or lookups.unwritten(tx))

@@ -19,6 +19,7 @@ from claude_pool_gh.audits.model import (
 from claude_pool_gh.audits.stated import StatedMerge, is_typed
 from claude_pool_gh.audits.weighing import Candidate, files_opened
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.pool.model.endings import ending_of, gravity, verdict_of
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.reports.words import count
@@ -31,20 +32,6 @@ _CUT: Final = (
     Ending.cancelled,
 )
 _UNOPENED: Final = "the agent that answered for the part did not open them"
-_WORST_FIRST: Final = (
-    Ending.quota,
-    Ending.out_of_budget,
-    Ending.out_of_turns,
-    Ending.timed_out,
-    Ending.failed,
-    Ending.cancelled,
-)
-_VERDICTS: Final = {
-    Ending.quota: Verdict.quota,
-    Ending.out_of_budget: Verdict.out_of_budget,
-    Ending.out_of_turns: Verdict.out_of_turns,
-    Ending.cancelled: Verdict.cancelled,
-}
 _STATES: Final = (
     AuditState.new,
     AuditState.reappeared,
@@ -140,8 +127,8 @@ def outcome(result: AuditResult, tasks: Sequence[Mapping[str, Any]]) -> Outcome:
     ]
     unread = [each for each in result.coverage.shards if each.state is not ShardState.read]
     if ended:
-        worst = min(ended, key=lambda task: _WORST_FIRST.index(Ending(task["ending"])))
-        verdict = _VERDICTS.get(Ending(worst["ending"]), Verdict.failed)
+        worst = min(ended, key=lambda task: gravity(ending_of(task)))
+        verdict = verdict_of(ending_of(worst))
         reason = (
             f"{len(unread)} of {count(len(result.coverage.shards), 'part')} not read: "
             f"{worst.get('reason', '')}"

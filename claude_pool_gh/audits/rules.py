@@ -285,7 +285,7 @@ _DEAD_CODE: Final = (
         "dead-code/unreachable",
         "Unreachable code",
         "No input or state leads to a branch.",
-        "Remove it, or mend the condition that hides it.",
+        "Remove it, or fix the condition that hides it.",
         _C.correctness,
         _S.low,
     ),

@@ -88,7 +88,10 @@ class Review(Section):
 class Check(Section):
     """A command of the repository's own that says by its exit status whether a change is good."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$", description="Its name in comments"),
+    ]
     run: Annotated[
         str, Field(min_length=1, max_length=2_000, description="Shell command, at the top")
     ]
@@ -140,9 +143,13 @@ class Changes(Section):
         ),
     ] = False
     branches: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9_-]+)*/$", max_length=60)
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9_-]+)*/$",
+            max_length=60,
+            description="Prefix of new branches",
+        ),
     ] = "pool/"
-    """Prefix of new branches."""
     turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 60
 
     @field_validator("checks")
@@ -238,7 +245,10 @@ class RepositoryConfig(Section):
         ModelId | None,
         Field(description="Full id; default: the server's, or the Action's input `model`"),
     ] = None
-    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    effort: Annotated[
+        Literal["low", "medium", "high", "xhigh", "max"] | None,
+        Field(description="How hard the model thinks; default: the model's own"),
+    ] = None
     budget: Budget = Budget()
     limits: Limits = Limits()
     permissions: Annotated[

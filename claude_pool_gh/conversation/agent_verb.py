@@ -183,7 +183,12 @@ class AgentVerb(VerbHandler, Generic[F]):
         self, services: Services, asked: CommandContext, steps: tuple[Step, ...], facts: F
     ) -> Start:
         """Make the plan of these steps, under the caps that hold."""
-        caps = caps_of(asked.config, asked.command, services.defaults)
+        caps = caps_of(
+            asked.config,
+            asked.command,
+            services.defaults,
+            scheduled=asked.request.is_scheduled,
+        )
         plan = plan_of(services, asked, self.prepared(steps, asked.config), facts, caps)
         return Start(plan, caps, instead=self.replaces(asked))
 

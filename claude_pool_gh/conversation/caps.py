@@ -13,6 +13,8 @@ THREAD: Final = "thread"
 USER: Final = "user"
 REPOSITORY: Final = "repository"
 """The kinds of scopes in which the bot's chains share caps."""
+CONVERSATION: Final = "conversation"
+"""The kind of scope by which a thread's chains are found, also those that its cap does not count."""
 THREAD_CAP: Final = Cap(THREAD, Window.ever, 0).name
 MONTH_CAP: Final = Cap(REPOSITORY, Window.month, 0).name
 
@@ -21,9 +23,16 @@ JOB: Final = "job"
 _POOL: Final = Cap(POOL, Window.month, 0).name
 
 
-def account_of(thread: str, user: Actor, repository: Repository) -> Account:
-    """The accounts whose caps a command's chain counts against."""
-    return {THREAD: thread, USER: str(user.id), REPOSITORY: str(repository.id)}
+def account_of(
+    thread: str, user: Actor, repository: Repository, *, scheduled: bool = False
+) -> Account:
+    """The accounts whose caps a command's chain counts against.
+
+    A schedule is no person, and comes again for ever: it uses up no user's day, and not the lifetime of the thread
+    that it reports in. Its own budget and the repository's month hold.
+    """
+    found = {CONVERSATION: thread, REPOSITORY: str(repository.id)}
+    return found if scheduled else found | {THREAD: thread, USER: str(user.id)}
 
 
 def named(uses: Iterable[CapUse], door: str) -> list[CapUse]:

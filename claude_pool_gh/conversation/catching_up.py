@@ -17,6 +17,7 @@ from typing import Any, Final
 from claude_pool_gh.github import cursors, inbox, intake
 from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.command_request import CommandRequest, requests
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.reads import actor_of
@@ -162,11 +163,9 @@ class CatchUp:
 
         return await self.database.transact(store)
 
-    async def _in_reviews(
-        self, repository: Repository, since: datetime
-    ) -> list[intake.CommandRequest]:
+    async def _in_reviews(self, repository: Repository, since: datetime) -> list[CommandRequest]:
         """The commands in the texts of reviews, which GitHub lists by pull request only: of those that have changed."""
-        found: list[intake.CommandRequest] = []
+        found: list[CommandRequest] = []
         changed = self.forge.pages(
             repository, "/pulls", state="all", sort="updated", direction="desc"
         )
@@ -181,14 +180,14 @@ class CatchUp:
         return found
 
 
-def _in_review(review: Any, thread: Thread) -> list[intake.CommandRequest]:
+def _in_review(review: Any, thread: Thread) -> list[CommandRequest]:
     """The commands of a listed review."""
     source = ReviewRef(id=int(review["id"]))
     actor = actor_of(review["user"])
-    return intake.requests(str(review.get("body") or ""), thread=thread, actor=actor, source=source)
+    return requests(str(review.get("body") or ""), thread=thread, actor=actor, source=source)
 
 
-def _requests(comment: Any, repository: Repository) -> list[intake.CommandRequest]:
+def _requests(comment: Any, repository: Repository) -> list[CommandRequest]:
     """The commands of a listed comment. One that was edited is none: only what was created so counts."""
     user = comment.get("user") or {}
     thread_url = str(comment.get("issue_url") or comment.get("pull_request_url") or "")
@@ -200,7 +199,7 @@ def _requests(comment: Any, repository: Repository) -> list[intake.CommandReques
     if inline:
         root = int(comment.get("in_reply_to_id") or comment["id"])
         ref = CommentRef(id=int(comment["id"]), kind="review_comment", root=root)
-    return intake.requests(
+    return requests(
         str(comment.get("body") or ""),
         thread=Thread(repository=repository, number=int(number)),
         actor=actor_of(user),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from claude_pool_gh.conversation.caps import THREAD
+from claude_pool_gh.conversation.caps import CONVERSATION
 from claude_pool_gh.conversation.services import CommandContext
 from claude_pool_gh.pool.store import lookup
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -25,7 +25,7 @@ class NoSingleChain:
 
 def of_thread(tx: Transaction, thread: str) -> list[ChainRow]:
     """The thread's chains, newest first."""
-    return lookup.newest_of(tx, THREAD, thread, limit=_MOST)
+    return lookup.newest_of(tx, CONVERSATION, thread, limit=_MOST)
 
 
 def meant(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from claude_pool_gh.conversation import queue_position
-from claude_pool_gh.conversation.caps import REPOSITORY, THREAD
+from claude_pool_gh.conversation.caps import CONVERSATION, REPOSITORY
 from claude_pool_gh.conversation.queue_position import SlotQueue
 from claude_pool_gh.github import thread_rows
 from claude_pool_gh.pool.store import bill, chains, lookup, tasks
@@ -53,7 +53,7 @@ def read(
     tx: Transaction, chain_id: str, now_ms: int, *, alone: bool = False, at: SlotQueue | None = None
 ) -> ChainPages:
     """Read it. `alone`: whatever came later. `at`: the line, where it is known. Raises UnknownChain."""
-    kin = lookup.related_to(tx, chain_id, THREAD) or [_alone(tx, chain_id)]
+    kin = lookup.related_to(tx, chain_id, CONVERSATION) or [_alone(tx, chain_id)]
     itself = next(row for row in kin if row.id == chain_id)
     page = [
         row
@@ -67,7 +67,7 @@ def read(
     shown = list(dict.fromkeys((chain_id, newest.id)))
     rows = chains.several(tx, dict.fromkeys((*shown, *names)))
     runs, now = tasks.of_chains(tx, shown), at or queue_position.read(tx)
-    told = thread_rows.known(tx, rows[chain_id].account.get(THREAD, ""))
+    told = thread_rows.known(tx, rows[chain_id].account.get(CONVERSATION, ""))
 
     def seen(row: RelatedChain, others: Iterable[str]) -> ChainPage:
         chain, usual = rows[row.id], (REPOSITORY, row.verb)

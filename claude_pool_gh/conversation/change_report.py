@@ -18,7 +18,7 @@ from claude_pool_gh.conversation.gates import (
 )
 from claude_pool_gh.github import decisions, thread_rows
 from claude_pool_gh.github.access import ACTIONS_BOT
-from claude_pool_gh.github.effects.rows import fate
+from claude_pool_gh.github.effects.lookups import fate
 from claude_pool_gh.pool.model.ports import CapturedChange
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store.chains import ChainRow

@@ -26,8 +26,8 @@ from claude_pool_gh.conversation.services import (
     needed_role,
 )
 from claude_pool_gh.github import reads
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.errors import ForgeRefused
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.overview import Overview, overview
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.reports import replies
@@ -114,9 +114,11 @@ class CommandPolicy:
         if beyond is not None:
             return self._too_often(request, config, beyond, now)
         command = parse(request.line, self.verbs)
-        # What the configuration on the default branch asks for was permitted by whoever merged it.
-        is_asked_for = is_scheduled(request)
-        role = Role.admin if is_asked_for else await reads.role_of(forge, repository, request.actor)
+        role = (
+            Role.admin
+            if self._is_configured(request)
+            else await reads.role_of(forge, repository, request.actor)
+        )
         if isinstance(command, Mistake):
             return self._mistake(command, role, request)
         needed = needed_role(command.verb, config)
@@ -179,9 +181,16 @@ class CommandPolicy:
             return False
         return (await self._issue(request, seen)).author.id == request.actor.id
 
+    def _is_configured(self, request: CommandRequest) -> bool:
+        """True where the configuration on the default branch asks for it: whoever merged that has permitted it.
+
+        A job's schedule is another: GitHub says for whom it runs that.
+        """
+        return request.is_scheduled and self.services.door == "app"
+
     async def _unheard(self, request: CommandRequest, config: RepositoryConfig) -> str | None:
         """The reason why a command is not even answered: its cause may not command here, or is not switched on."""
-        if is_scheduled(request):
+        if self._is_configured(request):
             name = str(request.source.id).partition(":")[0]
             asked = config.audits.get(name)
             is_asked_for = asked is not None and asked.schedule is not None
@@ -262,11 +271,6 @@ class CommandPolicy:
             return asked, start
         once = "" if asked.request.comment else f"unvetted:{commit}"
         return Refusal(replies.unvetted(commit, asked.request.line), once)
-
-
-def is_scheduled(request: CommandRequest) -> bool:
-    """True where a due time of the configuration's caused it. Nothing that is delivered makes such a command."""
-    return isinstance(request.source, Trigger) and request.source.kind == "schedule"
 
 
 def answers(found: Configuration, door: str) -> bool:

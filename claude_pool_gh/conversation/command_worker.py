@@ -10,21 +10,22 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from structlog.contextvars import bound_contextvars
 
 from claude_pool_gh.conversation import endings, rate_limits
-from claude_pool_gh.conversation.caps import THREAD, account_of, name_of
+from claude_pool_gh.conversation.caps import CONVERSATION, account_of, name_of
 from claude_pool_gh.conversation.command_policy import CommandPolicy, Decision, Refusal, Silence
 from claude_pool_gh.conversation.facts import ThreadFacts, chain_id_of, facts_of
 from claude_pool_gh.conversation.progress import comment_key
 from claude_pool_gh.conversation.services import Act, Answer, CommandContext, Services, Start
 from claude_pool_gh.github import command_rows, inbox, thread_rows
+from claude_pool_gh.github.command_request import CommandRequest
+from claude_pool_gh.github.effects.lookups import newest_written
 from claude_pool_gh.github.effects.reply import Reply
-from claude_pool_gh.github.effects.rows import newest_written, press_answered, want
+from claude_pool_gh.github.effects.rows import press_answered, want
 from claude_pool_gh.github.errors import ForgeError
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.plan import Plan
 from claude_pool_gh.pool.model.ports import Observer
@@ -32,6 +33,7 @@ from claude_pool_gh.pool.store import chains, lookup
 from claude_pool_gh.pool.store.chains import ChainLabels, ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage.causes import acting_for
 from claude_pool_gh.terms.ids import Trigger
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
@@ -44,6 +46,7 @@ _LONGEST_DELAY: Final = 256
 """Seconds."""
 _TAKEN_MS: Final = 120_000
 """For so long nobody else of this process takes a command that is being handled."""
+T = TypeVar("T")
 Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
 
 
@@ -63,6 +66,8 @@ class CommandWorker:
     observer: Observer
     counts: Counter[str] = field(default_factory=Counter)
     """How many commands were handled, by how they were answered, in a word or two."""
+    watched: Callable[[CommandRequest, Handled, int, int], None] = lambda *_: None
+    """Hears of each, with its first and last millisecond."""
 
     @property
     def services(self) -> Services:
@@ -80,7 +85,9 @@ class CommandWorker:
             if handled is None:
                 return ""
             self.counts[_in_a_word(handled.answer)] += 1
-            _log(request, handled, self.services.clock.now_ms() - began)
+            ended = self.services.clock.now_ms()
+            _log(request, handled, ended - began)
+            self.watched(request, handled, began, ended)
             return handled.chain_id
 
     async def _handle(self, request: CommandRequest) -> Handled | None:
@@ -92,9 +99,7 @@ class CommandWorker:
             else:
                 await self._take_up(heard)
                 decision = await self.judge.answer(heard)
-            return await self.services.database.transact(
-                lambda tx: self._carry_out(tx, request, decision)
-            )
+            return await self._committed(request, lambda tx: self._carry_out(tx, request, decision))
         except ForgeError as error:
             return await self._postpone(request, "GitHub could not be reached", error)
         except Exception as error:
@@ -106,10 +111,19 @@ class CommandWorker:
         """React to what runs agents before its plan is made, which can take longer than a person waits."""
         if asked.command.verb.spends:
             now = self.services.clock.now_ms()
-            await self.services.database.transact(
-                lambda tx: endings.react(tx, asked.request, "eyes", now)
+            await self._committed(
+                asked.request, lambda tx: endings.react(tx, asked.request, "eyes", now)
             )
             self.observer.committed()
+
+    async def _committed(self, request: CommandRequest, work: Callable[[Transaction], T]) -> T:
+        """One transaction because of a command."""
+
+        def caused(tx: Transaction) -> T:
+            with acting_for(f"command:{chain_id_of(request)}"):
+                return work(tx)
+
+        return await self.services.database.transact(caused)
 
     def _claim(self, tx: Transaction) -> CommandRequest | None:
         request = command_rows.claim(tx, self.services.clock.now_ms(), _TAKEN_MS)
@@ -147,7 +161,9 @@ class CommandWorker:
         """Chain, reservation, first comment and reaction: all or none."""
         request, now = asked.request, self.services.clock.now_ms()
         thread, plan = request.thread, start.plan
-        account = account_of(asked.key, request.actor, thread.repository)
+        account = account_of(
+            asked.key, request.actor, thread.repository, scheduled=request.is_scheduled
+        )
         chain_id = chain_id_of(request)
         if (same := _same_request(tx, asked.key, plan)) is not None:
             where = self._stands(tx, chains.get(tx, same))
@@ -186,7 +202,7 @@ class CommandWorker:
 
     def _end_others(self, tx: Transaction, thread: str, verb: str, now_ms: int) -> None:
         """End the chains of a verb that a new one replaces."""
-        for chain in lookup.on_the_way_of(tx, THREAD, thread, verb):
+        for chain in lookup.on_the_way_of(tx, CONVERSATION, thread, verb):
             chains.request_cancel(tx, chain.id, now_ms)
             self.observer.changed(tx, chain.id)
 
@@ -252,7 +268,7 @@ class CommandWorker:
             return None
 
         logger.warning("command postponed: %s", error, extra={"action": "command_postponed"})
-        return await self.services.database.transact(store)
+        return await self._committed(request, store)
 
 
 def _names(request: CommandRequest) -> dict[str, str]:
@@ -263,6 +279,7 @@ def _names(request: CommandRequest) -> dict[str, str]:
         "command": " ".join(request.line.split()[:2]),
         "user": request.actor.login,
         "key": request.key,
+        "delivery": request.delivery,
     }
 
 
@@ -289,7 +306,7 @@ def _as_named_now(tx: Transaction, request: CommandRequest) -> CommandRequest:
 
 def _same_request(tx: Transaction, thread: str, plan: Plan) -> str | None:
     """A chain on its way in the thread that was asked for with the same words at the same commit, and is planned so."""
-    there = lookup.on_the_way_of(tx, THREAD, thread, plan.verb)
+    there = lookup.on_the_way_of(tx, CONVERSATION, thread, plan.verb)
     same = (chain.id for chain in there if _identity(chain.plan) == _identity(plan))
     return next(same, None)
 

@@ -11,10 +11,10 @@ from typing import Final
 
 from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.github import command_rows, thread_rows
-from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.command_request import CommandRequest
+from claude_pool_gh.github.effects import lookups, rows
 from claude_pool_gh.github.effects.reaction import Reaction, ReactionContent
 from claude_pool_gh.github.effects.reply import Reply
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
@@ -72,7 +72,7 @@ def react(tx: Transaction, request: CommandRequest, content: ReactionContent, no
 
 def take_back_eyes(tx: Transaction, request: CommandRequest, now_ms: int) -> None:
     """Let a command that was taken up, and of which nothing came, not look as if it still ran."""
-    if rows.fate(tx, f"reaction:{request.key}") is not None:
+    if lookups.fate(tx, f"reaction:{request.key}") is not None:
         react(tx, request, "confused", now_ms)
 
 
@@ -89,7 +89,7 @@ def reaction_of(outcome: Outcome, report: Report | None) -> ReactionContent | No
 
 def comment_url(tx: Transaction, links: Links | None, facts: ThreadFacts, key: str) -> str:
     """The address of a tracking comment; "" while it does not stand, or where a person deleted it."""
-    fate = rows.fate(tx, key)
+    fate = lookups.fate(tx, key)
     if links is None or fate is None or fate.remote_id is None or fate.state == "gone":
         return ""
     return f"{thread_url(links, facts.thread, facts.place)}#issuecomment-{fate.remote_id}"
@@ -114,7 +114,7 @@ def _is_needed(tx: Transaction, end: EndedChain, now_ms: int) -> bool:
         return False
     if end.chain.ended_ms is None or now_ms - end.chain.ended_ms > _FRESH_MS:
         return False
-    posted = [rows.fate(tx, f"{kind}:{end.chain.id}") for kind in ("review", "answer")]
+    posted = [lookups.fate(tx, f"{kind}:{end.chain.id}") for kind in ("review", "answer")]
     if any(fate is not None and fate.state != "refused" for fate in posted):
         return False
     return thread_rows.is_reachable(tx, end.facts.thread.repository.id)

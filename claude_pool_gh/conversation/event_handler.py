@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from claude_pool_gh.conversation.caps import REPOSITORY, THREAD
+from claude_pool_gh.conversation.caps import CONVERSATION, REPOSITORY
 from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.conversation.merge_groups import group_check
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.github import repository_events, thread_rows
 from claude_pool_gh.github.check_key import CheckKey
-from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects import lookups, rows
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.inbox import remember_repository
@@ -83,7 +83,7 @@ class EventHandler:
         """
         remember_repository(tx, thread.repository)
         told = thread_rows.known(tx, thread_key(thread))
-        own = rows.wanted_below(tx, CheckKey.of(thread, "review", commit).prefix(), "check")
+        own = lookups.wanted_below(tx, CheckKey.of(thread, "review", commit).prefix(), "check")
         if not own:
             return
         checks = (each for each in own if isinstance(each, CheckRun))
@@ -106,7 +106,7 @@ class EventHandler:
 
     def _show(self, tx: Transaction, thread: Thread) -> None:
         """Show anew what waits or runs in a thread: it may be about something else than its head now."""
-        for chain_id in lookup.open_of(tx, THREAD, [thread_key(thread)]):
+        for chain_id in lookup.open_of(tx, CONVERSATION, [thread_key(thread)]):
             self.observer.changed(tx, chain_id)
 
     def _show_ended(self, tx: Transaction, thread: Thread) -> None:
@@ -115,8 +115,8 @@ class EventHandler:
         The newest review is among it whatever has ended since: its check is what lets a pull request be merged.
         """
         key = thread_key(thread)
-        newest = lookup.ended_of(tx, THREAD, key, limit=_ENDED)
-        reviews = lookup.ended_of(tx, THREAD, key, limit=1, verb="review")
+        newest = lookup.ended_of(tx, CONVERSATION, key, limit=_ENDED)
+        reviews = lookup.ended_of(tx, CONVERSATION, key, limit=1, verb="review")
         for chain_id in dict.fromkeys((*newest, *reviews)):
             self.observer.changed(tx, chain_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.pool.model.plan import WorkspaceSpec
 from claude_pool_gh.terms.ids import Actor, CommentRef, Term, Thread
 

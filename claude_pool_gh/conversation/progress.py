@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from claude_pool_gh.conversation import checks, endings, extent, queue_position, shared_commits
-from claude_pool_gh.conversation.caps import JOB, MONTH_CAP, THREAD, THREAD_CAP, named
+from claude_pool_gh.conversation.caps import CONVERSATION, JOB, MONTH_CAP, THREAD_CAP, named
 from claude_pool_gh.conversation.chain_pages import ChainPage, read
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
@@ -46,6 +46,7 @@ from claude_pool_gh.reports.views import (
 )
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage.causes import acting_for
 from claude_pool_gh.terms.links import Links
 
 _TICKED: Final = 100
@@ -108,9 +109,10 @@ class Progress:
             facts = facts_of(chain.plan.context, ThreadFacts)
             run = self._run(tx, around.newest, facts, handler)
         wanted[comment_key(chain, facts)] = Comment(number=number, body=tracking(run))
-        want_all(tx, repository, wanted, now)
-        if end is not None:
-            endings.tell(tx, end, self.links, now)
+        with acting_for(f"chain:{chain_id}"):
+            want_all(tx, repository, wanted, now)
+            if end is not None:
+                endings.tell(tx, end, self.links, now)
         return around.own
 
     def _at_its_commit(self, tx: Transaction, chain: ChainRow) -> list[str]:
@@ -124,7 +126,9 @@ class Progress:
         others = shared_commits.others_at(tx, facts.thread, verb, facts.head)
         keys = [f"{facts.thread.repository.id}:{number}" for number in others]
         return [
-            each for key in keys for each in lookup.ended_of(tx, THREAD, key, limit=1, verb=verb)
+            each
+            for key in keys
+            for each in lookup.ended_of(tx, CONVERSATION, key, limit=1, verb=verb)
         ]
 
     def running(self, tx: Transaction) -> list[str]:
@@ -216,7 +220,7 @@ def _bill(seen: ChainPage, door: str) -> Bill:
         upper_bound=upper_bound,
         cap=seen.chain.plan.limits.chain,
         usual=seen.bill.usual,
-        thread=used[THREAD_CAP],
+        thread=used.get(THREAD_CAP),
         month=used[MONTH_CAP],
         caps=named(seen.bill.uses, door),
     )

@@ -8,7 +8,7 @@ from claude_pool_gh.config.model import Limits
 from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.github import command_rows, decisions, reads
-from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Actor, Thread
 from claude_pool_gh.terms.roles import Role

@@ -13,7 +13,7 @@ from claude_pool_gh.conversation.caps import REPOSITORY, THREAD, USER
 from claude_pool_gh.conversation.facts import ThreadFacts, thread_key
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.pool.model.caps import Cap, Caps, Window
 from claude_pool_gh.pool.model.config import microdollars
@@ -157,19 +157,25 @@ def needed_role(verb: Verb, config: RepositoryConfig) -> Role:
     return Role.named(named) if named else verb.role
 
 
-def caps_of(config: RepositoryConfig, command: Command, defaults: Defaults) -> Caps:
-    """The caps that hold for one command, in microdollars; `--budget` replaces the chain's and each task's."""
+def caps_of(
+    config: RepositoryConfig, command: Command, defaults: Defaults, *, scheduled: bool = False
+) -> Caps:
+    """The caps that hold for one command, in microdollars; `--budget` replaces the chain's and each task's.
+
+    Of what is `scheduled`: see `account_of`.
+    """
     budget = config.budget
     asked = command.flags.get("budget")
     chain = microdollars(budget.chain) if asked is None else int(asked)
+    persons = (
+        Cap(THREAD, Window.ever, microdollars(budget.thread)),
+        Cap(USER, Window.day, microdollars(budget.user_day)),
+    )
+    month = (Cap(REPOSITORY, Window.month, microdollars(budget.repository_month)),)
     return Caps(
         task=min(microdollars(budget.task), chain) if asked is None else chain,
         chain=chain,
-        wider=(
-            Cap(THREAD, Window.ever, microdollars(budget.thread)),
-            Cap(USER, Window.day, microdollars(budget.user_day)),
-            Cap(REPOSITORY, Window.month, microdollars(budget.repository_month)),
-        ),
+        wider=month if scheduled else (*persons, *month),
         pool=defaults.pool_cap,
     )
 

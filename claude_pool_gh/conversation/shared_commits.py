@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.github import thread_rows
-from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects import lookups
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Thread
@@ -18,7 +18,7 @@ from claude_pool_gh.terms.ids import Thread
 def others_at(tx: Transaction, thread: Thread, verb: str, head: str) -> dict[int, CheckRun]:
     """The checks of a verb for other open pull requests whose head is this commit, by their numbers."""
     found: dict[int, CheckRun] = {}
-    for number, check in rows.checks_at(tx, thread.repository.id, verb, head).items():
+    for number, check in lookups.checks_at(tx, thread.repository.id, verb, head).items():
         key = thread_key(thread.model_copy(update={"number": number}))
         told = None if number == thread.number else thread_rows.known(tx, key)
         is_there = told is None or (told.open and told.head in ("", head))

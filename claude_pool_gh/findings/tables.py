@@ -13,7 +13,7 @@ from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.states import FINDING, FindingEvent, Standing
 from claude_pool_gh.pool.store.moves import after
-from claude_pool_gh.storage import Transaction, insert_once, metadata
+from claude_pool_gh.storage import DeflatedJSON, Transaction, insert_once, metadata
 
 __all__ = [
     "KnownFinding",
@@ -47,7 +47,7 @@ findings: Final = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text),
     sa.Column("settled_by", sa.String(100)),
-    sa.Column("stated", sa.JSON, nullable=False),
+    sa.Column("stated", DeflatedJSON, nullable=False),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("settled_ms", sa.BigInteger),
     sa.Column("head", sa.String(64), nullable=False, server_default=""),

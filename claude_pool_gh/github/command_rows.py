@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.command_states import COMMAND, CommandEvent, CommandState
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.tables import commands
 from claude_pool_gh.pool.store.moves import after
 from claude_pool_gh.storage import Transaction

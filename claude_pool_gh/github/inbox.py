@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.command_states import COMMAND
 from claude_pool_gh.github.deliveries import VerifiedDelivery
-from claude_pool_gh.github.intake import CommandRequest, Found
+from claude_pool_gh.github.intake import Found
 from claude_pool_gh.github.repository_events import RepositoryEvent
 from claude_pool_gh.github.tables import commands, deliveries, repositories
-from claude_pool_gh.storage import Transaction, insert_once
+from claude_pool_gh.storage import Transaction, insert_once, inserting
 from claude_pool_gh.terms.ids import Repository
 
 
@@ -32,15 +34,29 @@ def take_in(
     insert_once(tx, deliveries, row | {"action": str(delivery.payload.get("action"))[:64]})
     for each in found.events:
         told(tx, each)
-    return sum(store(tx, request, now_ms) for request in found.requests)
+    return sum(store(tx, named(request, delivery), now_ms) for request in found.requests)
+
+
+def named(request: CommandRequest, delivery: VerifiedDelivery) -> CommandRequest:
+    """A command with the delivery that brought it."""
+    return request.model_copy(update={"delivery": delivery.guid})
 
 
 def remember_repository(tx: Transaction, repository: Repository, state: str = "active") -> None:
     """Keep a repository's present names, by its number: it may have been renamed or transferred."""
-    values = repository.model_dump() | {"state": state}
-    if not insert_once(tx, repositories, values):
-        same = repositories.c.id == repository.id
-        tx.execute(repositories.update().where(same).values(**values))
+    tx.execute(_naming(tx.dialect.name), repository.model_dump() | {"state": state})
+
+
+@cache
+def _naming(dialect: str) -> sa.Insert:
+    """Insert a repository, or let the one that is there have other names or another state, if it has."""
+    insert = inserting(repositories, dialect)
+    news = {name: insert.excluded[name] for name in ("owner", "name", "installation_id", "state")}
+    return insert.on_conflict_do_update(
+        index_elements=[repositories.c.id],
+        set_=news,
+        where=sa.or_(*(repositories.c[name] != new for name, new in news.items())),
+    )
 
 
 def active_repositories(tx: Transaction) -> list[Repository]:

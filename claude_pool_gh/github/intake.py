@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,19 +9,17 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from claude_pool_gh.commands.lines import WORD, find
+from claude_pool_gh.commands.lines import WORD
 from claude_pool_gh.github import payloads, repository_events
 from claude_pool_gh.github.check_key import CheckKey
+from claude_pool_gh.github.command_request import CommandRequest, as_stored, requests
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.events import why_unheard
 from claude_pool_gh.github.repository_events import RepositoryEvent
 from claude_pool_gh.terms.ids import (
-    Actor,
     CommentRef,
     Repository,
     ReviewRef,
-    Source,
-    Term,
     Thread,
     Trigger,
 )
@@ -35,40 +32,6 @@ LABEL: Final = "pool:"
 """A label that begins so asks for the verb after it."""
 REVIEW: Final = f"{WORD} review"
 _WITHOUT_WORDS: Final = "Rejected with the button, without a comment."
-
-
-class CommandRequest(Term):
-    """A command line with everything that identifies where it came from."""
-
-    thread: Thread
-    actor: Actor
-    source: Source
-    line: str
-    ordinal: int = 0
-    body_sha256: str = ""
-    """Of a comment or a review: what it said when it was delivered."""
-    leads: bool = True
-    """Whether nothing but commands stands above it in its comment or review."""
-
-    @property
-    def key(self) -> str:
-        """Names the command for ever, whichever delivery brings it."""
-        return f"{self.source.kind}:{self.thread.repository.id}:{self.source.id}:{self.ordinal}"
-
-    @property
-    def digest(self) -> str:
-        """The key as forty hex digits: the same command, the same chain."""
-        return hashlib.sha256(self.key.encode()).hexdigest()[:40]
-
-    @property
-    def comment(self) -> CommentRef | None:
-        """The comment that it stands in, if it stands in one."""
-        return self.source if isinstance(self.source, CommentRef) else None
-
-    @property
-    def written_in(self) -> CommentRef | ReviewRef | None:
-        """The text that it stands in, if a person wrote it."""
-        return None if isinstance(self.source, Trigger) else self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +75,7 @@ def _comment(delivery: VerifiedDelivery) -> Found | NotForUs:
     if comment.user is None or comment.user.id != payload.sender.id:
         return NotForUs("the sender is not the comment's author")
     found = requests(
-        _text(comment.body or "").decode(),
+        as_stored(comment.body or ""),
         thread=Thread(repository=payload.place, number=holder.number),
         actor=comment.user.actor,
         source=_ref(delivery.event, comment),
@@ -127,7 +90,7 @@ def _submitted(delivery: VerifiedDelivery) -> Found | NotForUs:
     if review.user is None or review.user.id != payload.sender.id:
         return NotForUs("the sender is not the review's author")
     found = requests(
-        _text(review.body or "").decode(),
+        as_stored(review.body or ""),
         thread=Thread(repository=payload.place, number=payload.pull_request.number),
         actor=review.user.actor,
         source=ReviewRef(id=review.id),
@@ -354,35 +317,6 @@ _READERS: Final[Mapping[tuple[str, str], _Reader]] = {
 EVENTS: Final = frozenset(_READERS)
 
 
-def requests(
-    body: str, *, thread: Thread, actor: Actor, source: CommentRef | ReviewRef
-) -> list[CommandRequest]:
-    """The commands in the body of a comment or a review."""
-    digest = body_digest(body)
-    return [
-        CommandRequest(
-            thread=thread,
-            actor=actor,
-            source=source,
-            body_sha256=digest,
-            line=line.text,
-            ordinal=ordinal,
-            leads=line.leads,
-        )
-        for ordinal, line in enumerate(find(body))
-    ]
-
-
-def body_digest(body: str) -> str:
-    """Tells whether a comment still says what it said."""
-    return hashlib.sha256(_text(body)).hexdigest()
-
-
-def _text(body: str) -> bytes:
-    """JSON can hold halves of characters; no database takes them."""
-    return body.encode(errors="replace")
-
-
 def _thread(payload: payloads.Event, number: int) -> Thread:
     return Thread(repository=payload.place, number=number)
 
@@ -390,10 +324,10 @@ def _thread(payload: payloads.Event, number: int) -> Thread:
 def _triggered(
     payload: payloads.Event, number: int, kind: Any, id_: str, line: str, check: str = ""
 ) -> CommandRequest:
-    source = Trigger(kind=kind, id=_text(id_).decode()[:100], check=check)
+    source = Trigger(kind=kind, id=as_stored(id_)[:100], check=check)
     return CommandRequest(
         thread=_thread(payload, number),
         actor=payload.sender.actor,
         source=source,
-        line=_text(line).decode(),
+        line=as_stored(line),
     )

@@ -9,8 +9,8 @@ from typing import Any, Final
 from claude_pool_gh.github.access import LOOKING_AT_WORKFLOWS
 from claude_pool_gh.github.api import Forge, segment
 from claude_pool_gh.github.client import checked
+from claude_pool_gh.github.command_request import body_digest
 from claude_pool_gh.github.errors import ForgeRefused, NotFound, Unreadable
-from claude_pool_gh.github.intake import body_digest
 from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, ReviewRef, Thread
 from claude_pool_gh.terms.roles import Role
 

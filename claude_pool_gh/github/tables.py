@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.storage import metadata
+from claude_pool_gh.storage import DeflatedJSON, metadata
 
 repositories: Final = sa.Table(
     "repositories",
@@ -58,7 +58,7 @@ commands: Final = sa.Table(
     sa.Column("thread", sa.String(128), nullable=False),
     sa.Column("actor_id", sa.BigInteger, nullable=False),
     sa.Column("line", sa.Text, nullable=False),
-    sa.Column("request", sa.JSON, nullable=False),
+    sa.Column("request", DeflatedJSON, nullable=False),
     sa.Column("answer", sa.Text),
     sa.Column("chain_id", sa.String(64)),
     sa.Column("owner", sa.String(160)),
@@ -81,7 +81,7 @@ effects: Final = sa.Table(
     sa.Column("installation_id", sa.BigInteger, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),  # wanted, written, gone, refused
     sa.Column("priority", sa.Integer, nullable=False),
-    sa.Column("wanted", sa.JSON, nullable=False),
+    sa.Column("wanted", DeflatedJSON, nullable=False),
     sa.Column("wanted_version", sa.Integer, nullable=False),
     sa.Column("written_version", sa.Integer, nullable=False),
     # Set before the first attempt: from then on the outcome may be unknown, and is looked up before a repeat.
@@ -93,6 +93,8 @@ effects: Final = sa.Table(
     # When it was last wanted anew or written: what came to rest long ago is deleted some day.
     sa.Column("changed_ms", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("ix_effects_changed_ms", "state", "changed_ms"),
+    # The chain or command that it was last wanted for, as `storage.causes` names it.
+    sa.Column("cause", sa.String(80)),
     # What GitHub called something that it had taken and not finished.
     sa.Column("note", sa.String(200)),
     sa.Index("ix_effects_state", "state", "installation_id", "priority"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from claude_pool_gh.pool import ending
+from claude_pool_gh.pool import earlier_workers, ending
 from claude_pool_gh.pool.assembly import PoolParts, assemble
 from claude_pool_gh.pool.core import Core
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig
@@ -20,7 +20,7 @@ from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.run.agent_run import at_work
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from
 from claude_pool_gh.pool.store import places, slot_rows
-from claude_pool_gh.storage import Database, Transaction, migrations
+from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.storage.owners import new_owner
 from claude_pool_gh.storage.private import private_folder
 
@@ -62,7 +62,7 @@ async def opened(agent: Agent, wishes: PoolOptions) -> AsyncIterator[Core]:
         home = _home(wishes.state, stack)
         database = _database(wishes.store, None if wishes.state is None else home, stack)
         stack.enter_context(dispatching_from(database))
-        migrations.upgrade(database.engine)
+        await earlier_workers.upgrade(database)
         await stack.enter_async_context(at_work(agent, database, wishes.clock))
         worker = new_owner()
         names = await database.transact(lambda tx: slot_rows.register(tx, worker, wishes.slots))

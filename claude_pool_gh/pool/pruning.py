@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from claude_pool_gh.pool.core import Core
-from claude_pool_gh.pool.store import retention
+from claude_pool_gh.pool.store import planned_steps, retention
 
 _DAY_MS: Final = 86_400_000
 
@@ -42,6 +42,7 @@ async def prune(core: Core, older_than_secs: float) -> int:
         lambda tx: retention.forget_transcripts(tx, core.queue, before)
     ):
         pass
+    await _forget_steps(core)
     return deleted
 
 
@@ -62,8 +63,17 @@ async def apply(core: Core, wanted: PoolRetention, pause_secs: float) -> PoolPru
                 await asyncio.sleep(pause_secs)  # others' transactions come between
         return deleted
 
-    return PoolPruned(
+    pruned = PoolPruned(
         transcripts=await all_of(wanted.transcripts, retention.forget_transcripts),
         patches=await all_of(wanted.patches, retention.forget_patches),
         chains=await all_of(wanted.chains, retention.prune_shared, retention.prune),
     )
+    await _forget_steps(core)
+    return pruned
+
+
+async def _forget_steps(core: Core) -> None:
+    """Delete the steps that only deleted chains had."""
+    now = core.clock.now_ms()
+    while await core.database.transact(lambda tx: planned_steps.forget_unused(tx, now)):
+        pass

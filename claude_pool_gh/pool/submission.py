@@ -139,8 +139,7 @@ async def _pinned(core: Core, new: Sequence[NewChain]) -> list[NewChain]:
 
 async def _results(core: Core, ids: Sequence[str]) -> list[TaskResult]:
     """The results of lone tasks, in the same order, once all are there; they are read together."""
-    for task_id in ids:
-        await core.waiting.rest(task_id)
+    await core.waiting.rest_all(ids)
     found = await core.database.read(lambda tx: listing.records(tx, ids))
     return [task.result or await wait(core, task.id) for task in found]
 

@@ -19,6 +19,11 @@ _START_SECONDS = 90.0
 _END_SECONDS = 60.0
 _ROOT = str(Path(__file__).parents[2])
 """The server is of the same copy of the package as this, in whatever folder it is started."""
+_LAST_LINES = 5
+
+
+class DidNotStart(RuntimeError):
+    """The reason why a server did not start, in its own last words."""
 
 
 @dataclass(slots=True)
@@ -27,7 +32,8 @@ class Bot:
 
     state: Path
     environment: dict[str, str]
-    command: Sequence[str] = (sys.executable, "-m", "claude_pool_gh.service.cli", "serve")
+    command: Sequence[str] = (sys.executable, "-P", "-m", "claude_pool_gh.service.cli", "serve")
+    """`-P`: no file of the folder in which it is started is taken for a module."""
     ready: str = "listening on "
     """Begins the line that it prints once it works."""
     url: str = ""
@@ -36,7 +42,7 @@ class Bot:
     _reading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the process and wait until it listens. Raises RuntimeError with its last words otherwise."""
+        """Start the process and wait until it listens. Raises DidNotStart with its last words otherwise."""
         self.process = await asyncio.create_subprocess_exec(
             *self.command,
             env=self.environment,
@@ -51,7 +57,7 @@ class Bot:
                 self.url = await listening
         except (TimeoutError, EOFError) as error:
             await self.kill()
-            raise RuntimeError("the server did not start:\n" + "\n".join(self.log)) from error
+            raise DidNotStart("the server did not start:\n" + "\n".join(self.log)) from error
         self.environment["CLAUDE_POOL_PORT"] = self.url.rpartition(":")[2]
 
     async def _read(self, listening: asyncio.Future[str]) -> None:
@@ -72,6 +78,16 @@ class Bot:
     async def stop(self) -> int:
         """End it as an operator would; its exit code."""
         return await self._end(signal.SIGTERM)
+
+    @property
+    def runs(self) -> bool:
+        """True while its process does."""
+        return self.process is not None and self.process.returncode is None
+
+    @property
+    def last_words(self) -> list[str]:
+        """The last lines of its log; of a traceback only what was raised."""
+        return [line for line in self.log if line and not line.startswith(" ")][-_LAST_LINES:]
 
     async def ended(self) -> int:
         """Wait until it has ended by itself."""

@@ -52,7 +52,7 @@ def changed_comment() -> SafeMarkdown:
 def below_in_mail(line: str) -> SafeMarkdown:
     """A command in a mail, with other words above it."""
     return fitting(
-        f"{code(line)} was not run: it came by mail and stands below other text, where mail programs put what they "
+        f"{code(line)} was not run: it came by mail and is below other text, where mail programs put what they "
         "quote. In a mail, write commands in the first lines; or write a comment on GitHub."
     )
 

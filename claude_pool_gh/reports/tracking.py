@@ -334,7 +334,8 @@ def bill_table(steps: Sequence[StepLine], bill: Bill) -> str:
     if other and any(costs):
         rows.append(f"| other | {dollars(other)} |")
     rows.append(f"| **this run** | **{'≤ ' if bill.upper_bound else ''}{total}** |")
-    rows.append(f"| this thread so far | {dollars(bill.thread)} |")
+    if bill.thread is not None:
+        rows.append(f"| this thread so far | {dollars(bill.thread)} |")
     rows.append(f"| this repository this month | {dollars(bill.month)} |")
     rows += [
         f"| left of the cap per {cap.name} | {dollars(cap.left)} of {dollars(cap.limit)} |"

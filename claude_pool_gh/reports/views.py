@@ -45,7 +45,8 @@ class Bill:
     upper_bound: bool
     cap: int
     usual: tuple[int, int] | None = None
-    thread: int = 0
+    thread: int | None = 0
+    """None where the run does not count against the thread's cap."""
     month: int = 0
     caps: Sequence[CapUse] = ()
 

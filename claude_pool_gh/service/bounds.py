@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import AsyncIterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -197,40 +196,6 @@ class BodyBudget:
     def release(self, count: int) -> None:
         """The bytes of a body are needed no more."""
         self.held -= count
-
-
-@dataclass(slots=True)
-class Incoming:
-    """The deliveries that are being taken in: while there are many, other work waits a little.
-
-    GitHub gives a delivery up after ten seconds; nobody notices a command that begins some seconds later.
-    """
-
-    many: int = 16
-    longest: float = 10.0
-    """Seconds that other work waits: a flood holds nothing up for ever."""
-    count: int = 0
-    _few: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Around taking in one of them."""
-        self.count += 1
-        try:
-            yield
-        finally:
-            self.count -= 1
-            if self.count < self.many:
-                self._few.set()
-
-    async def turn(self) -> None:
-        """Wait until there are few."""
-        if self.count < self.many:
-            return
-        self._few.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.longest):
-                await self._few.wait()
 
 
 @dataclass(slots=True)

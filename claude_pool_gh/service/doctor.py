@@ -25,7 +25,7 @@ import click
 import yarl
 
 from claude_pool_gh.github.deliveries import check_secrets
-from claude_pool_gh.service import doctor_github, doctor_network
+from claude_pool_gh.service import doctor_github, doctor_network, doctor_traces
 from claude_pool_gh.service.diagnosis import Diagnosis
 from claude_pool_gh.service.sandboxes import sandbox_of
 from claude_pool_gh.service.serve import check_key
@@ -66,6 +66,7 @@ def _examined(settings: Settings) -> Iterator[Diagnosis]:
         ("open files", _open_files),
         ("address", _address),
         ("public URL", _public_url),
+        ("traces", doctor_traces.examine),
         ("GitHub App", doctor_github.examine),
     ):
         yield from _safely(what, check, settings)

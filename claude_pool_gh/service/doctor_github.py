@@ -33,7 +33,7 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
     try:
         check_key(settings)
     except ValueError:
-        yield Diagnosis("GitHub App", "not asked", "first mend the private key, see above")
+        yield Diagnosis("GitHub App", "not asked", "first fix the private key, see above")
         return
     try:
         key = settings.key

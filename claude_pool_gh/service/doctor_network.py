@@ -52,7 +52,7 @@ _SEEN: Final[dict[str, str]] = {}
 def proxy(settings: Settings) -> Diagnosis:
     """Which way the server goes. A proxy of the environment's that is not set for it is worth a word."""
     named = sorted({name.upper() for name in _SEEN if name in _PROXIES})
-    unheeded = f"{', '.join(named)} of the environment is not heeded" if named else ""
+    unheeded = f"{', '.join(named)} of the environment is ignored" if named else ""
     if settings.proxy:
         return Diagnosis("proxy", settings.proxy + (f"; {unheeded}" if unheeded else ""))
     if unheeded:

@@ -101,7 +101,7 @@ def ways_on(progress: ChainProgress) -> str:
     """The commands that decide on a chain later."""
     if progress.waits_for == "approval":
         return f"Decide with: claude-pool-gh pool approve|reject|cancel {progress.chain_id}"
-    return f"go on with: claude-pool-gh pool continue {progress.chain_id}"
+    return f"continue with: claude-pool-gh pool continue {progress.chain_id}"
 
 
 def _said(result: ChainResult) -> str:

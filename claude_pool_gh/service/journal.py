@@ -19,7 +19,9 @@ from claude_pool_gh.pool.model.states import ChainState, TaskState
 from claude_pool_gh.pool.store import chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.service.log_names import NAMES
+from claude_pool_gh.service.monitoring import spans
 from claude_pool_gh.service.monitoring.metrics import ChainEnd, RunEnd
+from claude_pool_gh.service.monitoring.traces import Span
 from claude_pool_gh.storage import Transaction
 
 logger = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ class Entry:
     text: str
     facts: dict[str, Any]
     end: RunEnd | ChainEnd
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ class Journal:
     """Collects what has ended; logs and counts it when that is durable."""
 
     ended: Callable[[RunEnd | ChainEnd], None] = lambda _end: None
+    traced: Callable[[Span], None] = lambda _span: None
     since_ms: int = 0
     """What ended before was told by an earlier process."""
     _waiting: dict[str, Entry] = field(default_factory=dict)
@@ -81,6 +85,8 @@ class Journal:
             self._told[name] = None
             logger.log(entry.level, entry.text, extra=entry.facts)
             self.ended(entry.end)
+            for span in entry.spans:
+                self.traced(span)
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
 
@@ -119,18 +125,20 @@ def _of_task(
         outcome=ending,
         usd=sum(cost for cost, _ in paid.values()) / _MICRODOLLARS,
     )
-    return Entry(_level(failed=failed, operator=operator), "run ended", facts, end)
+    level = _level(failed=failed, operator=operator)
+    return Entry(level, "run ended", facts, end, (spans.of_run(task, spent),))
 
 
 def _of_chain(tx: Transaction, chain: ChainRow, common: dict[str, Any]) -> Entry:
     reason = chain.outcome.reason if chain.outcome else ""
     operator = chain.outcome is not None and chain.outcome.operator
+    spent, upper_bound = costs.cost_of(tx, chain.id)
     ms = (chain.ended_ms - chain.started_ms) if chain.ended_ms and chain.started_ms else None
     facts = common | {
         "action": "chain_ended" if chain.outcome else "chain_parked",
         "outcome": str(chain.outcome.verdict) if chain.outcome else f"waits for {chain.parked_for}",
         "reason": reason,
-        "usd": _dollars(*costs.cost_of(tx, chain.id)),
+        "usd": _dollars(spent, upper_bound),
         "ms": ms,
         "do": _DO if operator else "",
     }
@@ -141,7 +149,9 @@ def _of_chain(tx: Transaction, chain: ChainRow, common: dict[str, Any]) -> Entry
         outcome=str(chain.outcome.verdict) if chain.outcome else "waits",
         seconds=None if ms is None else ms / 1000,
     )
-    return Entry(level, "chain ended" if chain.outcome else "chain waits", facts, end)
+    if not chain.outcome:
+        return Entry(level, "chain waits", facts, end)
+    return Entry(level, "chain ended", facts, end, tuple(spans.of_chain(chain, spent)))
 
 
 def _dollars(spent: int, upper_bound: bool) -> str:

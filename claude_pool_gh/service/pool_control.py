@@ -137,11 +137,11 @@ async def decide(options: DecisionOptions) -> int:
             if result is not None:
                 return print_result(result, as_json=run.as_json)
     if chain_id != options.chain_id:
-        print_note(f"{options.chain_id} goes on as {chain_id}")
+        print_note(f"{options.chain_id} continues as {chain_id}")
     if options.only_decide or not await _is_carried_here(store, chain_id):
         progress = await store.look(lambda tx: queries.chain_progress(tx, chain_id))
         print_answer(progress.model_dump_json(indent=2) if run.as_json else "")
-        goes = "goes on in the process that has its store" if store.is_busy else "is queued"
+        goes = "continues in the process that has its store" if store.is_busy else "is queued"
         print_note(f"{chain_id} {goes}")
         return 0
     return await _go_on(store, chain, run)

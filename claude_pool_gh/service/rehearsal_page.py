@@ -57,6 +57,14 @@ def say(out: Console, who: str, did: str, text: str) -> None:
     out.print(Panel(Markdown(text), title=escape(f"{who} {did}"), title_align="left"))
 
 
+def step_line(body: str) -> str:
+    """The one line of a running comment that changes; "" of none."""
+    running = [line for line in body.splitlines() if line.startswith("| ▶")]
+    if running:
+        return running[0].strip("| ▶").split("|")[0].replace("**", "").strip()
+    return visible(body).partition("\n")[0].strip("# ")
+
+
 def _hunk(repository: Repository, pull: Pull, path: str, line: int) -> str:
     lines = repository.read(pull.head_sha, path).decode(errors="replace").splitlines()
     return "\n".join(lines[max(0, line - 3) : line + 1])

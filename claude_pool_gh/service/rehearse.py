@@ -7,10 +7,11 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+import click
 from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
@@ -21,7 +22,7 @@ from claude_pool_gh.rehearsal.companion import Companion
 from claude_pool_gh.rehearsal.github import Pull, Repository, SimulatedGitHub
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from claude_pool_gh.service.rehearsal_page import comment_panel, say, show_reviews
+from claude_pool_gh.service.rehearsal_page import comment_panel, say, show_reviews, step_line
 
 _PACE = 0.5
 _LONGEST = {False: 120.0, True: 900.0}
@@ -43,12 +44,19 @@ async def rehearse(*, live: bool, console: Console | None = None) -> int:
             github.install(app, "octo", [repository])
             more = {"ANTHROPIC_API_KEY": key} if live else {}
             out.print("starting the server: claude-pool-gh serve")
-            async with bot.running(github, app, model_url, here / "state", more):
-                say(out, "mona", "commented on pull request #1", "/pool review")
-                await github.comment(maintainer, repository, pull.number, "/pool review")
-                await _watch(out, github, repository, pull, _LONGEST[live])
+            try:
+                async with bot.running(github, app, model_url, here / "state", more) as server:
+                    say(out, "mona", "commented on pull request #1", "/pool review")
+                    await github.comment(maintainer, repository, pull.number, "/pool review")
+                    is_over = await _watch(out, github, repository, pull, _LONGEST[live])
+            except bot.DidNotStart as error:
+                raise click.ClickException(str(error)) from None
+            if not is_over:
+                why = f"It has not come to its end within {_LONGEST[live]:g} seconds."
+                said = (f"{why} The server's last log lines:", *server.last_words)
+                out.print(*said, sep="\n", markup=False, highlight=False)
             _curtain(out, repository, pull)
-    return 0
+    return 0 if is_over else 1
 
 
 async def rehearse_script(script: str, arguments: Sequence[str]) -> int:
@@ -90,9 +98,15 @@ async def _model(*, live: bool) -> AsyncIterator[str]:
 
 async def _watch(
     out: Console, github: SimulatedGitHub, repository: Repository, pull: Pull, seconds: float
-) -> None:
-    """Show the tracking comment as it is edited, until the check is complete and nothing more is written."""
-    with Live(console=out, auto_refresh=False, transient=True) as screen:
+) -> bool:
+    """Show the tracking comment as it is edited, until the check is complete and nothing more is written.
+
+    False where it does not come to that.
+    """
+    with (
+        Live(console=out, auto_refresh=False, transient=True) as screen,
+        suppress(TimeoutError),
+    ):
         async with asyncio.timeout(seconds):
             body = ""
             while not _is_over(repository, pull):
@@ -102,7 +116,9 @@ async def _watch(
                 if out.is_terminal:
                     screen.update(_comment(body), refresh=True)
                 elif body:
-                    out.print(f"  claude-pool: {_step_line(body)}")
+                    out.print(f"  claude-pool: {step_line(body)}")
+            return True
+    return False
 
 
 def _differs(repository: Repository, pull: Pull, body: str) -> bool:
@@ -120,7 +136,9 @@ def _curtain(out: Console, repository: Repository, pull: Pull) -> None:
     out.rule("What the pull request shows now")
     out.print(_comment(_tracking(repository, pull)))
     show_reviews(out, repository, pull)
-    out.print('\nThe same on your own repositories: README.md, "Set it up".')
+    out.print(
+        "\nThe same on your own repositories: docs/tutorial/action.md or docs/tutorial/app.md."
+    )
 
 
 def _comment(body: str) -> Panel:
@@ -131,11 +149,3 @@ def _tracking(repository: Repository, pull: Pull) -> str:
     own = [c.body for c in repository.comments(pull.number) if c.author.login.endswith("[bot]")]
     bodies = [body for body in own if "`/pool help`</sub>" in body]
     return bodies[-1] if bodies else ""
-
-
-def _step_line(body: str) -> str:
-    """The one line of a running comment that changes."""
-    running = [line for line in body.splitlines() if line.startswith("| ▶")]
-    if running:
-        return running[0].strip("| ▶").split("|")[0].replace("**", "").strip()
-    return body.splitlines()[0].strip("# ") if body else "..."

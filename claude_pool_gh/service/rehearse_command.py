@@ -6,12 +6,14 @@ a maintainer writes the command. Configuration, recipes and guidance come from t
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +24,14 @@ from claude_pool_gh.rehearsal import bot
 from claude_pool_gh.rehearsal.example import ExampleAnswers
 from claude_pool_gh.rehearsal.github import Issue, Pull, Repository, SimulatedGitHub, User
 from claude_pool_gh.rehearsal.model import ScriptedModel
-from claude_pool_gh.service.rehearsal_page import show_thread
+from claude_pool_gh.service.rehearsal_page import show_thread, step_line
 
 _SECONDS: Final = {False: 300.0, True: 1800.0}
 _HEAD: Final = "rehearsed"
 """The branch of the pull request."""
 _QUIET_SECONDS: Final = 1.0
+_TELL_AGAIN: Final = 15.0
+"""Seconds without anything new after which it is said that there is nothing new."""
 _SILENCE: Final = "command: silence: "
 """Begins the reason in the line that the server logs of a command that it does not answer."""
 
@@ -128,27 +132,29 @@ async def rehearse_command(wanted: RehearsalOptions, console: Console | None = N
                 f"[bold]{maintainer.login}[/bold] on #{thread.number}: {wanted.command}",
                 highlight=False,
             )
-            async with bot.running(github, app, model_url, here / "state", more) as server:
-                await github.comment(maintainer, repository, thread.number, wanted.command)
-                asked = RehearsedCommand(github, server, repository, thread, maintainer)
-                is_over = await asked.over(_SECONDS[wanted.live])
+            try:
+                async with bot.running(github, app, model_url, here / "state", more) as server:
+                    await github.comment(maintainer, repository, thread.number, wanted.command)
+                    asked = RehearsedCommand(github, server, repository, thread, maintainer)
+                    fault = await asked.over(
+                        _SECONDS[wanted.live], partial(out.print, markup=False)
+                    )
+            except bot.DidNotStart as error:
+                raise click.ClickException(str(error)) from None
             if asked.silence:
                 out.print(
                     f"The bot gives no answer: {asked.silence}", highlight=False, markup=False
                 )
                 return 1
-            if not is_over:
-                out.print(
-                    "It has not come to its end. The server's last words:",
-                    *list(server.log)[-5:],
-                    sep="\n",
-                )
+            if fault:
+                said = (f"{fault}. The server's last log lines:", *server.last_words)
+                out.print(*said, sep="\n", markup=False, highlight=False)
             show_thread(out, repository, thread)
             if not wanted.live:
                 out.print(
                     "\nA script answered in the model's place, by example: --live asks the real one."
                 )
-    return 0 if is_over else 1
+    return 1 if fault else 0
 
 
 @asynccontextmanager
@@ -212,21 +218,45 @@ class RehearsedCommand:
         going = any(head.endswith(("running", "waiting in the queue")) for head in heads)
         return bool(heads) and not going and all(run.status == "completed" for run in checks)
 
-    async def over(self, seconds: float) -> bool:
-        """Wait until the bot has answered, and changes nothing more; False where it does not come to that."""
-        try:
-            while True:
-                await self.github.until(
-                    lambda: self._is_answered() or self.silence, timeout=seconds
-                )
-                seen = len(self.github.requests)
-                if self.silence or not await self._goes_on(seen):
-                    return True
-        except TimeoutError:
-            return False
+    def _progress(self) -> str:
+        """The line of the bot's newest comment that changes while it works; "" before there is one."""
+        comments = self.repository.comments(self.thread.number)
+        bodies = [each.body for each in comments if each.author is not self.maintainer]
+        return step_line(bodies[-1]) if bodies else ""
 
-    async def _goes_on(self, seen: int) -> bool:
+    async def over(self, seconds: float, tell: Callable[[str], None]) -> str:
+        """Wait until the bot has answered, and changes nothing more; the reason where it does not come to that.
+
+        `tell` is given a line at each step, and now and then where there is nothing new.
+        """
+        loop, told = asyncio.get_running_loop(), ""
+        begun = loop.time()
+        while True:
+            if (now := self._progress()) != told:
+                told = now
+                tell(f"  claude-pool: {told}")
+            if self.silence or (self._is_answered() and not await self._goes_on()):
+                return ""
+            if not self.server.runs:
+                return "The server has ended"
+            passed = loop.time() - begun
+            if passed >= seconds:
+                return f"It has not come to its end within {seconds:g} seconds"
+            try:
+                await self.github.until(
+                    partial(self._is_news, told), timeout=min(seconds - passed, _TELL_AGAIN)
+                )
+            except TimeoutError:
+                last = next(reversed(self.server.last_words), "nothing yet")
+                tell(f"  waiting for {loop.time() - begun:.0f} s; the server's last line: {last}")
+
+    def _is_news(self, told: str) -> bool:
+        over = self._is_answered() or bool(self.silence) or not self.server.runs
+        return over or self._progress() != told
+
+    async def _goes_on(self) -> bool:
         """True where more is asked of GitHub: what follows an end, such as a review and a reaction, follows at once."""
+        seen = len(self.github.requests)
         try:
             await self.github.until(
                 lambda: len(self.github.requests) > seen, timeout=_QUIET_SECONDS

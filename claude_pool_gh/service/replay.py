@@ -19,8 +19,9 @@ from pydantic import SecretStr
 from claude_pool_gh.conversation.command_policy import Decision, Refusal, Silence
 from claude_pool_gh.conversation.services import Act, Answer
 from claude_pool_gh.github import intake
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.deliveries import VerifiedDelivery
-from claude_pool_gh.github.intake import CommandRequest, Found, NotForUs
+from claude_pool_gh.github.intake import Found, NotForUs
 from claude_pool_gh.pool.model.plan import AgentRun
 from claude_pool_gh.rehearsal.github import App, Issue, Repository, Role, SimulatedGitHub, User
 from claude_pool_gh.reports.figures import dollars
@@ -77,7 +78,7 @@ def read_event(text: str, name: str) -> tuple[str, dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise click.ClickException(f"the file holds no JSON: {error}") from error
     if not isinstance(told, dict):
-        raise click.ClickException("the file holds no event: an object is wanted")
+        raise click.ClickException("the file holds no event, which is a JSON object")
     request = told.get("request")
     # a delivery, as the API shows it
     if isinstance(request, dict) and isinstance(request.get("payload"), dict):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Final
 
 from claude_pool_gh.conversation.caps import REPOSITORY
 from claude_pool_gh.github import retention as github_rows
 from claude_pool_gh.pool.model.ports import Clock
-from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.pruning import PoolRetention
-from claude_pool_gh.pool.store import lookup
+from claude_pool_gh.pool.store import chains, lookup, planned_steps
+from claude_pool_gh.pool.store import retention as pool_rows
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.worktrees.leases import Worktrees
@@ -34,11 +35,71 @@ class Deleted:
     transcripts: int = 0
     patches: int = 0
     chains: int = 0
+    plans: int = 0
+    """Of different steps, those that no chain has any more."""
     deliveries: int = 0
     commands: int = 0
     effects: int = 0
     commits: int = 0
     repositories: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of rows that are deleted when they are old."""
+
+    name: str
+    """Of the field in `Deleted`."""
+    step: Callable[[Transaction], int]
+    """Deletes some; returns how many, 0 when nothing is left."""
+
+
+def kinds_of(keep: Settings, now_ms: int) -> Iterator[Kind]:
+    """Kinds that are deleted by the settings, in their order: chains come before what only they refer to."""
+    of_pool = (
+        ("transcripts", keep.keep_transcripts_days, pool_rows.forget_transcripts),
+        ("patches", keep.keep_patches_days, pool_rows.forget_patches),
+        ("chains", keep.keep_chains_days, pool_rows.prune_shared),
+        ("chains", keep.keep_chains_days, pool_rows.prune),
+    )
+    for name, days, step in of_pool:
+        if days is not None:
+            yield Kind(name, partial(step, pool=chains.MAIN, before_ms=_before(now_ms, days)))
+    yield Kind("plans", partial(planned_steps.forget_unused, now_ms=now_ms))
+    of_github = (
+        ("deliveries", keep.keep_deliveries_days, github_rows.forget_deliveries),
+        ("commands", keep.keep_deliveries_days, github_rows.forget_answered),
+        ("commands", keep.keep_chains_days, github_rows.forget_commands),
+        ("effects", keep.keep_effects_days, github_rows.forget_effects),
+    )
+    for name, days, forget in of_github:
+        if days is not None:
+            yield Kind(name, partial(forget, before_ms=_before(now_ms, days)))
+
+
+async def prune_rows(
+    database: Database, keep: Settings, now_ms: int, pause_secs: float
+) -> Counter[str]:
+    """Delete rows that are too old by now, some in each transaction; how many of each kind."""
+    counts: Counter[str] = Counter()
+    for kind in kinds_of(keep, now_ms):
+        while some := await database.transact(kind.step):
+            counts[kind.name] += some
+            await asyncio.sleep(pause_secs)  # others' transactions come between
+    return counts
+
+
+def would_prune(tx: Transaction, keep: Settings, now_ms: int) -> Counter[str]:
+    """Delete the same in one transaction, which is to be rolled back; how many of each kind."""
+    counts: Counter[str] = Counter()
+    for kind in kinds_of(keep, now_ms):
+        while some := kind.step(tx):
+            counts[kind.name] += some
+    return counts
+
+
+def _before(now_ms: int, days: float) -> int:
+    return now_ms - int(days * _DAY * 1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +109,6 @@ class Retention:
     settings: Settings
     database: Database
     clock: Clock
-    pool: Pool
     worktrees: Worktrees
     pause_secs: float = PAUSE_SECONDS
 
@@ -64,40 +124,18 @@ class Retention:
 
     async def prune(self) -> Deleted:
         """One round: everything that is too old by now."""
-        keep = self.settings
-        pool = await self.pool.apply_retention(
-            PoolRetention(
-                transcripts=keep.keep_transcripts_days,
-                patches=keep.keep_patches_days,
-                chains=keep.keep_chains_days,
-            ),
-            pause_secs=self.pause_secs,
+        counts = await prune_rows(
+            self.database, self.settings, self.clock.now_ms(), self.pause_secs
         )
-        commits = keep.keep_commits_days
+        commits = self.settings.keep_commits_days
         deleted = Deleted(
-            transcripts=pool.transcripts,
-            patches=pool.patches,
-            chains=pool.chains,
-            deliveries=await self._rows(keep.keep_deliveries_days, github_rows.forget_deliveries),
-            commands=await self._rows(keep.keep_deliveries_days, github_rows.forget_answered)
-            + await self._rows(keep.keep_chains_days, github_rows.forget_commands),
-            effects=await self._rows(keep.keep_effects_days, github_rows.forget_effects),
+            **counts,
             commits=0 if commits is None else await self.worktrees.prune(commits * _DAY),
             repositories=await self._gone(),
         )
         told = {name: count for name, count in asdict(deleted).items() if count}
         if told:
             logger.info("old records deleted", extra={"action": "pruned", **told})
-        return deleted
-
-    async def _rows(self, days: float | None, step: Callable[[Transaction, int], int]) -> int:
-        deleted = 0
-        if days is None:
-            return deleted
-        before = self.clock.now_ms() - int(days * _DAY * 1000)
-        while some := await self.database.transact(lambda tx: step(tx, before)):
-            deleted += some
-            await asyncio.sleep(self.pause_secs)
         return deleted
 
     async def _gone(self) -> int:

@@ -34,23 +34,27 @@ from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.effect import Effect
 from claude_pool_gh.github.effects.writer import Refused, Writer, unheard
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited
+from claude_pool_gh.pool import earlier_workers
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotMode, microdollars
 from claude_pool_gh.pool.model.ports import Agent
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from
 from claude_pool_gh.reports.redact import Redactor
-from claude_pool_gh.service.bounds import Incoming
+from claude_pool_gh.service.incoming import Incoming
 from claude_pool_gh.service.journal import Journal
+from claude_pool_gh.service.monitoring import spans
 from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.service.monitoring.metrics import Metrics
 from claude_pool_gh.service.monitoring.monitor import Monitor
 from claude_pool_gh.service.monitoring.readiness import Readiness
+from claude_pool_gh.service.monitoring.traces import NoTraces, Traces, open_traces
 from claude_pool_gh.service.pushing import pusher
 from claude_pool_gh.service.retention import Retention
 from claude_pool_gh.service.sandboxes import sandbox_of
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.storage import Database, Transaction, migrations
+from claude_pool_gh.service.watching import Watching, trace_effect
+from claude_pool_gh.storage import Database
 from claude_pool_gh.storage.notices import notices
 from claude_pool_gh.storage.private import close_to_others, open_to_others, private_folder
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
@@ -89,6 +93,7 @@ class Runtime:
     scheduler: AuditScheduler | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     incoming: Incoming = field(default_factory=Incoming)
+    traces: Traces = field(default_factory=NoTraces)
     beats: dict[str, float] = field(default_factory=dict)
     """When each loop of this process last went round, by the monotonic clock."""
 
@@ -199,11 +204,12 @@ async def open_runtime(
     close_state(settings.state_dir)
     async with AsyncExitStack() as stack:
         clock = SystemClock()
+        traces = await stack.enter_async_context(open_traces(os.environ))
         database = Database.open(settings.database)
         stack.callback(database.close)
         # Before anything is migrated or swept: a second server on the same file changes nothing of the first one's.
         stack.enter_context(dispatching_from(database))
-        migrations.upgrade(database.engine)
+        await earlier_workers.upgrade(database)
         # Directly, or through the one proxy that is set: the environment's is not heeded.
         watch, metrics = GitHubWatch(), Metrics()
         session = await stack.enter_async_context(
@@ -234,6 +240,7 @@ async def open_runtime(
             look_first=writing.look_first
             or await database.read(partial(restored.is_recent, now_ms=clock.now_ms())),
         )
+        writer.watched = partial(trace_effect, traces)
         writer.start()
         stack.push_async_callback(writer.close)
 
@@ -250,7 +257,7 @@ async def open_runtime(
             holds_secret=redactor.holds,
         )
         registry.check_recipes(verb_handlers, services)
-        watching = _Watching(progress, writer, Journal(metrics.ended, clock.now_ms()))
+        observer = Watching(progress, writer, Journal(metrics.ended, traces.add, clock.now_ms()))
         agent = ClaudeAgent(
             key=settings.anthropic_api_key.get_secret_value(),
             base_url=settings.anthropic_base_url,
@@ -275,16 +282,18 @@ async def open_runtime(
                 store=database,
                 workspaces=worktrees,
                 host_steps=hosts,
-                observer=watching,
+                observer=observer,
                 clock=clock,
             )
         )
         config_loader = ConfigLoader(forge, frozenset(verb_handlers))
         command_worker = CommandWorker(
-            CommandPolicy(services, verb_handlers, config_loader), watching
+            CommandPolicy(services, verb_handlers, config_loader),
+            observer,
+            watched=lambda *told: traces.add(spans.of_command(*told)),
         )
         scheduler = AuditScheduler(services, config_loader, writer.wake)
-        event_handler = EventHandler(clock, watching)
+        event_handler = EventHandler(clock, observer)
         catch_up = None
         if isinstance(access, AppAccess):
             catch_up = CatchUp(
@@ -325,11 +334,12 @@ async def open_runtime(
             progress=progress,
             monitor=monitor,
             retention=Retention(
-                settings=settings, database=database, clock=clock, pool=pool, worktrees=worktrees
+                settings=settings, database=database, clock=clock, worktrees=worktrees
             ),
             catch_up=catch_up,
             beats=beats,
             scheduler=scheduler,
+            traces=traces,
         )
 
 
@@ -364,23 +374,6 @@ def _pool_config(settings: Settings) -> PoolConfig:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Watching:
-    """Shows every change of a chain, lets the writer know that there is something to write, and logs what has ended."""
-
-    progress: Progress
-    writer: Writer
-    journal: Journal
-
-    def changed(self, tx: Transaction, chain_id: str) -> None:
-        self.progress.changed(tx, chain_id)
-        self.journal.changed(tx, chain_id)
-
-    def committed(self) -> None:
-        self.writer.wake()
-        self.journal.committed()
-
-
 def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str | None) -> Access:
     if job_token is not None:
         return JobAccess(session, settings.github_api_url, job_token)
@@ -388,10 +381,10 @@ def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str |
 
 
 def _logins(database: Database, forge: Forge, server_url: str, proxy: str) -> Logins:
-    async def login(repository_id: int) -> Credentials:
+    async def login(repository_id: int, fresh: bool) -> Credentials:
         repository = await database.read(lambda tx: thread_rows.repository(tx, repository_id))
         try:
-            token = await forge.access.token(repository)
+            token = await forge.access.token(repository, fresh=fresh)
         except (ForgeUnavailable, RateLimited) as error:
             raise OriginUnavailable("GitHub gave no token now", str(error)) from error
         except ForgeRefused as error:

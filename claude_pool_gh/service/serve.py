@@ -16,11 +16,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from claude_pool_gh.conversation.registry import UnfitVerb
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.pool.model.errors import PoolError
+from claude_pool_gh.service import agreement
 from claude_pool_gh.service.bounds import IDLE_SECONDS, GuardedSite
 from claude_pool_gh.service.runtime import Runtime, open_runtime
 from claude_pool_gh.service.settings import PREFIX, Settings, variable
 from claude_pool_gh.service.web import WebhookApp
-from claude_pool_gh.storage import migrations
+from claude_pool_gh.storage import migrations, server_settings
 from claude_pool_gh.storage.errors import UNREACHABLE
 
 logger = logging.getLogger(__name__)
@@ -145,7 +146,9 @@ async def end_what_runs(runtime: Runtime, seconds: float, signals: StopSignals) 
         return
     if left := ending.result():
         told = {"action": "left", "chains": left}
-        logger.warning("chains go on elsewhere or later, in the middle of a step", extra=told)
+        logger.warning(
+            "chains stopped in the middle of a step; they continue elsewhere or later", extra=told
+        )
 
 
 async def serve(settings: Settings) -> None:
@@ -155,6 +158,8 @@ async def serve(settings: Settings) -> None:
     signals.listen()
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(opened(open_runtime(settings)))
+        own = agreement.shared(settings)
+        await runtime.database.transact(lambda tx: server_settings.write(tx, own))
         app = WebhookApp(runtime, settings)
         runtime.monitor.metrics.add("deliveries", "Webhook deliveries", ("status",), app.counts)
         runner = web.AppRunner(

@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     private_key: Annotated[SecretStr, Field(description="The App's private key, PEM")] = SecretStr(
         ""
     )
-    private_key_file: Annotated[Path | None, Field(description="File that holds it")] = None
+    private_key_file: Annotated[
+        Path | None, Field(description="File that holds the private key")
+    ] = None
     webhook_secret: Annotated[
         SecretStr,
         Field(description="Secret of the App's webhook; several, comma-separated, while rotating"),
@@ -69,12 +71,14 @@ class Settings(BaseSettings):
     port: Annotated[
         int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")
     ] = 8080
-    metrics_host: Annotated[str, Field(description="Address for monitors to ask")] = "127.0.0.1"
+    metrics_host: Annotated[
+        str, Field(description="Address to listen on for metrics and health checks")
+    ] = "127.0.0.1"
     metrics_port: Annotated[
         Annotated[int, Field(ge=0, le=65535)] | None,
         OrNone,
         Field(
-            description="Port of /metrics for Prometheus, of /healthz and /readyz too; default: there is none"
+            description="Port of /metrics for Prometheus, of /healthz and /readyz too; default: not served"
         ),
     ] = None
     slots: Annotated[
@@ -90,7 +94,7 @@ class Settings(BaseSettings):
         Field(
             ge=0,
             allow_inf_nan=False,
-            description="Seconds that agents get to end after SIGTERM; what is left goes on elsewhere or later",
+            description="Seconds that running agents have to end after SIGTERM; the rest continues later",
         ),
     ] = 60.0
     log: Annotated[
@@ -100,7 +104,7 @@ class Settings(BaseSettings):
     log_level: Annotated[
         logs.Level,
         UpperCase,
-        Field(description="Least level of what is logged: DEBUG, INFO, WARNING or ERROR"),
+        Field(description="Lowest level that is logged: DEBUG, INFO, WARNING or ERROR"),
     ] = "INFO"
     budget_usd: Annotated[
         Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
@@ -118,14 +122,14 @@ class Settings(BaseSettings):
         Field(
             gt=0,
             allow_inf_nan=False,
-            description="Seconds without a sign of work that end an agent run",
+            description="Seconds without any activity after which an agent run ends",
         ),
     ] = 120.0
     wall_timeout: Annotated[
         Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
         OrNone,
         Field(
-            description="Seconds that end an agent run; default: the repository's `wall_minutes`"
+            description="Maximum seconds of an agent run; default: the repository's `wall_minutes`"
         ),
     ] = None
     model_patience: Annotated[
@@ -153,7 +157,7 @@ class Settings(BaseSettings):
     proxy: Annotated[
         OptionalAddress,
         Field(
-            description="Proxy to GitHub and the model's API, for git too; without it HTTPS_PROXY is not heeded"
+            description="Proxy to GitHub and the model's API, for git too; HTTPS_PROXY of the environment is ignored"
         ),
     ] = ""
 
@@ -180,52 +184,52 @@ class Settings(BaseSettings):
     keep_transcripts_days: Annotated[
         Days,
         OrNone,
-        Field(description="Days that transcripts and prompts of agents are kept; `none`: for ever"),
+        Field(description="Days that transcripts and prompts of agents are kept; `none`: forever"),
     ] = 30.0
     keep_patches_days: Annotated[
         Days,
         OrNone,
-        Field(description="Days that patches of ended runs are kept; `none`: for ever"),
+        Field(description="Days that patches of ended runs are kept; `none`: forever"),
     ] = 90.0
     keep_deliveries_days: Annotated[
         Days,
         OrNone,
         Field(
-            description="Days that deliveries, and commands that started nothing, are kept; `none`: for ever"
+            description="Days that deliveries, and commands that started nothing, are kept; `none`: forever"
         ),
     ] = 30.0
     keep_chains_days: Annotated[
         Days,
         OrNone,
         Field(
-            description="Days that ended runs and their commands are kept; their cost counts on; `none`: for ever"
+            description="Days that ended runs and their commands are kept; their cost counts on; `none`: forever"
         ),
     ] = 365.0
     keep_effects_days: Annotated[
         Days,
         OrNone,
         Field(
-            description="Days that is known what was written to GitHub, unless it changes; `none`: for ever"
+            description="Days that records of writes to GitHub are kept after their last change; `none`: forever"
         ),
     ] = 365.0
     keep_commits_days: Annotated[
         Days,
         OrNone,
         Field(
-            description="Days that fetched commits are kept, and can be fetched again; `none`: for ever"
+            description="Days that fetched commits are kept; they can be fetched again; `none`: forever"
         ),
     ] = 30.0
     public_url: Annotated[
         OptionalAddress,
         Field(
-            description="Where this server is reached from outside; set, patches and reports can be downloaded"
+            description="Address of this server from outside; with it, patches and reports can be downloaded"
         ),
     ] = ""
     poll: Annotated[
         float,
         Field(
             ge=0,
-            description="Seconds between two looks for what GitHub could not deliver; 0: never",
+            description="Seconds between two searches for events that GitHub could not deliver; 0: never",
         ),
     ] = 300.0
 

@@ -7,7 +7,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiohttp import web
 
@@ -24,6 +24,7 @@ from claude_pool_gh.service.bounds import (
     connections_for,
     raise_file_limit,
 )
+from claude_pool_gh.service.monitoring import spans
 from claude_pool_gh.service.monitoring.monitor import healthz
 from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.service.settings import Settings
@@ -32,6 +33,9 @@ from claude_pool_gh.storage import Transaction
 logger = logging.getLogger(__name__)
 
 _BODY_SECONDS: Final = 10.0
+_SHORT: Final = 16 * 1024
+"""Bytes of a body that is read in less time than it takes to hand it to another thread and back, if there are many."""
+_Read: TypeAlias = tuple[VerifiedDelivery, intake.Found | intake.NotForUs] | Rejected
 
 
 class WebhookApp:
@@ -55,26 +59,33 @@ class WebhookApp:
         return app
 
     async def _webhook(self, request: web.Request) -> web.Response:
-        with self._house.incoming.one():
-            return await self._delivered(request)
+        try:
+            self._house.incoming.check()
+            with self._house.incoming.one():
+                return await self._delivered(request)
+        except TooMuch as error:
+            return self._answer(error.status, str(error))
 
     async def _delivered(self, request: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(_BODY_SECONDS):
                 body = await self._bodies.read(request.content.iter_any(), BODY_LIMIT)
-        except TooMuch as error:
-            return self._answer(error.status, str(error))
         except TimeoutError:
             return self._answer(408, "too slow")
         try:
-            # Whatever stands in it, others are served meanwhile.
-            match await asyncio.to_thread(_read, self._secrets, request.headers, body):
+            match await self._read(request.headers, body):
                 case Rejected(status, reason):
                     return self._answer(status, reason)
                 case (delivery, found):
                     return await self._take(delivery, found)
         finally:
             self._bodies.release(len(body))
+
+    async def _read(self, headers: Mapping[str, str], body: bytes) -> _Read:
+        """Verify and read a body; whatever stands in a long one, others are served meanwhile."""
+        if len(body) <= _SHORT:
+            return _read(self._secrets, headers, body)
+        return await asyncio.to_thread(_read, self._secrets, headers, body)
 
     async def _take(
         self, delivery: VerifiedDelivery, found: intake.Found | intake.NotForUs
@@ -84,11 +95,14 @@ class WebhookApp:
             return self._answer(400 if found.malformed else 202, found.reason)
         if not found:
             return self._answer(202, "nothing for us in it")
-        now = self._house.clock.now_ms()
+        now, asked = self._house.clock.now_ms(), found.requests
         told = self._house.event_handler.take
-        new = await self._house.database.transact(
-            lambda tx: inbox.take_in(tx, delivery, found, now, told)
+        new = await self._house.incoming.stored(
+            self._house.database.transact(lambda tx: inbox.take_in(tx, delivery, found, now, told))
         )
+        for request in asked if new else ():
+            span = spans.of_delivery(delivery, request, now, self._house.clock.now_ms())
+            self._house.traces.add(span)
         self._house.wake()
         if found.events:
             self._house.writer.wake()
@@ -129,8 +143,6 @@ class WebhookApp:
         return web.Response(status=status, text=f"{text}\n")
 
 
-def _read(
-    secrets: Sequence[str], headers: Mapping[str, str], body: bytes
-) -> tuple[VerifiedDelivery, intake.Found | intake.NotForUs] | Rejected:
+def _read(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> _Read:
     delivery = verify(secrets, headers, body)
     return delivery if isinstance(delivery, Rejected) else (delivery, intake.recognise(delivery))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from claude_pool_gh.service.runtime import open_runtime
+from claude_pool_gh.service import agreement
+from claude_pool_gh.service.runtime import Runtime, open_runtime
 from claude_pool_gh.service.serve import (
     StartError,
     StopSignals,
@@ -14,7 +18,9 @@ from claude_pool_gh.service.serve import (
     opened,
 )
 from claude_pool_gh.service.settings import Settings, variable
-from claude_pool_gh.storage import for_people, parsed_url
+from claude_pool_gh.storage import Database, for_people, parsed_url, server_settings
+
+logger = logging.getLogger(__name__)
 
 
 def check(settings: Settings) -> None:
@@ -36,12 +42,39 @@ def check(settings: Settings) -> None:
         raise StartError("\n".join(missing))
 
 
+@asynccontextmanager
+async def agreed(settings: Settings) -> AsyncIterator[Runtime]:
+    """The running parts of a worker whose settings fit the server's; nothing runs before that is known.
+
+    Raises StartError where they would break what the server promises.
+    """
+    database = Database.open(settings.database)
+    try:
+        server = await server_settings.read(database)
+    finally:
+        database.close()
+    differences = agreement.compared(server, agreement.shared(settings))
+    if differences.refused:
+        raise StartError(
+            "\n".join(
+                (
+                    *differences.refused,
+                    "give this worker the server's settings, or start the server anew with these first",
+                )
+            )
+        )
+    for line in differences.warned:
+        logger.warning("not the server's setting: %s", line, extra={"action": "settings_differ"})
+    async with open_runtime(settings) as runtime:
+        yield runtime
+
+
 async def work(settings: Settings) -> None:
     """Run chains until SIGTERM or SIGINT; then end what runs, within `stop_timeout`, and leave the rest to others."""
     check(settings)
     signals = StopSignals()
     signals.listen()
-    async with opened(open_runtime(settings)) as runtime, monitored(runtime, settings):
+    async with opened(agreed(settings)) as runtime, monitored(runtime, settings):
         # The one line that a starter may wait for.
         print(f"working for {for_people(settings.database)} on {settings.slots} slots", flush=True)  # noqa: T201
         runtime.pool.wake()

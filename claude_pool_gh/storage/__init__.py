@@ -11,11 +11,14 @@ from claude_pool_gh.storage.database import (
     one_at_a_time,
     parsed_url,
 )
+from claude_pool_gh.storage.deflated import DeflatedJSON, DeflatedText
 from claude_pool_gh.storage.retries import Retries, passes, retried
 from claude_pool_gh.storage.tables import metadata
 
 __all__ = [
     "Database",
+    "DeflatedJSON",
+    "DeflatedText",
     "Retries",
     "Transaction",
     "for_people",

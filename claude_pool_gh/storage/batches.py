@@ -17,7 +17,7 @@ C = TypeVar("C")
 LEAST: Final = 8
 """Transactions that wait before any are taken together: a few are soon made one by one, and cannot cost each other a
 second try."""
-MOST: Final = 32
+MOST: Final = 100
 """Transactions in one commit: those after them do not wait for more."""
 
 

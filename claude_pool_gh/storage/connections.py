@@ -72,6 +72,13 @@ class StatementResult(IteratorResult[Any]):
         return partial(sa.Row, self._metadata, None, self._metadata._key_to_index)  # noqa: SLF001 - as SQLAlchemy does
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeResult:
+    """The result of a prepared statement that returns no rows."""
+
+    rowcount: int
+
+
 class QuickConnection(sa.Connection):
     """A connection that is kept. Used by one transaction at a time."""
 
@@ -146,7 +153,7 @@ class QuickConnection(sa.Connection):
             return super().execute(statement, parameters)
         return self._run(found, rows)
 
-    def _run(self, found: PreparedStatement, given: Sequence[Mapping[str, Any]]) -> StatementResult:
+    def _run(self, found: PreparedStatement, given: Sequence[Mapping[str, Any]]) -> Any:
         several = len(given) > 1
         try:
             text, values = found.text, list(map(found.filled, given))
@@ -166,7 +173,7 @@ class QuickConnection(sa.Connection):
             else:
                 cursor.execute(text, values[0])
             if not found.columns:
-                return StatementResult(found.metadata, (), cursor.rowcount)
+                return ChangeResult(cursor.rowcount)
             rows = found.read(cursor, self.dialect)
             return StatementResult(found.metadata, rows, cursor.rowcount)
         except self.dialect.loaded_dbapi.Error as error:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import psutil
+
+_held: Final[dict[Path, int]] = {}
+"""The locks of this process, by file, with their open files."""
+_OLD_SECONDS: Final = 86_400
 
 
 @cache
@@ -56,6 +64,45 @@ def is_mark_gone(mark: str) -> bool:
             return False
 
 
+def hold(place: Path) -> None:
+    """Lock what bears this process's mark in a folder, for as long as the process lives.
+
+    A process in another container may have the same host name, and then cannot see whether this one lives: it sees the
+    lock, which the system lets go with its process.
+    """
+    file = _lock_of(place, own_mark())
+    if file in _held:
+        return
+    for left in place.glob(".*.lock"):
+        # One that was made just now may not be locked yet.
+        mark, age = left.name[1 : -len(".lock")], time.time() - left.stat().st_mtime
+        if age > _OLD_SECONDS and is_mark_gone(mark) and not _is_held(place, mark):
+            left.unlink(missing_ok=True)
+    _held[file] = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    with suppress(OSError):  # a file system without locks is as it was before there were any
+        fcntl.flock(_held[file], fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_held(place: Path, mark: str) -> bool:
+    try:
+        file = os.open(_lock_of(place, mark), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return False
+
+
+def _lock_of(place: Path, mark: str) -> Path:
+    return place / f".{mark}.lock"
+
+
 def sweep(
     folders: Iterable[Path],
     mark_of: Callable[[Path], str] = lambda folder: folder.name,
@@ -64,8 +111,10 @@ def sweep(
 ) -> None:
     """Remove the folders that bear the mark of a process that is gone."""
     for folder in folders:
-        if is_mark_gone(mark_of(folder)):
+        mark = mark_of(folder)
+        if is_mark_gone(mark) and not _is_held(folder.parent, mark):
             remove(folder)
+            _lock_of(folder.parent, mark).unlink(missing_ok=True)
 
 
 def _host_mark(host: str) -> str:

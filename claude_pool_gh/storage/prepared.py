@@ -159,19 +159,26 @@ def _by_name(values: Mapping[str, _Value]) -> Callable[[Mapping[str, Any]], Valu
 
 
 def _in_order(values: Sequence[_Value]) -> Callable[[Mapping[str, Any]], Values]:
-    """Most values go to the driver as they are given: those are taken out of the parameters all at once."""
+    """Most values go to the driver as they are given: those are taken out of the parameters all at once.
+
+    What is part of the statement is converted here, once.
+    """
     names = [value.name for value in values if value.nth is None and value.name is not None]
-    if len(names) != len(values) or len(names) < _SEVERAL:
-        return lambda given: tuple([value.of(given) for value in values])
-    taken = itemgetter(*names)
     converts = [(n, value.convert) for n, value in enumerate(values) if value.convert is not None]
-    if not converts:
-        return taken
+    if len(names) == len(values) >= _SEVERAL and not converts:
+        return itemgetter(*names)
+    fixed = [None if value.name is not None else value.of({}) for value in values]
+    given_ones = [
+        (place, value.name, value.nth, value.convert)
+        for place, value in enumerate(values)
+        if value.name is not None
+    ]
 
     def filled(given: Mapping[str, Any]) -> Values:
-        found = list(taken(given))
-        for place, convert in converts:
-            found[place] = convert(found[place])
+        found = fixed.copy()
+        for place, name, nth, convert in given_ones:
+            value = given[name] if nth is None else given[name][nth]
+            found[place] = value if convert is None else convert(value)
         return tuple(found)
 
     return filled

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 from cmarkgfm import _cmark, cmark  # type: ignore[import-untyped, unused-ignore]
@@ -20,11 +21,10 @@ PRE_LANG: Final = int(cmark.Options.CMARK_OPT_GITHUB_PRE_LANG)
 
 def render(text: str, extensions: Sequence[str], *options: int) -> list[str]:
     """A text as HTML, once for each of the options. Other threads run meanwhile."""
-    cmark.core_extensions_ensure_registered()
     parser = cmark.parser_new(options[0])
     try:
         for name in extensions:
-            cmark.parser_attach_syntax_extension(parser, cmark.find_syntax_extension(name))
+            cmark.parser_attach_syntax_extension(parser, _extension(name))
         cmark.parser_feed(parser, text.encode(errors="replace").decode())
         tree = cmark.parser_finish(parser)
         try:
@@ -34,6 +34,13 @@ def render(text: str, extensions: Sequence[str], *options: int) -> list[str]:
             _free_tree(_address(tree))
     finally:
         cmark.parser_free(parser)
+
+
+@cache
+def _extension(name: str) -> Any:
+    """One of GitHub's extensions, which lives as long as the process: to look for it takes as long as a short text."""
+    cmark.core_extensions_ensure_registered()
+    return cmark.find_syntax_extension(name)
 
 
 def _html(tree: Any, options: int, extensions: Any) -> str:

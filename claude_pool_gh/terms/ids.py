@@ -77,7 +77,7 @@ class Trigger(Term):
     kind: Literal[
         "label", "opened", "ready_for_review", "push", "button", "rerun", "workflow", "schedule"
     ]
-    """Of `schedule`, the server itself is the cause: the configuration on the default branch asks for it."""
+    """Of `schedule`, a due time is the cause: of the configuration on the default branch, or of a workflow's."""
     id: Annotated[str, Field(max_length=100)]
     """Tells one such happening from every other of its kind in the repository."""
     check: str = ""

@@ -27,6 +27,10 @@ _BROKEN: Final = re.compile(
     r"|could not read Username|Authentication failed",
     re.IGNORECASE,
 )
+_LOGIN_REFUSED: Final = re.compile(
+    r"returned error: 401\b|could not read Username|Authentication failed|Invalid username or",
+    re.IGNORECASE,
+)
 _REMOTE: Final = re.compile(r"^remote:[ \t]?(.*)$", re.MULTILINE)
 _REJECTED: Final = re.compile(r"^!\t[^\t]*\t\[([a-z ]+)\](?: \((.*)\))?$", re.MULTILINE)
 _PASSING_REASON: Final = re.compile(
@@ -89,6 +93,11 @@ def meaning_of(err: str) -> GitOutcome:
     if re.search(r"repository '.*' not found|repository corruption on the remote side", err):
         return GitOutcome.refused
     return GitOutcome.passing if _BROKEN.search(err) else GitOutcome.other
+
+
+def is_login_refused(err: str) -> bool:
+    """True where the origin does not know the token that was shown."""
+    return _LOGIN_REFUSED.search(err) is not None
 
 
 def reason_of(out: str, err: str) -> str:

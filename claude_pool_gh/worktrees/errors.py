@@ -25,5 +25,9 @@ class OriginUnavailable(WorktreeError):
     """The origin did not answer, or said that it cannot now. The same command may work later."""
 
 
+class LoginRefused(OriginUnavailable):
+    """The origin does not know the token that was shown, or no longer. A new one may be taken."""
+
+
 class OutOfDisk(OriginUnavailable):
     """No room is left on this machine's disk. Once the operator has made some, the same command works."""

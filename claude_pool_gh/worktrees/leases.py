@@ -23,7 +23,7 @@ from claude_pool_gh.worktrees import lfs, pruning
 from claude_pool_gh.worktrees.answers import GitOutcome, meaning_of
 from claude_pool_gh.worktrees.checkouts.checkouts import Checkouts
 from claude_pool_gh.worktrees.checkouts.removal import remove
-from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
+from claude_pool_gh.worktrees.errors import LoginRefused, OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Credentials, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
 from claude_pool_gh.worktrees.push import push
@@ -40,8 +40,12 @@ from claude_pool_gh.worktrees.snapshot import (
 
 logger = logging.getLogger(__name__)
 
-Logins = Callable[[int], Awaitable[Credentials]]
-"""Gives credentials and clone URL for a repository id."""
+
+Logins = Callable[[int, bool], Awaitable[Credentials]]
+"""Gives credentials and clone URL for a repository id. True: those that it gave last were refused.
+
+Raises OriginUnavailable, WorktreeError.
+"""
 
 
 class NotFetched(WorktreeError, NoWorkspace):
@@ -111,8 +115,15 @@ class Worktrees:
         """Bring commits into a repository's mirror and return its path. Warm calls start no fetch."""
         mirror = self.mirror(repository_id)
         present = mirror.path.exists() and all([await mirror.has(commit) for commit in wanted])
-        if not present:
-            await mirror.fetch(await self.login(repository_id), wanted, refs)
+        fresh = False
+        while not present:
+            try:
+                await mirror.fetch(await self.login(repository_id, fresh), wanted, refs)
+                present = True
+            except LoginRefused:
+                if fresh:
+                    raise
+                fresh = True
         return mirror.path
 
     @property
@@ -220,6 +231,8 @@ class Worktrees:
 
     def sweep(self) -> None:
         """Remove what dead processes left behind. Only at start, before the first lease."""
+        private_folder(self.state / "leases")
+        owners.hold(self.state / "leases")
         sweep_leases(self.state / "leases")
         for folder in (self.state / "checkouts").glob("*"):
             if folder.name.isdecimal():

@@ -16,8 +16,14 @@ from uuid import uuid4
 
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees import faults, trees
-from claude_pool_gh.worktrees.answers import GitOutcome, meaning_of, reason_of
-from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk, TookTooLong, WorktreeError
+from claude_pool_gh.worktrees.answers import GitOutcome, is_login_refused, meaning_of, reason_of
+from claude_pool_gh.worktrees.errors import (
+    LoginRefused,
+    OriginUnavailable,
+    OutOfDisk,
+    TookTooLong,
+    WorktreeError,
+)
 from claude_pool_gh.worktrees.git import Credentials, git
 
 logger = logging.getLogger(__name__)
@@ -185,6 +191,8 @@ def _too_long(received: int, seconds: float) -> WorktreeError:
 def _sorted(error: WorktreeError) -> WorktreeError:
     """A failed fetch as what it means."""
     match meaning_of(error.detail):
+        case GitOutcome.passing if is_login_refused(error.detail):
+            return LoginRefused("GitHub did not take this bot's token for a fetch", error.detail)
         case GitOutcome.passing:
             return OriginUnavailable("GitHub could not be reached for a fetch", error.detail)
         case GitOutcome.no_room:

@@ -21,24 +21,38 @@ from claude_pool_gh.worktrees.mirror import FETCH_TIMEOUT, Mirror
 logger = logging.getLogger(__name__)
 
 _COMMITS: Final = "refs/pool/commits"
+_FETCHED: Final = "refs/pool/fetched"
 _MANY: Final = 200
 """Refs whose removal is worth a look at every object of the mirror."""
+_REMOVED: Final = "pool-refs-removed"
+"""A file of the mirror: a line for each ref that was removed since its objects were last looked at."""
 
 
 async def prune_refs(mirror: Mirror, older_than_secs: float) -> int:
-    """Remove the refs of commits that were fetched so long ago; returns how many."""
+    """Remove the refs of commits, branches and pull requests that were fetched so long ago; returns how many."""
     if not (mirror.path / "HEAD").exists():
         return 0
     async with mirror.alone():
         before = time.time() - older_than_secs
-        old = await asyncio.to_thread(_older, mirror.path / _COMMITS, before)
+        old = await asyncio.to_thread(_older, mirror.path, before)
         if old:
-            lines = "".join(f"delete {_COMMITS}/{name}\n" for name in old)
+            lines = "".join(f"delete {name}\n" for name in old)
             await git("update-ref", "--stdin", git_dir=mirror.path, stdin=lines.encode())
             mirror.present.clear()
-        if len(old) >= _MANY:
+            with (mirror.path / _REMOVED).open("a", encoding="utf-8") as file:
+                file.write("\n" * len(old))
+        if _removed(mirror.path) >= _MANY:
             await _drop_objects(mirror.path, older_than_secs)
+            (mirror.path / _REMOVED).unlink(missing_ok=True)
     return len(old)
+
+
+def _removed(path: Path) -> int:
+    """The number of refs that were removed, round by round, since their objects were last looked at."""
+    try:
+        return (path / _REMOVED).stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 async def _drop_objects(path: Path, older_than_secs: float) -> None:
@@ -64,7 +78,11 @@ def remove_repositories(state: Path, ids: Collection[int]) -> int:
     return removed
 
 
-def _older(folder: Path, before: float) -> list[str]:
-    if not folder.is_dir():
-        return []
-    return [each.name for each in folder.iterdir() if each.lstat().st_mtime < before]
+def _older(path: Path, before: float) -> list[str]:
+    """The refs that were written before a moment. None is packed here, so each is a file."""
+    return [
+        each.relative_to(path).as_posix()
+        for kind in (_COMMITS, _FETCHED)
+        for each in (path / kind).rglob("*")
+        if each.is_file() and not each.name.endswith(".lock") and each.stat().st_mtime < before
+    ]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from claude_pool_gh.service.cli import main
 from tests.acceptance.colleague import RESULT, Colleague, write
 from tests.acceptance.world import World
 
@@ -50,7 +55,6 @@ async def test_a_question_is_answered_once_with_links_to_lines_that_exist(
     await here.said("needs a question. Nothing was run", issue.number)
 
 
-@pytest.mark.rotating(4)
 async def test_two_different_questions_at_once_are_both_answered(
     here: World, colleague: Colleague
 ) -> None:
@@ -78,7 +82,6 @@ async def test_an_issue_gets_only_labels_that_the_repository_has(
     assert "pool:review" not in colleague.seen[0].text, "no agent may start anything by a label"
 
 
-@pytest.mark.rotating(4)
 async def test_a_workflow_of_the_repositorys_own_runs_with_its_arguments(
     here: World, colleague: Colleague
 ) -> None:
@@ -155,7 +158,62 @@ Write as references/style.md says, {item} by {{item}}.
     assert "Bash" not in asked.tools
 
 
-@pytest.mark.rotating(4)
+async def test_a_built_in_recipe_can_be_written_anew_with_what_is_open_to_everybody(
+    here: World, colleague: Colleague, tmp_path: Path
+) -> None:
+    """`ask`, copied by `recipes eject` and without its own steps of the host's, sees no less of the thread."""
+    (tmp_path / "project").mkdir()
+    assert ejected(tmp_path / "project") == [
+        f"{FOLDER}/skills/answer-question/SKILL.md",
+        f"{FOLDER}/workflows/ask.yml",
+    ]
+    file = tmp_path / "project" / FOLDER / "workflows" / "ask.yml"
+    text = file.read_text()
+    assert text.count("host: ask.") == 2
+    for before, after in (
+        ("name: ask\n", "name: explain\narguments: [{name: question}]\n"),
+        ("host: ask.brief", "host: thread.brief"),
+        ("{steps.brief.about}", "{thread.about}"),
+        ("{steps.brief.question}", "{args.question}"),
+        ("    output: answer\n", ""),
+        (text[text.index("  # Only places") :], ""),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    file.with_name("explain.yml").write_text(text)
+    file.unlink()
+    done = CliRunner().invoke(main, ["workflow", "check", "--folder", str(tmp_path / "project")])
+    assert done.exit_code == 0, done.output
+    files = {
+        f"{FOLDER}/workflows/explain.yml": text,
+        f"{FOLDER}/skills/answer-question/SKILL.md": (
+            tmp_path / "project" / FOLDER / "skills/answer-question/SKILL.md"
+        ).read_text(),
+    }
+    here.repository.commit("main", files, author=here.maintainer)
+    await here.say("Is ten enough?")
+    await here.say("/pool ask why ten?")
+    await here.said("Where to look")
+    await here.say('/pool run explain question="why ten?"')
+    await here.until(lambda: len(here.replies()) == 2)
+    asked, own = colleague.asked("answer-question")
+    assert own.system == asked.system
+    assert "+++ b/" in own.text
+    assert material(asked.text) - material(own.text) == set()
+
+
+def ejected(project: Path) -> list[str]:
+    """The files that `recipes eject ask` writes."""
+    done = CliRunner().invoke(main, ["recipes", "eject", "ask", "--folder", str(project)])
+    assert done.exit_code == 0, done.output
+    return sorted(str(Path(line).relative_to(project)) for line in done.output.splitlines())
+
+
+def material(prompt: str) -> set[str]:
+    """The lines of what an agent is told and asked, without the digits that mark beginnings and ends."""
+    return set(re.sub(r"=== (\w+) .*", r"=== \1", prompt).splitlines())
+
+
 async def test_a_workflow_that_could_not_be_shown_or_filled_is_refused_before_it_costs_anything(
     here: World, colleague: Colleague
 ) -> None:

@@ -17,6 +17,8 @@ from tests.acceptance.world import World
 SCHEDULED = (
     'audits:\n  defects:\n    when: changed\n    schedule: {cron: "0 4 * * *", timezone: UTC}\n'
 )
+NOBODYS = "budget: {thread: 0.01, user_day: 0.01}\n"
+"""Caps that would let no run of a person begin."""
 DAY_MS = 86_400_000
 
 
@@ -65,7 +67,7 @@ async def day_passes(here: World) -> None:
 
 async def begin(here: World) -> None:
     """Write the schedule, and let the server read it: it hears of the repository by a command."""
-    configure(here, SCHEDULED)
+    configure(here, SCHEDULED + NOBODYS)
     await here.say("/pool help")
     await here.answered()
 

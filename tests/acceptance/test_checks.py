@@ -64,6 +64,7 @@ def checks(shown: str) -> str:
     return TIME.sub("| TIME |", "\n\n".join([table, *outputs]))
 
 
+@pytest.mark.rotating(1)
 async def test_each_check_is_told_by_what_it_says_of_the_change(here: World) -> None:
     configure(here, CHECKS)
     await here.say(FIX)
@@ -99,7 +100,6 @@ no-such-tool: not found
     assert check.title == "AWAITING APPROVAL: 1 file, +1 -1, 2 checks did not pass"
 
 
-@pytest.mark.rotating(4)
 async def test_whoever_is_told_of_a_failed_check_can_let_it_out_or_send_it_back(
     here: World, colleague: Colleague
 ) -> None:
@@ -153,7 +153,6 @@ async def test_it_is_the_commit_that_would_be_pushed_and_nothing_of_it_comes_bac
     assert "more.txt" not in tree
 
 
-@pytest.mark.rotating(4)
 async def test_a_pull_request_cannot_say_what_is_run(here: World) -> None:
     configure(here, "changes: {checks: [{name: ours, run: 'test -d shop'}]}\n")
     evil = "changes: {checks: [{name: theirs, run: 'touch /tmp/x'}]}\n"
@@ -164,7 +163,6 @@ async def test_a_pull_request_cannot_say_what_is_run(here: World) -> None:
     assert "theirs" not in shown
 
 
-@pytest.mark.rotating(4)
 async def test_nothing_of_a_forks_is_run(here: World) -> None:
     configure(here, "changes: {checks: [{name: ours, run: 'touch x'}]}\n")
     stranger = here.github.create_user("stranger")
@@ -178,7 +176,6 @@ async def test_nothing_of_a_forks_is_run(here: World) -> None:
     assert "Checks: **not checked**: this is a fork, and checks do not run on forks." in shown
 
 
-@pytest.mark.rotating(4)
 async def test_a_server_that_cannot_wall_commands_in_runs_none_and_says_so(tmp_path: Path) -> None:
     more = {"CLAUDE_POOL_CHECKS": "1", "CLAUDE_POOL_CHECK_FOLDERS": "/nonexistent/tools"}
     async with world(tmp_path / "other", more=more) as here:
@@ -196,7 +193,6 @@ async def test_a_server_that_cannot_wall_commands_in_runs_none_and_says_so(tmp_p
         assert "/nonexistent" not in shown
 
 
-@pytest.mark.rotating(4)
 async def test_a_draft_is_checked_here_and_by_the_repositorys_own_ci(here: World) -> None:
     configure(here, "changes: {draft: true, checks: [{name: ours, run: 'test -d shop'}]}\n")
     await here.say(FIX)
@@ -210,7 +206,6 @@ async def test_a_draft_is_checked_here_and_by_the_repositorys_own_ci(here: World
     assert here.repository.pull(2).body.endswith("checks: 1 check passed</sub>")
 
 
-@pytest.mark.rotating(4)
 async def test_a_cancel_ends_a_check_that_runs(here: World) -> None:
     nap = sleeping()
     configure(here, f"changes: {{checks: [{{name: slow, run: {nap}}}]}}\n")
@@ -222,7 +217,6 @@ async def test_a_cancel_ends_a_check_that_runs(here: World) -> None:
     assert alive(nap) == []
 
 
-@pytest.mark.rotating(4)
 @pytest.mark.parametrize("how", ["kill", "stop"])
 async def test_a_server_that_ends_while_it_checks_checks_again(here: World, how: str) -> None:
     nap = sleeping(3)

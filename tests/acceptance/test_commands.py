@@ -10,8 +10,6 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests import ours
 from tests.acceptance.world import World
 
-pytestmark = pytest.mark.rotating(4)
-
 CONFIG = ".github/claude-pool.yml"
 
 
@@ -345,7 +343,7 @@ async def test_by_mail_only_what_stands_above_all_other_text_is_a_command(here: 
         await here.github.comment(here.maintainer, here.repository, number, body, by_mail=True)
 
     await mail("Not yet.\n\nxyz, qqq zzz\n\n/pool config\n")
-    await here.said("`/pool config` was not run: it came by mail and stands below other text")
+    await here.said("`/pool config` was not run: it came by mail and is below other text")
     await mail("/pool cost\n\nxyz, qqq zzz\n\n/pool config\n")
     await here.answered(3)
     await here.quiet()

@@ -14,8 +14,6 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.rehearsal.github import Repository
 from tests.acceptance.world import World, world
 
-pytestmark = pytest.mark.rotating(4)
-
 CONFIG: Final = ".github/claude-pool.yml"
 
 

@@ -17,8 +17,6 @@ from claude_pool_gh.rehearsal.github import (
 )
 from tests.acceptance.world import World
 
-pytestmark = pytest.mark.rotating(4)
-
 COMMENTS = "/repos/{owner}/{repo}/issues/{issue_number}/comments"
 CHECKS = "/repos/{owner}/{repo}/check-runs"
 REVIEWS = "/repos/{owner}/{repo}/pulls/{pull_number}/reviews"

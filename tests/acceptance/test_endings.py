@@ -44,7 +44,6 @@ async def test_an_end_is_told_by_a_reaction_and_by_a_reply_only_where_no_review_
     assert (len(found.replies()), len(found.ends())) == (1, 1)
 
 
-@pytest.mark.rotating(4)
 async def test_nobody_is_mentioned_where_that_is_switched_off(here: World) -> None:
     here.repository.commit("main", {CONFIG: "notify: false\n"}, author=here.maintainer)
     comment = await here.say("/pool review")
@@ -53,7 +52,6 @@ async def test_nobody_is_mentioned_where_that_is_switched_off(here: World) -> No
     assert (reactions(comment), here.replies(), here.ends()) == (["+1"], [], [])
 
 
-@pytest.mark.rotating(4)
 async def test_who_is_cancelled_by_somebody_else_is_told_by_the_answer_to_that(shop: World) -> None:
     other = shop.github.create_user("max")
     shop.repository.grant(other, "write")
@@ -68,7 +66,6 @@ async def test_who_is_cancelled_by_somebody_else_is_told_by_the_answer_to_that(s
     assert (reactions(comment), shop.ends()) == (["confused"], [])
 
 
-@pytest.mark.rotating(4)
 async def test_a_thread_keeps_the_newest_answer_of_each_kind(here: World) -> None:
     for line in (
         "/pool status",
@@ -107,6 +104,7 @@ async def test_a_thread_keeps_the_newest_answer_of_each_kind(here: World) -> Non
         (Verdict.out_of_turns, None, "confused"),
     ],
 )
+@pytest.mark.rotating(1)
 def test_what_an_end_looks_like_on_the_command(
     verdict: Verdict, report: Report | None, wanted: str | None
 ) -> None:

@@ -14,8 +14,6 @@ from claude_pool_gh.rehearsal.github.web.faults import Moment
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World
 
-pytestmark = pytest.mark.rotating(4)
-
 SQL, BOUNDARY = stage.PLANTED[:2]
 NEW = replace(
     BOUNDARY,

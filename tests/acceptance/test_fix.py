@@ -38,6 +38,7 @@ async def waiting(
     return str(ID.findall(shown)[0])
 
 
+@pytest.mark.rotating(1)
 async def test_a_fix_is_shown_approved_and_pushed_as_shown(here: World) -> None:
     before = here.pull.head_sha
     gate = await waiting(here)
@@ -75,7 +76,6 @@ async def test_a_fix_is_shown_approved_and_pushed_as_shown(here: World) -> None:
     assert (check.conclusion, check.title) == ("success", f"Pushed {commit}: 1 file, +1 -1")
 
 
-@pytest.mark.rotating(4)
 async def test_a_rejection_is_heard_and_the_next_patch_has_an_id_of_its_own(
     here: World, colleague: Colleague
 ) -> None:
@@ -174,7 +174,6 @@ async def test_four_eyes_and_protected_paths_need_other_people(here: World) -> N
     assert "Approved by `max`, `moritz`, but not pushed:" in here.comment_of("fix")
 
 
-@pytest.mark.rotating(4)
 async def test_the_buttons_of_the_check_decide_like_the_words(
     here: World, colleague: Colleague
 ) -> None:
@@ -206,7 +205,6 @@ async def test_the_buttons_of_the_check_decide_like_the_words(
     assert here.pull.head_sha != before
 
 
-@pytest.mark.rotating(4)
 async def test_whoever_was_refused_may_press_again_once_the_reason_is_gone(here: World) -> None:
     await waiting(here)
     before = here.pull.head_sha
@@ -237,7 +235,6 @@ async def test_whoever_was_refused_may_press_again_once_the_reason_is_gone(here:
     assert here.pull.head_sha != before
 
 
-@pytest.mark.rotating(4)
 async def test_a_fork_gets_the_patch_and_no_push(here: World) -> None:
     stranger = here.github.create_user("stranger")
     fork = here.repository.fork("stranger")
@@ -254,7 +251,6 @@ async def test_a_fork_gets_the_patch_and_no_push(here: World) -> None:
     assert not [each for each in here.github.requests if each.path.endswith("git-receive-pack")]
 
 
-@pytest.mark.rotating(4)
 @pytest.mark.parametrize(
     ("mends", "says"),
     [
@@ -281,7 +277,6 @@ async def test_a_patch_that_nobody_should_be_asked_about_is_not_shown(
     assert here.pull.head_sha == before
 
 
-@pytest.mark.rotating(4)
 async def test_checks_that_this_server_does_not_run_are_not_passed_over(here: World) -> None:
     config = "changes: {checks: [{name: tests, run: make test}]}\n"
     here.repository.commit("main", {CONFIG: config}, author=here.maintainer)
@@ -289,7 +284,6 @@ async def test_checks_that_this_server_does_not_run_are_not_passed_over(here: Wo
     assert "Checks: **not checked**: this server runs no checks." in here.comment_of("fix")
 
 
-@pytest.mark.rotating(4)
 async def test_a_draft_pull_request_lets_the_repositorys_own_ci_check(here: World) -> None:
     here.repository.commit("main", {CONFIG: "changes: {draft: true}\n"}, author=here.maintainer)
     before, gate = here.pull.head_sha, await waiting(here)

@@ -13,8 +13,6 @@ from claude_pool_gh.rehearsal.github import Request
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World, world
 
-pytestmark = pytest.mark.rotating(4)
-
 CONFIG: Final = ".github/claude-pool.yml"
 QUICK: Final = Reviewer(quick=True)
 CHAINS: Final = "SELECT state, json_extract(outcome, '$.verdict') FROM chains ORDER BY created_ms"

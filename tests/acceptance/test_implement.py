@@ -20,6 +20,7 @@ def colleague(here: World) -> Colleague:
     return made
 
 
+@pytest.mark.rotating(1)
 async def test_an_issue_becomes_a_pull_request_that_closes_it(
     here: World, colleague: Colleague
 ) -> None:
@@ -74,7 +75,6 @@ async def test_whoever_may_word_the_issue_words_no_commit_that_is_approved_alrea
     assert here.repository.git.text("log", "-1", "--format=%s", pushed) == "Implement: Gifts"
 
 
-@pytest.mark.rotating(4)
 async def test_an_issue_that_leaves_it_open_gets_its_questions_and_costs_one_run(
     here: World, colleague: Colleague
 ) -> None:
@@ -94,7 +94,6 @@ async def test_an_issue_that_leaves_it_open_gets_its_questions_and_costs_one_run
     assert "mona (collaborator): Small ones, for everybody." in asked
 
 
-@pytest.mark.rotating(4)
 async def test_what_a_fresh_reader_finds_is_mended_before_anybody_is_asked(
     here: World, colleague: Colleague
 ) -> None:
@@ -106,7 +105,6 @@ async def test_what_a_fresh_reader_finds_is_mended_before_anybody_is_asked(
     assert any("GIFT is never used" in each.text for each in colleague.seen)
 
 
-@pytest.mark.rotating(4)
 async def test_implement_belongs_to_issues_and_fix_to_pull_requests(here: World) -> None:
     issue = here.repository.open_issue("Gifts", "We want gifts.", here.maintainer)
     await here.say("/pool implement")

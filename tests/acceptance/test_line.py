@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import world
 
@@ -31,7 +29,6 @@ async def test_who_waits_sees_the_place_in_the_line_and_why(tmp_path: Path) -> N
         await here.shows("ask", "### ✅ Answered", issues[1].number)
 
 
-@pytest.mark.rotating(4)
 async def test_commands_of_one_comment_take_effect_in_their_order(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         here.model.script = Colleague()

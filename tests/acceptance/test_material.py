@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.model import ModelRequest
 from tests.acceptance.colleague import Colleague
@@ -120,7 +118,6 @@ async def test_a_command_under_a_line_is_answered_for_that_line(tmp_path: Path) 
         assert "HIDDEN-SPAM" not in str([each.body for each in colleague.seen])
 
 
-@pytest.mark.rotating(4)
 async def test_every_agent_that_works_on_an_issue_knows_the_maintainers_rules(here: World) -> None:
     here.model.script = colleague = Colleague()
     colleague.check = {"verdict": "mend", "problems": ["GIFT is never used"]}

@@ -12,7 +12,6 @@ from tests.acceptance.world import World, world
 CONFIG = ".github/claude-pool.yml"
 
 
-@pytest.mark.rotating(4)
 @pytest.mark.parametrize(
     ("config", "server", "says"),
     [

@@ -39,6 +39,7 @@ WELL = Signs(
         ({"silent": {"the writer": STUCK_SECONDS + 1}}, "the writer has stopped for 121 seconds"),
     ],
 )
+@pytest.mark.rotating(1)
 def test_each_sign_alone_is_a_reason_with_what_to_do(sign: dict[str, object], said: str) -> None:
     assert faults(WELL) == ()
     values = {name: getattr(WELL, name) for name in Signs.__dataclass_fields__} | sign
@@ -147,6 +148,9 @@ async def test_a_review_is_counted_and_every_documented_metric_exists(tmp_path: 
     assert value(text, 'claude_pool_cap_used_ratio{cap="pool and month"}') == pytest.approx(
         spent / 100_000_000
     )
+    assert value(
+        text, 'claude_pool_repository_cap_used_ratio{repository="octo/shop"}'
+    ) == pytest.approx(spent / 100_000_000)
     kinds = dict(re.findall(r"^# TYPE (claude_pool_\w+) (\w+)$", text, re.MULTILINE))
     there = set(kinds) | {f"{name}_bucket" for name, kind in kinds.items() if kind == "histogram"}
     assert documented() - there == set()

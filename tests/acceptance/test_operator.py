@@ -7,8 +7,6 @@ import os
 import stat
 from pathlib import Path
 
-import pytest
-
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.model import Fail
 from claude_pool_gh.rehearsal.reviewer import Reviewer
@@ -68,7 +66,6 @@ async def test_a_review_leaves_lines_with_its_ids_and_files_for_the_owner_alone(
     assert " ms=" in chain
 
 
-@pytest.mark.rotating(4)
 async def test_a_key_that_the_models_api_refuses_is_an_error_in_the_log(tmp_path: Path) -> None:
     """Only whoever runs the server can do something about it. Others' text moves no terminal."""
     async with world(tmp_path) as w:

@@ -13,8 +13,6 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World
 
-pytestmark = pytest.mark.rotating(4)
-
 RECEIVE = "/{owner}/{repo}.git/git-receive-pack"
 UPLOAD = "/{owner}/{repo}.git/git-upload-pack"
 PULL = "/repos/{owner}/{repo}/pulls/{pull_number}"

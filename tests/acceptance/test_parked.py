@@ -11,8 +11,6 @@ from claude_pool_gh.rehearsal.model import Fail
 from tests.acceptance.colleague import MENDED, READ, Colleague, write
 from tests.acceptance.world import World
 
-pytestmark = pytest.mark.rotating(4)
-
 CONFIG = ".github/claude-pool.yml"
 
 

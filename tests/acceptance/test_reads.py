@@ -18,8 +18,6 @@ from tests.acceptance.test_strangers import asked, judge_of
 from tests.acceptance.world import World, world
 from tests.patience import PATIENCE
 
-pytestmark = pytest.mark.rotating(4)
-
 CONFIG: Final = ".github/claude-pool.yml"
 GUIDE: Final = ".github/claude-pool/review.md"
 QUERY: Final = "POST /api/graphql"

@@ -10,14 +10,11 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig
-from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.service.retention import Deleted, Retention
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database
 from claude_pool_gh.worktrees.leases import Worktrees
 from tests.acceptance.world import World
-from tests.pool.puppet import Puppet
 
 DAY_MS = 86_400_000
 
@@ -32,7 +29,7 @@ class Later:
         return int(time.time() * 1000) + self._more
 
 
-async def _nobody(_repository: int) -> Any:
+async def _nobody(_repository: int, _fresh: bool) -> Any:
     raise AssertionError("nothing is fetched")
 
 
@@ -42,26 +39,13 @@ async def pruned(w: World, days: float, **settings: Any) -> Deleted:
     told = Settings(state_dir=w.bot.state, **settings)
     clock = Later(days)
     try:
-        none = PoolConfig(scaling=ScalingConfig(min_slots=0))
-        worktrees = Worktrees(w.bot.state, _nobody)
-        opened = Pool.open(
-            Puppet(),
-            slots=0,
-            config=none,
-            state=w.bot.state,
-            store=database,
-            workspaces=worktrees,
+        return await Retention(
+            settings=told,
+            database=database,
             clock=clock,
-        )
-        async with opened as pool:
-            return await Retention(
-                settings=told,
-                database=database,
-                clock=clock,
-                pool=pool,
-                worktrees=worktrees,
-                pause_secs=0.0,
-            ).prune()
+            worktrees=Worktrees(w.bot.state, _nobody),
+            pause_secs=0.0,
+        ).prune()
     finally:
         database.close()
 
@@ -182,6 +166,7 @@ async def test_the_files_of_a_repository_go_with_the_app(found: World) -> None:
 
 
 @pytest.mark.parametrize("days", ["0", "6.9", "-1", "nan"])
+@pytest.mark.rotating(1)
 def test_too_short_a_time_is_refused(days: str) -> None:
     with pytest.raises(ValueError, match=r"greater than or equal to 7|finite"):
         Settings(keep_chains_days=days)

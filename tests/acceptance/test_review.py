@@ -15,8 +15,6 @@ from claude_pool_gh.rehearsal.reviewer import Planted, Reviewer
 from claude_pool_gh.rehearsal.skills import skill_of
 from tests.acceptance.world import World, world
 
-pytestmark = pytest.mark.rotating(4)
-
 
 @pytest.mark.rotating(1)
 async def test_a_review_comes_back_as_comment_review_check_and_bill(shop: World) -> None:

@@ -19,6 +19,7 @@ from claude_pool_gh.conversation.services import Defaults, Services
 from claude_pool_gh.github import inbox, intake
 from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.command_request import CommandRequest, requests
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.tables import commands
 from claude_pool_gh.pool.model.clock import SystemClock
@@ -34,8 +35,6 @@ from claude_pool_gh.worktrees.leases import Worktrees
 from tests.acceptance.test_webhook import comment as commented
 from tests.acceptance.test_webhook import post, signed
 from tests.acceptance.world import World, world
-
-pytestmark = pytest.mark.rotating(4)
 
 CONFIG: Final = ".github/claude-pool.yml"
 ROLES: Final[Sequence[Role]] = get_args(Role)
@@ -87,16 +86,16 @@ async def judge_of(here: World, folder: Path) -> AsyncIterator[CommandPolicy]:
     database.close()
 
 
-async def _no_login(_repository_id: int) -> Credentials:
+async def _no_login(_repository_id: int, _fresh: bool) -> Credentials:
     raise AssertionError("nothing is fetched to decide")
 
 
-def asked(here: World, said: Comment, user: User) -> intake.CommandRequest:
+def asked(here: World, said: Comment, user: User) -> CommandRequest:
     """A comment's command, as if another user had written it."""
     repository = ids.Repository(
         id=here.repository.id, owner="octo", name="shop", installation_id=here.installation.id
     )
-    (request,) = intake.requests(
+    (request,) = requests(
         said.body,
         thread=ids.Thread(repository=repository, number=here.pull.number),
         actor=ids.Actor(id=user.id, login=user.login, is_human=user.type == "User"),
@@ -105,7 +104,7 @@ def asked(here: World, said: Comment, user: User) -> intake.CommandRequest:
     return request
 
 
-async def verdict(judge: CommandPolicy, request: intake.CommandRequest) -> str:
+async def verdict(judge: CommandPolicy, request: CommandRequest) -> str:
     """What the policy makes of a command: silence, a refusal for the role, or that it may go on."""
     match await judge.decide(request):
         case Silence():
@@ -494,7 +493,7 @@ async def test_strangers_cannot_talk_a_thread_silent(tmp_path: Path) -> None:
         here.repository.commit("main", {CONFIG: "limits: {thread_hour: 2}\n"})
         now = judge.services.clock.now_ms()
 
-        async def comes(by: User, ago: int, answer: str | None) -> intake.CommandRequest:
+        async def comes(by: User, ago: int, answer: str | None) -> CommandRequest:
             request = asked(here, await here.say("/pool cancel", by=by), by)
             await judge.services.database.transact(
                 partial(_store, request=request, at=now - ago, answer=answer)
@@ -510,8 +509,6 @@ async def test_strangers_cannot_talk_a_thread_silent(tmp_path: Path) -> None:
         assert "limit of 2 commands" in last.text, "those who may command count"
 
 
-def _store(
-    tx: Transaction, request: intake.CommandRequest, at: int, answer: str | None = None
-) -> None:
+def _store(tx: Transaction, request: CommandRequest, at: int, answer: str | None = None) -> None:
     assert inbox.store(tx, request, at)
     tx.execute(commands.update().where(commands.c.key == request.key).values(answer=answer))

@@ -6,8 +6,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
-import pytest
-
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Delivery, Pull
 from claude_pool_gh.rehearsal.reviewer import Reviewer
@@ -87,7 +85,6 @@ async def test_a_label_asks_for_its_verb_in_the_name_of_whoever_put_it_there(her
     assert len(here.replies()) == 2
 
 
-@pytest.mark.rotating(4)
 async def test_pull_requests_are_reviewed_when_opened_only_where_that_is_wanted(
     here: World,
 ) -> None:
@@ -168,7 +165,6 @@ async def test_a_push_says_that_the_head_has_moved_and_where_wanted_begins_anew(
     await hear_everything_again(here)
 
 
-@pytest.mark.rotating(4)
 async def test_the_checks_own_button_runs_the_review_again_for_whoever_may(here: World) -> None:
     here.model.script = QUICK
     await here.say("/pool review")

@@ -47,6 +47,7 @@ def comment(here: World, body: str = "/pool review") -> dict[str, Any]:
     }
 
 
+@pytest.mark.rotating(1)
 async def test_bad_deliveries_are_refused_and_leave_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         good = json.dumps(comment(here)).encode()

@@ -78,6 +78,10 @@ async def test_a_worker_runs_what_the_server_has_accepted(
     assert (check.title or "").startswith("1 finding (worst: high) in 2 files read")
     await shop.github.until(lambda: shop.reviews)
     assert not list((shop.bot.state / "leases").glob("*/*")), "no agent has worked on the server"
+    # The server's settings, with which the worker has compared its own.
+    assert shop.rows("SELECT value FROM server_settings WHERE name = 'app_id'") == [
+        (shop.bot.environment["CLAUDE_POOL_APP_ID"],)
+    ]
     assert shop.ledger == shop.model.bill.total
 
 
@@ -103,7 +107,6 @@ async def test_another_machine_goes_on_with_the_review_of_a_dead_one(
     assert shop.rows("SELECT max(attempt) FROM tasks WHERE step = 'find'") == [(1,)]
 
 
-@pytest.mark.rotating(4)
 async def test_a_worker_told_to_stop_ends_what_runs_and_leaves_the_rest_to_another(
     shop: World, worker: Callable[[], Bot]
 ) -> None:

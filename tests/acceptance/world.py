@@ -27,6 +27,7 @@ from claude_pool_gh.rehearsal.github import (
 )
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
+from claude_pool_gh.storage.deflated import inflated
 from tests.acceptance.forked import ForkedBot
 from tests.patience import PATIENCE
 from tests.rehearsal.contract.checker import Contract, shared
@@ -217,7 +218,11 @@ class World:
                 sa.make_url(url).set(drivername=_DRIVERS[url.split(":")[0]])
             )
         with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(sa.text(query))]
+            found = connection.execute(sa.text(query))
+            return [
+                tuple(inflated(each) if isinstance(each, bytes) else each for each in row)
+                for row in found
+            ]
 
     @property
     def ledger(self) -> int:

@@ -19,6 +19,7 @@ from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.pool.store.tables import chains, reservations
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.storage import Database, Transaction, migrations
+from claude_pool_gh.storage.deflated import deflated
 
 HEADER = Header(repository=1, thread=2, run="r", until_ms=0)
 TASK = (
@@ -258,6 +259,21 @@ def test_what_posts_withhold_is_in_no_column_of_what_is_kept(
         assert secret.encode() not in there.read_bytes()
     assert task == (None, None, None)
     assert "This post was withheld" in wanted
+
+
+def test_what_posts_withhold_does_not_hide_in_deflated_text(database: Path) -> None:
+    full(database)
+    with closing(sqlite3.connect(database, isolation_level=None)) as rows:
+        rows.create_function("deflated", 1, deflated)
+        rows.execute("UPDATE steps SET result = deflated(result)")
+        rows.execute("UPDATE planned_steps SET steps = deflated(steps)")
+        assert rows.execute("SELECT typeof(steps) FROM planned_steps").fetchone() == ("blob",)
+    kept = zlib.decompress(image.pack(database, DatabaseRedactor(Redactor((OWN,)))))
+    database.write_bytes(kept)
+    with closing(sqlite3.connect(database)) as rows:
+        found = rows.execute("SELECT steps, result FROM planned_steps, steps").fetchone()
+    assert all(isinstance(each, str) and "redacted" in each for each in found)
+    assert not any(secret in each for secret in HELD for each in found)
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,9 @@ def test_what_asks_for_nothing_is_no_fault(event: str, payload: Mapping[str, Any
         ({"number": "seven"}, {}, "number: 'seven' is no number"),
         ({"model": "sonnet"}, {}, "model: 'sonnet' is no full id"),
         ({"command": "/pool review"}, {}, "needs the input `number`"),
+        ({"command": "/pool audit", "dry_run": "true"}, {}, "needs the input `number`"),
+        ({"command": "/pool audit\n/pool review"}, {}, "needs the input `number`"),
+        ({"command": "/pool audits"}, {}, "needs the input `number`"),
         ({}, {"CLAUDE_CODE_USE_BEDROCK": "1"}, "Amazon Bedrock is not supported"),
         ({}, {"CLAUDE_CODE_USE_VERTEX": "true"}, "Google Vertex AI is not supported"),
     ],
@@ -188,6 +191,8 @@ def test_a_fault_names_what_to_change(
     with pytest.raises(Fault, match=named):
         look.check("schedule", {}, READY._replace(**inputs), environment)
     look.check("schedule", {}, READY, {"CLAUDE_CODE_USE_BEDROCK": "0"})
+    for audit in ("/pool audit", "audit security src", "/pool audit defects --plan"):
+        look.check("schedule", {}, READY._replace(command=audit), {})  # it has its report issue
 
 
 def test_a_fork_is_told_why_there_is_no_key() -> None:

@@ -107,7 +107,3 @@ def test_the_schema_of_the_result_is_the_one_in_the_documentation() -> None:
     assert written == JobResult.model_json_schema(mode="serialization")
     described = ACTION["outputs"]["result"]["description"]
     assert "docs/action-result.schema.json" in described
-
-
-def test_what_is_not_written_yet_is_called_empty() -> None:
-    assert "Empty today" in ACTION["outputs"]["sarif_file"]["description"]

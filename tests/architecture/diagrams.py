@@ -1,4 +1,4 @@
-"""`python -m tests.architecture.diagrams`: writes the state diagrams in docs/architecture.md from the tables."""
+"""`python -m tests.architecture.diagrams`: draws the states in docs/explanation/architecture.md from the tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from claude_pool_gh.github.effects.states import EFFECT
 from claude_pool_gh.pool.model.state_table import StateTable
 from claude_pool_gh.pool.model.states import TABLES
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "architecture.md"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "explanation" / "architecture.md"
 BEGIN: Final = "<!-- states: begin -->\n"
 END: Final = "<!-- states: end -->\n"
 EVERY: Final[tuple[StateTable[Any, Any], ...]] = (*TABLES, EFFECT, COMMAND, FINDING)

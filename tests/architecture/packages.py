@@ -1,4 +1,4 @@
-"""`python -m tests.architecture.packages`: draws the README's picture of packages from the import contracts."""
+"""`python -m tests.architecture.packages`: draws the picture of packages from the import contracts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-README: Final = ROOT / "README.md"
+PAGE: Final = ROOT / "docs" / "explanation" / "architecture.md"
 BEGIN: Final = "<!-- packages: begin -->\n"
 END: Final = "<!-- packages: end -->\n"
 
@@ -42,4 +42,4 @@ def written(page: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text("utf-8")), "utf-8")
+    PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")

@@ -1,19 +1,19 @@
-"""The README's picture of packages is the import contracts', and the walk through the code goes down them."""
+"""The picture of packages is the import contracts', and the walk through the code goes down them."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from tests.architecture.packages import BEGIN, END, README, ROOT, layers, written
+from tests.architecture.packages import BEGIN, END, PAGE, ROOT, layers, written
 
-WALK = ROOT / "docs" / "architecture.md"
+WALK = ROOT / "docs" / "explanation" / "architecture.md"
 STEP = re.compile(r"^(\d+)\. \*\*", re.MULTILINE)
 FILE = re.compile(r"`((?:[a-z_]+/)+[a-z_]+\.py)`")
 
 
 def test_the_picture_shows_the_contracts_as_they_are() -> None:
-    page = README.read_text("utf-8")
+    page = PAGE.read_text("utf-8")
     assert BEGIN in page
     assert END in page
     assert page == written(page), "write it anew: python -m tests.architecture.packages"

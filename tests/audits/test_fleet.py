@@ -113,7 +113,7 @@ def test_reservations_never_pass_the_budget_and_everybody_gets_an_answer(
     budget: int, repositories: list[tuple[int, float]], beside: int
 ) -> None:
     held: list[tuple[int, float]] = []
-    spent = answered = 0
+    spent, answered = 0, 0
     for wanted, used in repositories:
         while True:
             left = budget - spent - sum(amount for amount, _ in held)

@@ -6,6 +6,9 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from claude_pool_gh.audits.model import Cut, Shard, SourceFile
 from claude_pool_gh.audits.packages import package_of, packages
 from claude_pool_gh.audits.shards import MOST_FILES, TARGET_TOKENS, Grouping, cut, group_of
@@ -72,6 +75,42 @@ def test_an_edit_moves_no_cut_and_an_added_removed_or_renamed_file_few() -> None
     for kind in ("add", "remove", "rename"):
         assert sum(counts[kind]) / 40 <= 2.5, kind
         assert max(counts[kind]) <= 6, kind
+
+
+SIZES = st.integers(1, 3 * TARGET_TOKENS)
+NAMES = st.lists(st.sampled_from(["a", "b", "lib", "web"]), min_size=0, max_size=3)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> list[SourceFile]:
+    """Repositories of any form, some with more files in a folder than a shard may have."""
+    sizes = draw(st.lists(st.tuples(NAMES, SIZES), min_size=1, max_size=60))
+    return [
+        SourceFile(path="/".join([*names, f"f{at}.py"]), blob=str(at), size=1, tokens=tokens)
+        for at, (names, tokens) in enumerate(sizes)
+    ]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(trees())
+def test_of_any_tree_one_changed_file_changes_two_shards_at_most_on_average(
+    files: list[SourceFile],
+) -> None:
+    """Edited, removed, or added: of all files that could be it. No single change is promised that little."""
+    before = shards(files)
+    assert sorted(path for each in before for path in each.paths) == sorted(f.path for f in files)
+    for each in before:
+        assert len(each.paths) == 1 or each.tokens <= TARGET_TOKENS
+    changed = {"edited": 0, "removed": 0, "added": 0}
+    for at, file in enumerate(files):
+        others = [*files[:at], *files[at + 1 :]]
+        without = shards(others)
+        changed["edited"] += news(before, shards([*others, replace(file, blob="new")]))
+        changed["removed"] += news(before, without)
+        changed["added"] += news(without, before)
+    assert changed["edited"] == 0, "a shard is named after its files, whatever is in them"
+    assert changed["removed"] <= 2 * len(files)
+    assert changed["added"] <= 2 * len(files)
 
 
 def test_tests_stand_beside_what_they_test() -> None:

@@ -264,7 +264,8 @@ def _made(tx: Transaction, chain_id: str, now_ms: int, thread: int = 7) -> None:
         limits=Limits(task=5, chain=30, wall_seconds=60, idle_seconds=60),
         context=facts.model_dump(mode="json") | settings,
     )
-    account = {"thread": f"1:{thread}", "user": "7", "repository": "1"}
+    place = f"1:{thread}"
+    account = {"conversation": place, "thread": place, "user": "7", "repository": "1"}
     limits = caps(thread=10**9, user_day=10**9, repository_month=10**9, pool=10**9)
     labels = chains.ChainLabels(head=facts.head, requester=MONA.login)
     assert chains.create(tx, chain_id, plan, account, limits, now_ms, labels)

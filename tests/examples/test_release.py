@@ -134,17 +134,17 @@ def test_the_wheel_holds_all_that_init_writes_also_when_it_is_built_from_the_arc
     assert f"  {files.CONFIGURATION}: new\n" in done.stdout
 
 
-def test_the_readme_asks_for_what_the_manifest_asks_for() -> None:
+def test_the_steps_by_hand_ask_for_what_the_manifest_asks_for() -> None:
     """The page names by hand what the manifest derives."""
-    readme = " ".join((ROOT / "README.md").read_text().split())
+    page = " ".join((ROOT / "docs/how-to/app.md").read_text().split())
     shown = {"statuses": "commit statuses"}
     for level, words in (("write", "read and write"), ("read", "read")):
-        named = re.search(rf"\*([a-z ,]+)\*: {words}[;.]", readme)
+        named = re.search(rf"\*([a-z ,]+)\*: {words}[;.]", page)
         assert named is not None
         wanted = {name for name, has in manifest.permissions().items() if has == level}
         assert {*named[1].split(", ")} == {
             shown.get(name, name.replace("_", " ")) for name in wanted
         }
-    events = re.search(r"Events: \*([a-z ,]+)\*\.", readme)
+    events = re.search(r"Events: \*([a-z ,]+)\*\.", page)
     assert events is not None
     assert {*events[1].split(", ")} == {name.replace("_", " ") for name in EVENTS}

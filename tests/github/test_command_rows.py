@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.github import command_rows, inbox
-from claude_pool_gh.github.intake import CommandRequest, requests
+from claude_pool_gh.github.command_request import CommandRequest, requests
 from claude_pool_gh.storage import Database, migrations
 from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
 

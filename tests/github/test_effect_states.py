@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects import lookups, rows
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.rows import EffectRow
@@ -39,7 +39,7 @@ def want(tx: Transaction, body: str) -> EffectRow:
 
 
 def state(tx: Transaction, key: str = "comment:1") -> EffectState:
-    fate = rows.fate(tx, key)
+    fate = lookups.fate(tx, key)
     assert fate is not None
     return fate.state
 

@@ -14,17 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_pool_gh.github import events, repository_events, tables
+from claude_pool_gh.github.command_request import CommandRequest, body_digest, requests
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.inbox import take_in
-from claude_pool_gh.github.intake import (
-    EVENTS,
-    CommandRequest,
-    Found,
-    NotForUs,
-    body_digest,
-    recognise,
-    requests,
-)
+from claude_pool_gh.github.intake import EVENTS, Found, NotForUs, recognise
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms.ids import CommentRef, Repository, Thread, Trigger
 

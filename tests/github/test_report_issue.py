@@ -131,6 +131,33 @@ async def test_where_issues_are_off_it_is_said_and_comes_back_with_them(bench: B
     assert issue.body.startswith("fourth\n")
 
 
+async def test_what_a_person_wrote_into_it_is_replaced_by_the_next_report(bench: Bench) -> None:
+    await wanted(bench)
+    (issue,) = issues(bench)
+    issue.body = "This is all wrong."
+    assert (await wanted(bench, "second")).state == "written"
+    assert issue.body.startswith("second\n")
+    assert "<!-- claude-pool:" in issue.body, "and it can be found again"
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [(403, "refused"), (404, "gone"), (410, "gone"), (422, "refused")]
+)
+async def test_a_refusal_half_way_keeps_what_stands_and_is_told(
+    bench: Bench, status: int, state: str
+) -> None:
+    await wanted(bench)
+    (issue,) = issues(bench)
+    no = Respond(status, body=b'{"message": "not now, not ever"}')
+    bench.github.faults.add(Fault(no, method="PATCH", route=ISSUE, times=1))
+    row = await wanted(bench, "second")
+    assert (row.state, bool(row.error)) == (state, True)
+    assert len(issues(bench)) == 1, "none is made in its place"
+    if state == "refused":
+        assert (await wanted(bench, "third")).state == "written"
+        assert issue.body.startswith("third\n")
+
+
 @pytest.mark.parametrize("title", ["", "x" * 257])
 def test_a_title_that_github_does_not_take_is_never_wanted(title: str) -> None:
     with pytest.raises(ValueError, match="title"):

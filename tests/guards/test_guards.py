@@ -670,7 +670,7 @@ GUARDS = [
     Guard(
         "a request never takes more than its run has left",
         "pool/store/ledger.py",
-        "or left_in(tx, run_id) < amount",
+        "or _free(held) < amount",
         "or False",
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py",
         "",
@@ -866,8 +866,8 @@ GUARDS = [
     Guard(
         "guidance comes from the default branch",
         "conversation/guidance.py",
-        "found = await history.read_files(mirror, branch, wanted(paths))",
-        "found = await history.read_files(mirror, facts.head, wanted(paths))",
+        "return await guidance_at(mirror, branch, paths, ",
+        "return await guidance_at(mirror, facts.head, paths, ",
         f"{ACCEPTANCE}material.py",
         "under_a_line",
     ),
@@ -1260,6 +1260,14 @@ GUARDS = [
         'return _E.state == "wanted"',
         f"{ACCEPTANCE}github_side.py",
         "suspended",
+    ),
+    Guard(
+        "a fetch asks for a fresh token where the one it showed is refused",
+        "worktrees/leases.py",
+        "                if fresh:\n",
+        "                if True:\n",
+        "tests/worktrees/test_logins.py",
+        "asks_once",
     ),
     Guard(
         "a repository that changed hands has another token",
@@ -1668,8 +1676,8 @@ GUARDS = [
     Guard(
         "a claim and its task are one step",
         "pool/run/dispatcher.py",
-        "        async with self._claiming:\n            claim = await",
-        "        if True:\n            claim = await",
+        "        async with self._claiming:\n            claim, begun = await",
+        "        if True:\n            claim, begun = await",
         "tests/pool/test_dispatcher.py",
         "never_loses",
     ),
@@ -1790,7 +1798,7 @@ GUARDS = [
     Guard(
         "braces of others are text",
         "pool/recipes/compile.py",
-        "if skill is not None and _is_plain(skill):",
+        "if skill is not None and is_plain(skill):",
         "if False:",
         "tests/pool/test_skills.py",
         "braces",
@@ -1926,7 +1934,7 @@ GUARDS = [
     ),
     Guard(
         "a report as a page holds text as text",
-        "audits/outputs/html.py",
+        "audits/outputs/page.py",
         "return escape(seen(text))",
         "return text",
         "tests/audits/test_files.py",

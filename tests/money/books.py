@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from claude_pool_gh.rehearsal.model import Bill, Usage
+from claude_pool_gh.storage.deflated import inflated
 from tests.money.jobs import ASKED_AGAIN, UNTOLD, Asked, mark_of
 
 _PARTLY: Final = (
@@ -73,14 +74,17 @@ class Books:
         connection = _connect(store)
         try:
             rows = [_row(row) for row in connection.execute("SELECT * FROM reservations")]
-            chains = connection.execute("SELECT id, kind, plan, caps FROM chains").fetchall()
+            chains = connection.execute(
+                "SELECT id, kind, plan, caps, steps FROM chains"
+                " LEFT JOIN planned_steps ON digest = steps_digest"
+            ).fetchall()
             passed = tuple(tuple(row) for row in connection.execute("SELECT * FROM passed"))
         finally:
             connection.close()
         caps, tasks, limits = {}, {}, {}
-        for chain_id, kind, plan, cap in chains:
+        for chain_id, kind, plan, cap, apart in chains:
             caps[chain_id], asked = json.loads(cap), json.loads(plan)
-            for step in asked["steps"]:
+            for step in asked["steps"] if apart is None else json.loads(inflated(apart)):
                 alone = kind == "task"
                 task_id = chain_id if alone else f"{chain_id}.{step['name']}.0"
                 tasks[mark_of(asked["context"]["prompt"] if alone else step["prompt"])] = task_id

@@ -22,7 +22,15 @@ import pytest
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from tests import ours
 from tests.agent.bench import alive, gone_within
-from tests.money.books import Books, check_caps, check_report, check_requests, check_tree, overdrawn
+from tests.money.books import (
+    Books,
+    Tally,
+    check_caps,
+    check_report,
+    check_requests,
+    check_tree,
+    overdrawn,
+)
 from tests.money.jobs import Job, Teller, draw
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -110,7 +118,7 @@ async def _live(life: Life, rng: Random, kills: int, requests: int) -> None:
     assert life.process.returncode == 0, life.log
 
 
-async def _spend(folder: Path, runs: int, kills: int, seed: int) -> None:
+async def _spend(folder: Path, runs: int, kills: int, seed: int) -> Tally:
     print(f"MONEY_SEED={seed}")  # noqa: T201 - shown where the test fails
     rng = Random(seed)  # noqa: S311 - to be drawn again
     jobs, budget = draw(rng, runs * 3 // 5), 100_000 * runs
@@ -141,7 +149,8 @@ async def _spend(folder: Path, runs: int, kills: int, seed: int) -> None:
     print(counts, tally)  # noqa: T201
     assert begun >= runs
     assert len(life.deaths) >= kills
-    assert min(tally.reported, tally.bounds, tally.free) > 0
+    assert tally.reported > 0
+    return tally
 
 
 def _orders(url: str, jobs: list[Job], runs: int, budget: int) -> dict[str, Any]:
@@ -184,10 +193,11 @@ def _seed() -> int:
 
 @pytest.mark.timeout(900)
 async def test_the_ledger_is_the_models_bill_whatever_happens(folder: Path) -> None:
-    await _spend(folder, 50, 4, _seed())
+    await _spend(folder, 24, 2, _seed())
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 async def test_the_same_with_five_hundred_runs(folder: Path) -> None:
-    await _spend(folder, 500, 40, _seed())
+    tally = await _spend(folder, 500, 40, _seed())
+    assert min(tally.bounds, tally.free) > 0, "of so many draws some are of either kind"

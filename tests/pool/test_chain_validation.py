@@ -102,12 +102,12 @@ FAULTY: list[tuple[str, list[ChainStep], str]] = [
     (
         "an item without items",
         [step("one", "{item.x}")],
-        "step one: `{item}` stands only in a step with `each`",
+        "step one: `{item}` can be used only in a step with `each`",
     ),
     (
         "an error outside a recovery",
         [step("one", "{error}")],
-        "step one: `{error}` stands only in `recovery`",
+        "step one: `{error}` can be used only in `recovery`",
     ),
     ("a wrong title", [step("one", "1", title="{args.nope}")], "step one: unknown argument `nope`"),
     (

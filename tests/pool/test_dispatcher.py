@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.store.tables import chains
+from claude_pool_gh.storage import Transaction
 from tests.pool.kit import GUARD, until
 from tests.pool.puppet import Gate, OpenPool, Puppet
 
@@ -128,3 +129,41 @@ async def main(state, task):
 
 asyncio.run(main(*sys.argv[1:]))
 """
+
+
+async def test_a_chain_that_cannot_be_read_keeps_nobody_else_from_being_taken_up(
+    open_pool: OpenPool,
+) -> None:
+    """It is taken up without being begun, and whoever carries it says what is wrong."""
+    agent = Puppet(act=(gate := Gate()))
+    async with open_pool(agent) as pool:
+        before = [await pool.submit(f"{number}") for number in range(4)]
+        await until(lambda: pool.load.chains_running == 4)
+        bad, good = await pool.submit("bad"), await pool.submit("good")
+        spoil = chains.update().where(chains.c.id == bad).values(plan={})
+        await pool.database.transact(lambda tx: tx.execute(spoil))
+        gate.opened.set()
+        assert (await pool.wait(good, timeout_secs=GUARD)).success
+        assert all([(await pool.wait(each, timeout_secs=GUARD)).success for each in before])
+    assert agent.prompts == ["0", "1", "2", "3", "good"]
+
+
+class Canceller:
+    """Asks for the end of whatever is taken up, in the moment in which it is."""
+
+    def changed(self, tx: Transaction, chain_id: str) -> None:
+        taken = sa.and_(chains.c.id == chain_id, chains.c.owner.is_not(None))
+        tx.execute(chains.update().where(taken).values(cancel_requested=True))
+
+    def committed(self) -> None:
+        """Nobody is told."""
+
+
+async def test_no_agent_begins_for_a_chain_whose_end_was_asked_for_as_it_was_taken_up(
+    open_pool: OpenPool,
+) -> None:
+    agent = Puppet()
+    async with open_pool(agent, observer=Canceller()) as pool:
+        result = await asyncio.wait_for(pool.run("x"), GUARD)
+    assert result.ending is Ending.cancelled
+    assert not agent.seen

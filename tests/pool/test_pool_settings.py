@@ -262,7 +262,7 @@ async def test_servers_that_an_earlier_version_stored_without_the_check_stay_rea
     async with open_pool(Puppet()) as pool:
         assert len(await pool.tasks()) == 1
     for kind in (PoolConfig, SlotConfig, TaskOverrides):  # what a caller passes in is checked
-        with pytest.raises(ValidationError, match="say how it is spoken to"):
+        with pytest.raises(ValidationError, match="add its `type`"):
             kind.model_validate({"mcp_servers": unchecked})
 
 

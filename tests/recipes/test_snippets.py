@@ -1,4 +1,4 @@
-"""Every Python snippet of README.md and docs/*.md runs as it stands there: real CLI, scripted model, no key."""
+"""Every Python snippet of README.md and the documentation runs as it stands there: real CLI, scripted model, no key."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Final
 from tests import ours
 
 HERE: Final = Path(__file__).parents[2]
-PAGES: Final = [HERE / "README.md", *sorted((HERE / "docs").glob("*.md"))]
+PAGES: Final = [HERE / "README.md", *sorted((HERE / "docs").rglob("*.md"))]
 SNIPPETS: Final = {
-    f"{page.name}-{number}": code
+    f"{page.parent.name}-{page.stem}-{number}": code
     for page in PAGES
     for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
 }

@@ -230,7 +230,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "below in a mail": (
         replies.below_in_mail("/pool approve 0123456789"),
         (
-            "`/pool approve 0123456789` was not run: it came by mail and stands below other text, where mail programs "
+            "`/pool approve 0123456789` was not run: it came by mail and is below other text, where mail programs "
             "put what they quote. In a mail, write commands in the first lines; or write a comment on GitHub."
         ),
     ),

@@ -16,7 +16,6 @@ from claude_pool_gh.service.bounds import (
     BodyBudget,
     Connections,
     GuardedSite,
-    Incoming,
     LogLimiter,
     TooMuch,
     connections_for,
@@ -188,21 +187,3 @@ def test_the_limit_of_files_is_raised_as_far_as_it_may_be() -> None:
         )
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-async def test_other_work_waits_while_many_deliveries_come_in_and_not_for_ever() -> None:
-    incoming = Incoming(many=2, longest=0.2)
-    await asyncio.wait_for(incoming.turn(), 0.1)
-    with incoming.one():
-        await asyncio.wait_for(incoming.turn(), 0.1)
-        with incoming.one():
-            waiting = asyncio.create_task(incoming.turn())
-            await asyncio.sleep(0.05)
-            assert not waiting.done()
-        await waiting
-        with incoming.one():
-            loop = asyncio.get_running_loop()
-            began = loop.time()
-            await incoming.turn()
-            assert loop.time() - began >= 0.2
-    assert incoming.count == 0

@@ -94,7 +94,7 @@ def test_what_the_environment_names_is_put_aside_and_said(
         assert "https_proxy" not in os.environ
         sign = doctor_network.proxy(settings(tmp_path))
         assert sign.mend == ""
-        assert "HTTPS_PROXY of the environment is not heeded: if it is needed, set" in sign.found
+        assert "HTTPS_PROXY of the environment is ignored: if it is needed, set" in sign.found
     with doctor_network.as_the_server_goes("http://mine:1"):
         assert os.environ["https_proxy"] == os.environ["HTTP_PROXY"] == "http://mine:1"
         assert "NO_PROXY" not in os.environ

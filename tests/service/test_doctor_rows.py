@@ -105,7 +105,7 @@ async def test_an_app_that_cannot_be_asked_names_the_cause(
 
     assert "set CLAUDE_POOL_APP_ID" in await said(app_id="")
     assert "CLAUDE_POOL_APP_ID" in await said(app_id="999999")
-    assert "not asked -> first mend the private key" in await said(private_key="")
+    assert "not asked -> first fix the private key" in await said(private_key="")
     assert "the private key" in await said(private_key="garbage")
     assert "the private key" in await said(private_key_file=tmp_path / "none.pem", private_key="")
     assert "https://HOST/api/v3" in await said(GITHUB_API_URL=github.url)

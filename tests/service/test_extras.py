@@ -46,7 +46,7 @@ def test_each_extra_is_known_by_what_its_packages_are_imported_as() -> None:
     }
     found = {
         module_of[match[0]]: extra
-        for extra in ("bot", "postgresql")
+        for extra in ("bot", "otel", "postgresql")
         for each in named[extra]
         if (match := re.match(r"[a-z0-9-]+", each))
     }

@@ -111,6 +111,8 @@ async def test_nothing_is_done_without_a_yes_and_nothing_in_a_dry_run(place: Pla
     code, text = await place.init("--dry-run", "--pull-request")
     assert code == 0, text
     assert "      - uses: OWNER/claude-pool-gh@COMMIT\n" in text
+    assert "shown as OWNER and COMMIT" in text
+    assert "--action OWNER/claude-pool-gh\n" in text
     assert "    door: action\n" in text
     assert "Nothing was written" in text
     assert place.written == []
@@ -157,7 +159,13 @@ async def test_the_action_is_pinned_to_the_commit_of_its_release(place: Place) -
     assert (
         f"- uses: acme/claude-pool-gh@{released} # v0.1.0\n" in (place.clone / WORKFLOW).read_text()
     )
+    code, text = await place.init("--dry-run", "--action", "acme/claude-pool-gh")
+    assert code == 0, text
+    assert f"The action is pinned to acme/claude-pool-gh at {released}\n" in text
     action.git.set_ref("refs/tags/v0.1.0", None)
+    code, text = await place.init("--dry-run", "--action", "acme/claude-pool-gh")
+    assert code == 0, text
+    assert "shown as COMMIT: the action's commit. acme/claude-pool-gh has no tag v0.1.0" in text
     code, text = await place.init("--yes", "--action", "acme/claude-pool-gh")
     assert code == 1
     assert "acme/claude-pool-gh has no tag v0.1.0" in text

@@ -115,7 +115,7 @@ async def test_a_chain_that_failed_is_continued_under_a_new_id_and_keeps_its_fin
     assert done.exit_code == 0, done.output
     rows = await listed("--all")
     new = next(each for each in rows if each["chain_id"] != chain_id)
-    assert f"{chain_id} goes on as {new['chain_id']}" in done.stderr
+    assert f"{chain_id} continues as {new['chain_id']}" in done.stderr
     assert (new["finished_steps"], new["step"]) == (1, "tell")
     puppet = Puppet()
     state = Path(new["state_dir"])

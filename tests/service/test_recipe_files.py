@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,24 @@ def test_a_configuration_is_checked_with_the_recipes_beside_it(project: Path) ->
         "name: x\ndescription: d\nsteps: [{name: a, prompt: b}]\n",
     )
     assert shell("config", "check", ".github/claude-pool.yml").output == "no errors\n"
+
+
+def test_without_a_name_the_configuration_here_is_checked(project: Path) -> None:
+    file = project / ".github" / "claude-pool.yml"
+    file.parent.mkdir()
+    file.write_text("budget: {chian: 3}\n")
+    done = shell("config", "check")
+    assert done.exit_code == 1
+    assert done.stderr.startswith(".github/claude-pool.yml: line 1: unknown key `chian`")
+    file.rename(file.with_suffix(".yaml"))
+    assert "rename it to .github/claude-pool.yml" in shell("config", "check").stderr
+    file.with_suffix(".yaml").unlink()
+    put(project, "workflows/describe.yml", FAULTY)
+    assert "describe.yml: line 4" in shell("config", "check").stderr
+    shutil.rmtree(project / ".github")
+    done = shell("config", "check")
+    assert done.exit_code == 1
+    assert "there is no .github/claude-pool.yml here, and none is needed" in done.stderr
 
 
 def test_recipes_are_listed_with_where_they_come_from(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -11,11 +12,17 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal import bot, stage
 from claude_pool_gh.rehearsal.example import TITLE, added_line
+from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.service.cli import main
-from claude_pool_gh.service.rehearse_command import LocalCommits, RehearsalOptions
+from claude_pool_gh.service.rehearse_command import (
+    LocalCommits,
+    RehearsalOptions,
+    RehearsedCommand,
+)
 from claude_pool_gh.service.replay import name_of, read_event
+from tests import ours
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -53,11 +60,44 @@ def test_a_command_runs_on_the_repository_here_and_its_report_is_printed(shop: P
     assert done.exit_code == 0, done.output
     assert TITLE in done.output
     assert "claude-pool/review: neutral" in done.output
+    assert "  claude-pool: " in done.output.partition("What #")[0], "its steps while it runs"
     assert "A script answered in the model's place" in done.output
     status = subprocess.run(
         ["git", "-C", str(shop), "status", "--porcelain"], check=True, capture_output=True
     )
     assert status.stdout == b"", "nothing is written here"
+
+
+async def test_a_server_that_does_not_start_says_why_once_and_imports_nothing_of_the_folder_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "click.py").write_text("raise SystemExit('taken from the folder here')\n")
+    monkeypatch.chdir(tmp_path)
+    server = bot.Bot(tmp_path / "state", ours.environment())
+    with pytest.raises(bot.DidNotStart) as caught:
+        await server.start()
+    assert "taken from the folder here" not in str(caught.value)
+    assert str(caught.value).count("CLAUDE_POOL_APP_ID is not set") == 1
+    assert "Traceback" not in str(caught.value)
+    assert server.last_words[-1] == "`claude-pool-gh doctor` checks everything."
+    assert not server.runs
+
+
+async def test_a_rehearsal_that_waits_says_so_and_ends_when_its_server_does(tmp_path: Path) -> None:
+    async with SimulatedGitHub.start(tmp_path / "github") as github:
+        repository, mona = github.create_repository("octo/shop"), github.create_user("mona")
+        issue = repository.open_issue("It is slow", author=mona)
+        server = bot.Bot(tmp_path, ours.environment(), command=("sleep", "60"))
+        server.process = await asyncio.create_subprocess_exec(*server.command)
+        server.log.append("a last line")
+        asked = RehearsedCommand(github, server, repository, issue, mona)
+        told: list[str] = []
+        assert await asked.over(0.2, told.append) == "It has not come to its end within 0.2 seconds"
+        (waits,) = told
+        assert waits.startswith("  waiting for ")
+        assert waits.endswith("the server's last line: a last line")
+        await server.kill()
+        assert await asked.over(60, told.append) == "The server has ended"
 
 
 @pytest.mark.rotating(4)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.storage.owners import is_mark_gone, own_mark, sweep
+from claude_pool_gh.storage.owners import hold, is_mark_gone, own_mark, sweep
 
 
 def mark_of_a_dead_process() -> str:
@@ -47,3 +47,51 @@ def test_a_mark_is_one_part_of_a_name_and_short() -> None:
     assert "-" not in own_mark()
     assert "/" not in own_mark()
     assert len(own_mark()) <= 24, "a socket's path has room for some 100 characters in all"
+
+
+HOLDING = """
+import sys
+from pathlib import Path
+from claude_pool_gh.storage import owners
+owners.own_mark = lambda: sys.argv[2]
+owners.hold(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_another_container_of_the_same_name_holds_is_kept_until_that_ends(
+    tmp_path: Path,
+) -> None:
+    """Its process has a number there that nobody has here."""
+    host, _, start = own_mark().split(".")
+    elsewhere = f"{host}.999999999.{start}"
+    (tmp_path / elsewhere / "run").mkdir(parents=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(tmp_path), elsewhere],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        sweep(tmp_path.glob("*"))
+        assert (tmp_path / elsewhere / "run").is_dir()
+        process.communicate("")
+    sweep(tmp_path.glob("*"))
+    assert list(tmp_path.iterdir()) == [], "nor does its lock stay"
+
+
+def test_locks_of_the_dead_do_not_pile_up(tmp_path: Path) -> None:
+    host, _, start = own_mark().split(".")
+    old, fresh = (
+        tmp_path / f".{host}.999999999.{start}.lock",
+        tmp_path / f".{host}.999999998.1.lock",
+    )
+    for each in (old, fresh):
+        each.touch()
+    os.utime(old, (1, 1))
+    hold(tmp_path)
+    hold(tmp_path)
+    assert set(tmp_path.iterdir()) == {fresh, tmp_path / f".{own_mark()}.lock"}

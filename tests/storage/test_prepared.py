@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.storage import Database, Transaction
-from claude_pool_gh.storage.connections import StatementResult
+from claude_pool_gh.storage.connections import ChangeResult, StatementResult
 from claude_pool_gh.storage.prepared import Statements
 from tests.statements import asked
 
@@ -102,7 +102,11 @@ async def test_most_of_it_is_prepared_and_the_rest_is_not(database: Database) ->
         results: dict[str, object] = {}
         for _ in range(TIMES):
             results = {name: tx.execute(*asked) for name, asked in ASKED.items()}
-        return {name for name, result in results.items() if isinstance(result, StatementResult)}
+        return {
+            name
+            for name, result in results.items()
+            if isinstance(result, StatementResult | ChangeResult)
+        }
 
     slow = {"empty list", "long list", "text"}
     assert await database.read(quick) == set(ASKED) - slow
@@ -213,7 +217,7 @@ async def test_a_value_that_is_a_list_is_no_list_of_parameters(database: Databas
     told_of_it = sa.select(_T.told).where(_T.id == "a")
 
     def tell(tx: Transaction, told: list[int]) -> bool:
-        return isinstance(tx.execute(change, {"wanted": "a", "told": told}), StatementResult)
+        return isinstance(tx.execute(change, {"wanted": "a", "told": told}), ChangeResult)
 
     await database.transact(lambda tx: tell(tx, []))
     for length in (0, 1, 40):

@@ -14,7 +14,7 @@ from claude_pool_gh.storage import Database, Transaction, migrations
 from tests.pool.make import NOW, plan
 from tests.storage import old
 
-ACCOUNT = {"thread": "1:7", "user": "9", "repository": "1"}
+ACCOUNT = {"conversation": "1:7", "thread": "1:7", "user": "9", "repository": "1"}
 CONTEXT: dict[str, Any] = {"head": "a" * 40, "workflow": "tidy", "requester": {"login": "mona\0"}}
 
 
@@ -81,14 +81,14 @@ def test_what_was_spent_before_counts_against_every_cap(database: Database) -> N
 
 def test_chains_that_were_there_are_found_by_their_scope_and_verb(database: Database) -> None:
     with database.engine.begin() as tx:
-        kin = lookup.related_to(tx, "open", "thread")
+        kin = lookup.related_to(tx, "open", "conversation")
         assert [(each.id, each.head, each.workflow) for each in kin] == [
             ("open", "a" * 40, "tidy"),
             ("ended", "a" * 40, "tidy"),
         ]
         assert lookup.open_of(tx, "repository", ["1", "2"]) == ["open"]
-        assert len(lookup.newest_of(tx, "thread", "1:7", limit=9)) == 2
-        assert len(lookup.ended_of(tx, "thread", "2:1", limit=2_000)) == 1_100
+        assert len(lookup.newest_of(tx, "conversation", "1:7", limit=9)) == 2
+        assert len(lookup.ended_of(tx, "conversation", "2:1", limit=2_000)) == 1_100
         assert costs.usual_cost(tx, "repository", "1", "review") is None
 
 

@@ -60,7 +60,7 @@ def installation(github: SimulatedGitHub, widgets: Repository) -> Installation:
 def site(
     tmp_path: Path, github: SimulatedGitHub, widgets: Repository, installation: Installation
 ) -> Site:
-    async def login(repository_id: int) -> Credentials:
+    async def login(repository_id: int, _fresh: bool) -> Credentials:
         assert repository_id == widgets.id
         return Credentials(made.token, widgets.clone_url)
 

@@ -53,7 +53,7 @@ async def test_an_outage_is_told_as_one_and_a_lost_commit_is_left_to_the_step(si
     async def step(_context: HostStepContext) -> Done | Finish:
         return Done("the step's own words")
 
-    async def no_token(_repository_id: int) -> Credentials:
+    async def no_token(_repository_id: int, _fresh: bool) -> Credentials:
         raise OriginUnavailable("GitHub gave no token now", "")
 
     lost = context_of(site, "0" * 39 + "1")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+import pytest
+
 from claude_pool_gh.worktrees import pruning
 from claude_pool_gh.worktrees.git import git
 from tests.worktrees.site import Site
@@ -44,3 +46,36 @@ async def test_objects_outlive_their_refs_for_as_long_again(site: Site) -> None:
     await pruning._drop_objects(mirror.path, 0)
     remaining = await git("count-objects", "-v", git_dir=mirror.path)
     assert b"count: 0\n" in remaining
+
+
+async def test_refs_of_branches_that_nobody_fetches_any_more_go_too(site: Site) -> None:
+    head = site.widgets.head()
+    await site.worktrees.fetch(site.widgets.id, [head], ["refs/heads/main"])
+    mirror = site.worktrees.mirror(site.widgets.id)
+    fetched = mirror.path / "refs/pool/fetched/heads/main"
+    assert fetched.is_file()
+    for ref in (fetched, mirror.path / "refs/pool/commits" / head):
+        os.utime(ref, (1, 1))
+    assert await site.worktrees.prune(DAY) == 2
+    assert await git("for-each-ref", git_dir=mirror.path) == b""
+    await site.worktrees.fetch(site.widgets.id, [head], ["refs/heads/main"])
+    assert await mirror.has(head)
+
+
+async def test_objects_are_looked_at_however_slowly_refs_grow_old(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "_MANY", 3)
+    mirror = site.worktrees.mirror(site.widgets.id)
+    for number in range(3):
+        commit = site.widgets.commit("main", {"more.txt": f"{number}\n"})
+        await site.worktrees.fetch(site.widgets.id, [commit], [])
+        os.utime(mirror.path / "refs/pool/commits" / commit, (1, 1))
+        for pack in (mirror.path / "objects/pack").iterdir():
+            os.utime(pack, (1, 1))
+        for loose in (mirror.path / "objects").glob("??/*"):
+            os.utime(loose, (1, 1))
+        assert await site.worktrees.prune(DAY) == 1
+    counted = await git("count-objects", "-v", git_dir=mirror.path)
+    assert b"\ncount: 0\n" in b"\n" + counted
+    assert b"in-pack: 0\n" in counted, "what nothing refers to is gone after the third round"

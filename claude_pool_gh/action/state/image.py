@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.storage import migrations
+from claude_pool_gh.storage.deflated import inflate_all
 
 _FORMAT: Final = 1
 _LIMIT: Final = 256 * 1024 * 1024
@@ -73,17 +74,30 @@ class Header:
 
     repository: Whole
     thread: Whole
+    """Of an audit's state: where its last job worked."""
     run: Annotated[str, Field(max_length=400)]
     """The job that holds it."""
     until_ms: Whole
     """How long that job is taken to be alive; 0: it has ended."""
     schema: Annotated[str, Field(max_length=64)] = field(default_factory=migrations.newest)
     format: Whole = _FORMAT
+    audit: Annotated[str, Field(max_length=40)] = ""
+    """The name of the audit whose state it is; "" for a thread's."""
+    report: Whole = 0
+    """The number of the audit's report issue; 0 where there is none yet."""
+
+
+_OF_AUDITS: Final = ("audit", "report")
 
 
 def with_header(header: Header, body: bytes) -> bytes:
-    """A whole state."""
-    return json.dumps(asdict(header)).encode() + b"\n" + body
+    """A whole state. A thread's says nothing of audits, so that earlier versions read it."""
+    said = {
+        name: value
+        for name, value in asdict(header).items()
+        if header.audit or name not in _OF_AUDITS
+    }
+    return json.dumps(said).encode() + b"\n" + body
 
 
 def pack(database: Path, veil: DatabaseRedactor) -> bytes:
@@ -98,6 +112,7 @@ def pack(database: Path, veil: DatabaseRedactor) -> bytes:
             for statement in (*scopes, *_LEAVE):
                 kept.execute(statement)
             kept.execute("BEGIN")
+            inflate_all(kept)  # no secret hides in deflated text; all of it is deflated below
             veil.over(kept)
             kept.execute("COMMIT")
             kept.execute("VACUUM")
@@ -166,6 +181,20 @@ def _check(kept: sqlite3.Connection) -> None:
 def _gone() -> str:
     """The owner of what another machine was at: a process of this one's that there certainly is not."""
     return f"{socket.gethostname()}/999999999/0"
+
+
+def runs(database: Path) -> set[str]:
+    """The ids of the runs that a database knows."""
+    with closing(sqlite3.connect(database)) as kept:
+        return {str(id_) for (id_,) in kept.execute("SELECT id FROM chains")}
+
+
+def number_of(database: Path, effect: str) -> int:
+    """The number on GitHub of what stands there under an effect's key; 0 where nothing does."""
+    asked = "SELECT remote_id FROM effects WHERE key = ? AND state <> 'gone'"
+    with closing(sqlite3.connect(database)) as kept:
+        found = kept.execute(asked, (effect,)).fetchone()
+    return int(found[0] or 0) if found else 0
 
 
 def charge(database: Path, budget: int, elsewhere: int) -> int:

@@ -1,4 +1,4 @@
-"""Keeps one thread's state for as long as its job lives: takes it, saves it, gives it back."""
+"""Keeps the state of one thread, or of one audit, for as long as its job lives: takes it, saves it, gives it back."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
 from claude_pool_gh.action.state.ref import Ref, Refused, Stale
+from claude_pool_gh.audits.outputs import issue
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class TakenOver(Exception):
 
 @dataclass(slots=True)
 class Keeper:
-    """The state of one thread, held by one job at a time."""
+    """The state of one thread or audit, held by one job at a time."""
 
     ref: Ref
     books: Ref
@@ -40,9 +41,12 @@ class Keeper:
     database: Path
     repository: int
     thread: int
+    """Of an audit: where this job works; 0 until that is known."""
     run: str
     veil: DatabaseRedactor = field(default_factory=DatabaseRedactor)
     """What the state is looked through with before it leaves."""
+    audit: str = ""
+    """The name of the audit whose state it is; "" for a thread's."""
     keeps: bool = False
     """Whether what this job does outlives it."""
     is_touched: bool = False
@@ -55,6 +59,8 @@ class Keeper:
     renew_seconds: float = _RENEW_SECONDS
     wait_seconds: float = _WAIT_SECONDS
     """Before another try, or another look at who holds the thread."""
+    _report: int = 0
+    """The number of the audit's report issue, as its state says."""
     _body: bytes = b""
     """What stands in the ref besides its header."""
     _seen: tuple[str, float] = ("", 0.0)
@@ -102,13 +108,13 @@ class Keeper:
         if self._body:
             arrived.replace(self.database)
         self.keeps = True
-        self._mark.touch()
+        self.mark_of(self.database).write_text(self.audit)
         return True
 
-    @property
-    def _mark(self) -> Path:
-        """Tells a later process of the same job that this one held the thread."""
-        return self.database.with_suffix(".held")
+    @staticmethod
+    def mark_of(database: Path) -> Path:
+        """Tells a later process of the same job that this one held the state, and of which audit it was."""
+        return database.with_suffix(".held")
 
     def _known(self, content: bytes | None) -> Header:
         """The header of a state, with its body in hand.
@@ -122,15 +128,19 @@ class Keeper:
             header, self._body = image.parts(content)
         except Damaged:
             return self._afresh()
-        if (header.repository, header.thread) != (self.repository, self.thread):
+        if not self._is_ours(header):
             return self._afresh()
+        self._report = header.report
         return header
+
+    def _is_ours(self, header: Header) -> bool:
+        if (header.repository, header.audit) != (self.repository, self.audit):
+            return False
+        return bool(self.audit) or header.thread == self.thread
 
     def _afresh(self) -> Header:
         """Begin with nothing, where GitHub may know more."""
-        logger.warning(
-            "what stands in %s is no state of this thread: it is begun anew", self.ref.name
-        )
+        logger.warning("what stands in %s is no state of ours: it is begun anew", self.ref.name)
         self._body = b""
         return Header(self.repository, self.thread, "", _UNCLEAN)
 
@@ -146,10 +156,22 @@ class Keeper:
         """True where there is something of earlier jobs, with which an opened database goes on at once."""
         return self.keeps and bool(self._body)
 
+    @property
+    def is_new_to_audit(self) -> bool:
+        """True where nothing is known of an audit that may have run: its state may have been deleted."""
+        return bool(self.audit) and not self.is_restored
+
     def charge(self, budget: int, elsewhere: int) -> int:
         """See `image.charge`. Before the database is opened: what it holds goes on at once then."""
-        known = self.keeps and self.database.exists()
-        return image.charge(self.database, budget, elsewhere) if known else elsewhere + budget
+        return image.charge(self.database, budget, elsewhere) if self._opens else elsewhere + budget
+
+    @property
+    def _opens(self) -> bool:
+        return self.keeps and self.database.exists()
+
+    def runs(self) -> set[str]:
+        """The ids of the runs that earlier jobs have left. Before the database is opened."""
+        return image.runs(self.database) if self._opens else set()
 
     async def release(self) -> None:
         """Let the next job begin at once. For a job that ends before it has saved anything."""
@@ -159,7 +181,7 @@ class Keeper:
 
     async def regain(self) -> bool:
         """Hold again what an earlier process of the same job held. For one that was killed. False: another has it."""
-        held = self._mark.exists()
+        held = self.mark_of(self.database).exists()
         try:
             await self.ref.open()
             content = await self.ref.read()
@@ -183,6 +205,9 @@ class Keeper:
     async def _push(self, *, ended: bool) -> None:
         async with self._saving:
             self._body = await asyncio.to_thread(image.pack, self.database, self.veil)
+            if self.audit:
+                key = issue.key(self.repository, self.audit)
+                self._report = await asyncio.to_thread(image.number_of, self.database, key)
             writing = asyncio.create_task(self._write(until_ms=0 if ended else _soon()))
             try:
                 await asyncio.shield(writing)
@@ -192,7 +217,14 @@ class Keeper:
                 raise
 
     async def _write(self, *, until_ms: int) -> None:
-        header = Header(self.repository, self.thread, self.run, until_ms)
+        header = Header(
+            self.repository,
+            self.thread,
+            self.run,
+            until_ms,
+            audit=self.audit,
+            report=self._report,
+        )
         await self.ref.write(image.with_header(header, self._body))
 
     def changed(self) -> None:

@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 
 from claude_pool_gh.action.state.image import STRICT, Whole
 from claude_pool_gh.action.state.ref import Ref, Stale
-from claude_pool_gh.conversation.caps import REPOSITORY, THREAD, USER
+from claude_pool_gh.conversation.caps import CONVERSATION, REPOSITORY, THREAD, USER
 from claude_pool_gh.pool.model.caps import POOL
 from claude_pool_gh.pool.store import cap_uses, chains, elsewhere, lookup
 from claude_pool_gh.pool.store.elsewhere import Charge
@@ -24,6 +24,8 @@ from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 NAME: Final = "refs/claude-pool/ledger"
+NOBODY: Final = "schedule"
+"""In place of a user, for what a schedule began."""
 _TRIES: Final = 8
 _MOST: Final = 20_000
 """Lines that are read: a ref is written by whoever may push."""
@@ -75,8 +77,8 @@ def own(tx: Transaction) -> dict[str, Entry]:
     return {
         each.chain_id: Entry(
             id=each.chain_id,
-            thread=each.account[THREAD],
-            user=each.account[USER],
+            thread=each.account[CONVERSATION],
+            user=each.account.get(USER, NOBODY),
             repository=each.account[REPOSITORY],
             amount=each.amount,
             created_ms=each.created_ms,

@@ -135,9 +135,9 @@ class Ref:
                 await asyncio.sleep(random.uniform(0.05, 0.3))  # noqa: S311 - no secret
         raise AssertionError("unreachable")
 
-    async def listed(self, pattern: str) -> str:
-        """The refs of the repository that fit a pattern, one a line, each behind its commit. Raises WorktreeError."""
-        found = await _patiently(lambda: self._ask("ls-remote", self.login.url, pattern))
+    async def listed(self, *patterns: str) -> str:
+        """The refs of the repository that fit any pattern, one a line, each behind its commit. Raises WorktreeError."""
+        found = await _patiently(lambda: self._ask("ls-remote", self.login.url, *patterns))
         return found.decode(errors="replace")
 
     async def delete(self, name: str, commit: str) -> None:

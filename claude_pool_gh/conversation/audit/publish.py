@@ -11,10 +11,12 @@ from claude_pool_gh.audits.outputs.summary import NextRun
 from claude_pool_gh.audits.schedule_rows import ScheduledAudit
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.github.effects.lookups import EffectStatus, fate
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.report_issue import ReportIssue
-from claude_pool_gh.github.effects.rows import fate, want
+from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.effects.sarif import Sarif
+from claude_pool_gh.github.effects.states import EffectState
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Repository
 from claude_pool_gh.terms.links import Links
@@ -39,14 +41,38 @@ def publish(
     )
     report = ReportIssue(title=issue.title(name), body=body)
     key = issue.key(repository.id, name)
-    want(tx, key, repository, report, now_ms)
+    want(tx, key, repository, report, now_ms, chain_id=result.chain)
     standing = fate(tx, key)
     told = issue.notice(result)
     if told is not None and standing is not None and standing.remote_id is not None:
         comment = Reply(number=standing.remote_id, body=told)
         want(tx, f"audit-notice:{result.chain}", repository, comment, now_ms)
     if facts.settings.code_scanning and sarif.is_worth_uploading(result):
-        want(tx, f"audit-sarif:{result.chain}", repository, upload(facts, result), now_ms)
+        key = sarif_key(result.chain)
+        want(tx, key, repository, upload(facts, result), now_ms, chain_id=result.chain)
+
+
+def sarif_key(chain_id: str) -> str:
+    """The key of the effect that uploads what a run has found."""
+    return f"audit-sarif:{chain_id}"
+
+
+def unpublished(tx: Transaction, repository_id: int, audit: str, chain_id: str) -> list[str]:
+    """The parts of a run's result that GitHub has not taken, each with its reason, in sentences."""
+    told = []
+    report = fate(tx, issue.key(repository_id, audit))
+    if report is not None and report.state is EffectState.refused:
+        told.append(f"GitHub did not take the report issue: {_reason(report)}.")
+    if report is not None and report.state is EffectState.gone:
+        told.append(f"The report issue was {_reason(report)}; it is not opened again.")
+    uploaded = fate(tx, sarif_key(chain_id))
+    if uploaded is not None and uploaded.state is EffectState.refused:
+        told.append(f"Code scanning did not take the findings: {_reason(uploaded)}.")
+    return told
+
+
+def _reason(status: EffectStatus) -> str:
+    return status.error.rstrip(".") or "no reason is known"
 
 
 def upload(facts: AuditFacts, result: AuditResult) -> Sarif:

@@ -12,6 +12,7 @@ from claude_pool_gh.audits.model import AuditPlan, AuditResult, AuditState, Comp
 from claude_pool_gh.audits.stated import claims_of, is_typed
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.audit.gather import RESULT
+from claude_pool_gh.conversation.audit.publish import unpublished
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.ports import Ending
@@ -28,7 +29,10 @@ _FIRST: Final = 10
 def report(tx: Transaction, chain: ChainRow) -> AuditReport | None:
     """The facts known of an audit by now: its result, else what its parts said before it ended, else its plan."""
     if gathered := chain.results.get("gather"):
-        return of_result(RESULT.validate_python(gathered))
+        shown = of_result(RESULT.validate_python(gathered))
+        facts = facts_of(chain.plan.context, AuditFacts)
+        missing = unpublished(tx, facts.thread.repository.id, facts.name, chain.id)
+        return replace(shown, problems=(*shown.problems, *missing))
     planned = planned_in(chain)
     if planned is None or chain.outcome is None or chain.outcome.verdict is Verdict.answered:
         return planned

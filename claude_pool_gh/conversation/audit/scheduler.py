@@ -33,11 +33,12 @@ from claude_pool_gh.conversation.command_policy import answers
 from claude_pool_gh.conversation.config_loader import ConfigLoader
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.github import inbox, reads
+from claude_pool_gh.github.command_request import CommandRequest
+from claude_pool_gh.github.effects.lookups import fate
 from claude_pool_gh.github.effects.report_issue import ReportIssue
-from claude_pool_gh.github.effects.rows import fate, hold, want
+from claude_pool_gh.github.effects.rows import hold, want
 from claude_pool_gh.github.effects.states import EffectState
 from claude_pool_gh.github.errors import ForgeError
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.storage.owners import own_id

@@ -17,7 +17,7 @@ MOST_STATED: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class StatedClaims:
+class ParsedClaims:
     """The claims of one agent, and what could not be taken from its answer."""
 
     claims: tuple[Finding, ...] = ()
@@ -30,10 +30,10 @@ def is_typed(task: Mapping[str, Any]) -> bool:
     return isinstance(said, Mapping) and isinstance(said.get("findings"), list)
 
 
-def stated_by(task: Mapping[str, Any]) -> StatedClaims:
+def stated_by(task: Mapping[str, Any]) -> ParsedClaims:
     """The claims of one agent, however its run ended. The worst of them where they are too many."""
     if not is_typed(task):
-        return StatedClaims()
+        return ParsedClaims()
     claims: list[Finding] = []
     lost: list[Remark] = []
     for each in task["structured"]["findings"]:
@@ -43,7 +43,7 @@ def stated_by(task: Mapping[str, Any]) -> StatedClaims:
             lost.append(_malformed(each, error))
     claims.sort(key=lambda each: (-each.severity.rank, -each.confidence))
     lost += [remark(each, _TOO_MANY) for each in claims[MOST_STATED:]]
-    return StatedClaims(tuple(claims[:MOST_STATED]), tuple(lost))
+    return ParsedClaims(tuple(claims[:MOST_STATED]), tuple(lost))
 
 
 _TOO_MANY: Final = f"one reader stated more than {MOST_STATED} claims, which is our limit"

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from claude_pool_gh.conversation.review.stated import is_typed
 from claude_pool_gh.conversation.review.verification import files_opened
 from claude_pool_gh.findings.identity import overlap
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.spots import Shown, spot
+from claude_pool_gh.pool.model.endings import ending_of, gravity, verdict_of
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.reports.words import count
-
-_WORST_FIRST: Final = (
-    Ending.quota,
-    Ending.out_of_budget,
-    Ending.out_of_turns,
-    Ending.timed_out,
-    Ending.failed,
-    Ending.cancelled,
-)
-_VERDICTS: Final = {
-    Ending.quota: Verdict.quota,
-    Ending.out_of_budget: Verdict.out_of_budget,
-    Ending.out_of_turns: Verdict.out_of_turns,
-    Ending.cancelled: Verdict.cancelled,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +112,7 @@ def _is_done(task: Mapping[str, Any]) -> bool:
 
 
 def _not_whole(broken: Sequence[Mapping[str, Any]], total: int, what: str) -> Outcome:
-    worst = min(
-        broken, key=lambda task: _WORST_FIRST.index(Ending(task.get("ending", Ending.failed)))
-    )
-    ending = Ending(worst.get("ending", Ending.failed))
+    worst = min(broken, key=lambda task: gravity(ending_of(task)))
     reason = str(worst.get("reason", ""))
     if what == "verified":
         reason = f"{count(len(broken), 'claim')} could not be verified: {reason}"
@@ -137,7 +120,7 @@ def _not_whole(broken: Sequence[Mapping[str, Any]], total: int, what: str) -> Ou
         reason = f"{len(broken)} of {total} parts could not be read: {reason}"
     operator = any(task.get("operator") for task in broken)
     return Outcome(
-        verdict=_VERDICTS.get(ending, Verdict.failed), reason=reason, ours=True, operator=operator
+        verdict=verdict_of(ending_of(worst)), reason=reason, ours=True, operator=operator
     )
 
 

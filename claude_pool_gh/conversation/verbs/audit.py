@@ -55,7 +55,7 @@ class Audit(AgentVerb[AuditFacts]):
         Flag("plan", "shows the plan and its estimate; reads nothing", is_switch=True),
         Flag("status", "says which audits run, and when the next ones are due", is_switch=True),
         Flag("stop", "stops the schedule of the audit", is_switch=True),
-        Flag("resume", "lets a stopped schedule go on", is_switch=True),
+        Flag("resume", "resumes a stopped schedule", is_switch=True),
     )
     order = 55
     facts = AuditFacts
@@ -148,7 +148,9 @@ def named(words: Sequence[str], config: RepositoryConfig) -> tuple[str, tuple[st
 
 def _caps(services: Services, asked: CommandContext, settings: Settings) -> Caps:
     """The caps of a command, with the audit's own budget in place of the chain's; `--budget` goes before it."""
-    caps = caps_of_command(asked.config, asked.command, services.defaults)
+    caps = caps_of_command(
+        asked.config, asked.command, services.defaults, scheduled=asked.request.is_scheduled
+    )
     if settings.budget is None or "budget" in asked.command.flags:
         return caps
     chain = microdollars(settings.budget)

@@ -25,8 +25,6 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.github.check_key import CheckKey
-from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.marks import marker
 from claude_pool_gh.github.effects.registry import kinds, read
@@ -34,6 +32,7 @@ from claude_pool_gh.github.effects.states import EFFECT, EffectEvent, EffectStat
 from claude_pool_gh.github.tables import effects, leases, repositories
 from claude_pool_gh.pool.store.moves import after
 from claude_pool_gh.storage import Transaction, insert_once, inserting
+from claude_pool_gh.storage.causes import cause
 from claude_pool_gh.storage.owners import is_gone
 from claude_pool_gh.terms.ids import Repository
 
@@ -63,6 +62,8 @@ class EffectRow:
     """Why the last try did not write it, for people."""
     note: str = ""
     """See `Making.note`."""
+    cause: str | None = None
+    """The chain or command that it was last wanted for."""
 
     @property
     def making(self) -> Making:
@@ -88,15 +89,6 @@ class Unreadable:
     why: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class EffectStatus:
-    """The status of an effect: its state, its id on GitHub, and why it was refused or is not written yet."""
-
-    state: EffectState
-    remote_id: int | None
-    error: str
-
-
 def want(
     tx: Transaction,
     key: str,
@@ -108,7 +100,7 @@ def want(
 ) -> None:
     """Let `effect` stand or happen. Wanting the same again changes nothing; a once effect is wanted only once.
 
-    `chain_id`: the chain that shows what became of it.
+    `chain_id`: the chain that shows what became of it, from now on.
     """
     fresh = _fresh(key, repository, effect, now_ms, chain_id)
     if effect.once:
@@ -136,6 +128,7 @@ def _fresh(
         "key": key,
         "kind": effect.kind,
         "chain_id": chain_id,
+        "cause": cause(),
         "repository_id": repository.id,
         "installation_id": repository.installation_id,
         "state": EFFECT.first,
@@ -170,6 +163,8 @@ def _wanting(dialect: str) -> sa.Insert:
             "state": after(EFFECT, _E.state, EffectEvent.want),
             "priority": sa.case((updates_what_stands, PROGRESS), else_=_E.priority),
             "changed_ms": insert.excluded.changed_ms,
+            "cause": sa.func.coalesce(insert.excluded.cause, _E.cause),
+            "chain_id": sa.func.coalesce(insert.excluded.chain_id, _E.chain_id),
         },
         # The same fields in the same order are the same text.
         where=sa.cast(_E.wanted, sa.Text) != sa.cast(insert.excluded.wanted, sa.Text),
@@ -201,16 +196,16 @@ def hold(tx: Transaction, name: str, owner: str, now_ms: int, lifetime_ms: int =
 
 def installations_due(tx: Transaction, now_ms: int) -> list[int]:
     """Installations that have something to write now."""
-    due = sa.select(_E.installation_id).where(_writable(), _E.due_ms <= now_ms).distinct()
+    due = sa.select(_E.installation_id).where(writable(), _E.due_ms <= now_ms).distinct()
     return [int(each) for each in tx.execute(due).scalars()]
 
 
 def earliest_due(tx: Transaction) -> int | None:
     """The time at which the next effect is to be written; None when there is none."""
-    return tx.execute(sa.select(sa.func.min(_E.due_ms)).where(_writable())).scalar_one_or_none()
+    return tx.execute(sa.select(sa.func.min(_E.due_ms)).where(writable())).scalar_one_or_none()
 
 
-def _writable() -> sa.ColumnElement[bool]:
+def writable() -> sa.ColumnElement[bool]:
     """The effects of repositories that can be reached. The rest waits until it can be written, if it ever can."""
     reached = sa.select(repositories.c.id).where(repositories.c.state == "active")
     return sa.and_(_E.state == EffectState.wanted, _E.repository_id.in_(reached))
@@ -221,7 +216,7 @@ def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | 
     row = tx.execute(
         sa.select(effects, repositories.c.owner, repositories.c.name, _REACHED_BY)
         .join(repositories, repositories.c.id == _E.repository_id)
-        .where(_writable(), _E.installation_id == installation_id, _E.due_ms <= now_ms)
+        .where(writable(), _E.installation_id == installation_id, _E.due_ms <= now_ms)
         .order_by(_E.priority, _E.due_ms, _E.key)
         .limit(1)
     ).one_or_none()
@@ -295,86 +290,6 @@ def postpone_all(tx: Transaction, installation_id: int, due_ms: int) -> None:
     tx.execute(effects.update().where(waiting).values(due_ms=due_ms))
 
 
-def unwritten(tx: Transaction) -> int:
-    """The number of effects that are still to be written."""
-    return int(
-        tx.execute(sa.select(sa.func.count()).select_from(effects).where(_writable())).scalar_one()
-    )
-
-
-def fate(tx: Transaction, key: str) -> EffectStatus | None:
-    """The status of an effect; None where nobody wanted it."""
-    columns = (_E.state, _E.remote_id, _E.error)
-    row = tx.execute(sa.select(*columns).where(_E.key == key)).one_or_none()
-    return (
-        None
-        if row is None
-        else EffectStatus(EffectState(row.state), row.remote_id, row.error or "")
-    )
-
-
-def wanted_of(tx: Transaction, key: str) -> Effect | None:
-    """The effect that is wanted under a key; None where nobody wanted any."""
-    stored = tx.execute(sa.select(_E.wanted).where(_E.key == key)).scalar_one_or_none()
-    return None if stored is None else read(stored)
-
-
-def wanted_below(tx: Transaction, prefix: str, kind: str) -> list[Effect]:
-    """The effects that are wanted under the keys that begin so, the one that is due last first."""
-    own = sa.and_(_E.key.startswith(prefix, autoescape=True), _E.kind == kind)
-    stored = tx.execute(sa.select(_E.wanted).where(own).order_by(_E.due_ms.desc())).scalars()
-    return [read(each) for each in stored]
-
-
-def checks_at(tx: Transaction, repository_id: int, verb: str, head: str) -> dict[int, CheckRun]:
-    """The checks of a verb that are wanted at a commit, by the numbers of the pull requests they are for."""
-    own = sa.and_(
-        _E.key.startswith(f"check:{repository_id}:", autoescape=True),
-        _E.key.endswith(f":{verb}:{head}", autoescape=True),
-        _E.kind == "check",
-    )
-    found: dict[int, CheckRun] = {}
-    for row in tx.execute(sa.select(_E.key, _E.wanted).where(own)):
-        key, check = CheckKey.parse(row.key), read(row.wanted)
-        if key is not None and isinstance(check, CheckRun):
-            found[key.number] = check
-    return found
-
-
-def everything_of(tx: Transaction, kinds: Collection[str]) -> list[Effect]:
-    """Everything of these kinds that was ever wanted, by kind and key."""
-    own = sa.select(_E.wanted).where(_E.kind.in_(kinds)).order_by(_E.kind, _E.key)
-    return [read(each) for each in tx.execute(own).scalars()]
-
-
-def newest_written(tx: Transaction, prefix: str) -> int | None:
-    """The highest id on GitHub of what stands under keys that begin so; None for nothing."""
-    own = sa.and_(_E.key.startswith(prefix, autoescape=True), _E.state == EffectState.written)
-    found = tx.execute(sa.select(sa.func.max(_E.remote_id)).where(own)).scalar_one()
-    return None if found is None else int(found)
-
-
-def versions_wanted(tx: Transaction, kinds: Collection[str]) -> dict[str, int]:
-    """Of these kinds, the effects that are still to be written, by key, with the version wanted now."""
-    unwritten = sa.and_(_E.kind.in_(kinds), _E.state == EffectState.wanted)
-    found = tx.execute(sa.select(_E.key, _E.wanted_version).where(unwritten))
-    return {row.key: int(row.wanted_version) for row in found}
-
-
-def stand(tx: Transaction, versions: Mapping[str, int]) -> bool:
-    """True where GitHub has taken all of these versions, or later ones."""
-    own = sa.and_(_E.key.in_(versions), _E.state == EffectState.wanted)
-    found = tx.execute(sa.select(_E.key, _E.written_version).where(own))
-    return all(row.written_version >= versions[row.key] for row in found)
-
-
-def writes(tx: Transaction) -> tuple[int, int]:
-    """The number of effects, and how often any was written."""
-    counts = sa.select(sa.func.count(), sa.func.sum(_E.written_version)).select_from(effects)
-    number, versions = tx.execute(counts).one()
-    return int(number), int(versions or 0)
-
-
 def comment_deleted(tx: Transaction, comment_id: int) -> None:
     """A person has deleted a comment of ours: no later edit brings it back."""
     own = sa.and_(_E.remote_id == comment_id, _E.kind == "comment")
@@ -419,4 +334,5 @@ def _row(row: sa.Row[Any]) -> EffectRow:
         chain_id=row.chain_id,
         error=row.error or "",
         note=row.note or "",
+        cause=row.cause,
     )

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects import lookups, rows
 from claude_pool_gh.github.effects.effect import Effect
 from claude_pool_gh.github.effects.rows import EffectRow, Unreadable
 from claude_pool_gh.github.errors import (
@@ -51,6 +51,14 @@ def unheard(row: EffectRow, refusal: ForgeRefused) -> None:
     """Hears of it, and does nothing."""
 
 
+Watched = Callable[[EffectRow, str, int, int], None]
+"""Hears of each try that is over: how it ended, in a word, and its first and last millisecond."""
+
+
+def unwatched(row: EffectRow, outcome: str, begin_ms: int, end_ms: int) -> None:
+    """Hears of it, and does nothing."""
+
+
 _DO: Final = "give the App what it lacks, and accept that on each installation; `claude-pool-gh doctor` names it"
 
 
@@ -81,12 +89,15 @@ class Writer:
         """
         self._look_first = look_first
         self._screen, self._told, self._heard = screen, told, refused
+        self.watched: Watched = unwatched
         self._database = database
         self._forge = forge
         self._now_ms = now_ms
         self._interval = interval
         self._changed = asyncio.Event()
         self._busy: dict[int, asyncio.Task[None]] = {}
+        self._began: dict[str, int] = {}
+        """When each effect that is being written was taken."""
         self._limited_until: dict[int, int] = {}
         """By installation: until then GitHub is asked for nothing, what is wanted meanwhile included."""
         self._main: asyncio.Task[None] | None = None
@@ -117,7 +128,7 @@ class Writer:
 
     async def drained(self) -> None:
         """Wait until nothing is left to write."""
-        while await self._database.read(rows.unwritten):
+        while await self._database.read(lookups.unwritten):
             self.wake()
             await asyncio.sleep(0.05)
 
@@ -155,6 +166,7 @@ class Writer:
         try:
             while (row := await self._next(installation)) is not None:
                 await (self._skip(row) if isinstance(row, Unreadable) else self._write(row))
+                self._began.pop(row.key, None)
                 await asyncio.sleep(self._interval)
         except Exception:
             logger.exception(
@@ -178,7 +190,7 @@ class Writer:
 
     async def _write(self, row: EffectRow) -> None:
         """One effect; whatever happens becomes the row's new state."""
-        began = self._now_ms()
+        began = self._began[row.key] = self._now_ms()
         try:
             row = replace(row, effect=self._screen(row.effect))
             remote_id = await self._perform(row)
@@ -229,6 +241,8 @@ class Writer:
 
     def _count(self, row: EffectRow, outcome: str) -> None:
         self.counts[row.effect.kind, outcome] += 1
+        now = self._now_ms()
+        self.watched(row, outcome, self._began.get(row.key, now), now)
 
     def _note(self, tx: Transaction, row: EffectRow, remote_id: int | None) -> None:
         rows.written(tx, row, remote_id, self._now_ms())

@@ -136,7 +136,7 @@ def _servers(given: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any
             )
         if ways == ["url"] and entry.get("type") in (None, "stdio"):
             raise ValueError(
-                f"the MCP server {name!r} has a `url`: say how it is spoken to, with `type`: `http` or `sse`"
+                f"the MCP server {name!r} has a `url`: add its `type`: `http` or `sse`"
             )
     return given
 

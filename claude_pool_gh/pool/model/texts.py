@@ -5,12 +5,15 @@ What agents say is cleaned of them; what callers pass in is refused, see `argume
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_MAY_BE_UNSTORABLE: Final = re.compile("\\\\u0000|[\ud800-\udfff]")
+"""In JSON, where NUL is always escaped; the letters of an escape can stand in a harmless text too."""
 _NO_TEXT: Final = (bool, int, float)
 _REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 
@@ -21,14 +24,24 @@ def cleaned(text: str) -> str:
 
 
 def storable(value: Any) -> Any:
-    """A JSON value in which every text, keys among them, is cleaned. Tuples become lists."""
+    """A JSON value in which every text, keys among them, is cleaned. Its tuples are as good as lists."""
+    if isinstance(value, dict | list | tuple):
+        try:  # nearly always there is nothing to clean, and this looks at all of it at once
+            text = json.dumps(value, ensure_ascii=False)
+        except (TypeError, ValueError):
+            return _each_cleaned(value)
+        return _each_cleaned(value) if _MAY_BE_UNSTORABLE.search(text) else value
+    return _each_cleaned(value)
+
+
+def _each_cleaned(value: Any) -> Any:
     if value is None or isinstance(value, _NO_TEXT):
         return value
     if isinstance(value, str):
         return cleaned(value)
     if isinstance(value, dict):
-        return {storable(key): storable(each) for key, each in value.items()}
-    return [storable(each) for each in value] if isinstance(value, list | tuple) else value
+        return {_each_cleaned(key): _each_cleaned(each) for key, each in value.items()}
+    return [_each_cleaned(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def fault(value: Any) -> str | None:

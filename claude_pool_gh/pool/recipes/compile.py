@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -11,14 +11,13 @@ from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
 from claude_pool_gh.pool.model.render import (
-    look_alikes,
     placeholders,
     spoken_of,
-    thread_fields,
 )
+from claude_pool_gh.pool.recipes.references import Known, Place, is_plain, unresolved, wrong
 from claude_pool_gh.pool.recipes.skills import Skill
 from claude_pool_gh.pool.recipes.workflows import ChainStep, Written
-from claude_pool_gh.pool.recipes.yaml_file import nearest, no_such
+from claude_pool_gh.pool.recipes.yaml_file import no_such
 
 T = TypeVar("T")
 
@@ -72,7 +71,11 @@ def _compiled(
     if step.again_from is not None and step.again_from not in done:
         raise written.error(step, no_such("earlier step", step.again_from, list(done)))
     made = _step(written, step, scope, done)
-    _check_references(written, step, made, scope, done)
+    known = Known(
+        skills=scope.skills, thread=scope.thread, arguments=written.arguments, earlier=done
+    )
+    if problem := unresolved(step, made, known):
+        raise written.error(step, problem)
     return made
 
 
@@ -109,7 +112,7 @@ def _run(
     done: Mapping[str, Step],
 ) -> AgentRun:
     skill = _skill(written, at, step, scope)
-    if skill is not None and _is_plain(skill):
+    if skill is not None and is_plain(skill):
         skill = _with_its_braces(skill, written, step, done)
     system, prompt = ("", step.prompt or "") if skill is None else (skill.prompt, step.input)
     if skill is not None and not step.input:
@@ -140,11 +143,6 @@ def _skill(written: Written, at: ChainStep, step: ChainStep, scope: CompileScope
     return scope.skills[step.skill]
 
 
-def _is_plain(skill: Skill) -> bool:
-    """True where a skill is of the open format alone, which knows no placeholders."""
-    return not skill.arguments
-
-
 def _with_its_braces(
     skill: Skill, written: Written, step: ChainStep, done: Mapping[str, Step]
 ) -> Skill:
@@ -153,14 +151,14 @@ def _with_its_braces(
     What is plainly ours and misspelt stays, to be refused: an argument that there is not, an earlier step's name with a
     slip, an output that an earlier step has not.
     """
-    place = _Place(item=step.each is not None)
+    place = Place(item=step.each is not None)
 
     def is_filled(path: str) -> bool:
         root, _, rest = path.partition(".")
         is_ours = root == "args" or (
             root == "steps" and bool(get_close_matches(rest.partition(".")[0], done, 1, 0.7))
         )
-        return is_ours or _wrong(path, place, written.arguments, done) is None
+        return is_ours or wrong(path, place, written.arguments, done) is None
 
     return skill.model_copy(update={"prompt": spoken_of(skill.prompt, is_filled)})
 
@@ -247,161 +245,3 @@ def _schema(
     if step.output not in scope.outputs:
         raise written.error(at, no_such("output", step.output, sorted(scope.outputs)))
     return scope.outputs[step.output]
-
-
-def _check_references(
-    written: Written,
-    step: ChainStep,
-    made: Step,
-    scope: CompileScope,
-    done: Mapping[str, Step],
-) -> None:
-    for path, place in _named(step, made, scope):
-        problem = _wrong(path, place, written.arguments, done)
-        if problem:
-            raise written.error(step, problem)
-    for run, own in _with_written(step, made):
-        asked = [name for text in _own_texts(run, own, scope) for name in thread_fields(text)]
-        if problem := _wrong_thread(asked, scope.thread):
-            raise written.error(step, problem)
-
-
-def _wrong_thread(asked: Sequence[str], known: frozenset[str] | None) -> str | None:
-    """The fault in the parts of a thread that are asked for; None where all are there."""
-    if known is None and asked:
-        return f"`{{thread.{asked[0]}}}` is there only on GitHub, in a workflow of a pull request or an issue"
-    wrong = next((name for name in asked if name not in (known or ())), None)
-    return None if wrong is None else no_such("part of the thread", wrong, sorted(known or ()))
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The position of a path, and so what it may name."""
-
-    arguments: Mapping[str, str] | None = None
-    item: bool = False
-    error: bool = False
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The placeholders without a dot that can stand only in such places."""
-        return (*(("item",) if self.item else ()), *(("error",) if self.error else ()))
-
-
-def _with_written(step: ChainStep, made: Step) -> Iterator[tuple[AgentRun, ChainStep]]:
-    """The runs of a step, each with what was written for it."""
-    yield from zip(_runs(made), step.branches or (step,), strict=False)
-
-
-def _own_texts(run: AgentRun, written: ChainStep, scope: CompileScope) -> Iterator[str]:
-    """A run's texts without that of a plain skill, in which a misspelt placeholder is only text."""
-    plain = written.skill is not None and _is_plain(scope.skills[written.skill])
-    yield from (run.arguments or {}).values()
-    yield from (run.title, run.recovery or "")
-    if not (plain and not written.input):
-        yield run.prompt
-    if not plain:
-        yield run.system
-
-
-def _named(step: ChainStep, made: Step, scope: CompileScope) -> Iterator[tuple[str, _Place]]:
-    """Every path that a step names, also one that is misspelt so that nothing would be put in its place."""
-    if step.when is not None:
-        yield step.when.value, _Place()
-    for run, own in _with_written(step, made):
-        if run.each is not None:
-            yield f"steps.{run.each}", _Place()
-        checked = set(_own_texts(run, own, scope))
-        for text, place in _texts(run):
-            yield from ((path, place) for path in placeholders(text))
-            if text in checked:
-                yield from ((alike, place) for alike, _ in look_alikes(text, place.words))
-
-
-def _runs(made: Step) -> tuple[AgentRun, ...]:
-    match made:
-        case AgentRun():
-            return (made,)
-        case Branches():
-            return made.branches
-        case HostCall():
-            return ()
-
-
-def _texts(run: AgentRun) -> Iterator[tuple[str, _Place]]:
-    """A run's templates."""
-    outer, inner = _Place(item=run.each is not None), _Place(run.arguments, run.each is not None)
-    yield from ((text, outer) for text in (run.arguments or {}).values())
-    yield from ((text, inner) for text in (run.prompt, run.system, run.title))
-    yield run.recovery or "", _Place(run.arguments, run.each is not None, error=True)
-
-
-def _wrong(
-    path: str, place: _Place, chain_args: frozenset[str] | None, done: Mapping[str, Step]
-) -> str | None:
-    """The fault of a path; None when it leads somewhere."""
-    if path.startswith("{"):
-        return _misspelt(path, place)
-    first, *rest = path.split(".")
-    match first:
-        case "item":
-            return None if place.item else "`{item}` stands only in a step with `each`"
-        case "error":
-            return None if place.error else "`{error}` stands only in `recovery`"
-        case "args":
-            known = chain_args if place.arguments is None else frozenset(place.arguments)
-            name = rest[0] if rest else ""
-            return (
-                None if known is None or name in known else no_such("argument", name, sorted(known))
-            )
-        case "steps":
-            return _wrong_step(rest, done)
-        case "previous_output":
-            return None
-        case _:
-            return f"`{path}` begins with none of steps, args, item"
-
-
-def _misspelt(alike: str, place: _Place) -> str:
-    """The fault of a text in braces that looks like a placeholder."""
-    meant = next((right for _, right in look_alikes(alike, place.words)), None)
-    mend = "a path is names joined by dots" if meant is None else f"did you mean `{meant}`?"
-    return f"`{alike}` is no placeholder; {mend} What is to be sent as it is comes in as an argument's value"
-
-
-def _wrong_step(rest: list[str], done: Mapping[str, Step]) -> str | None:
-    name = rest[0] if rest else ""
-    if name not in done:
-        return f"no earlier step is called {name!r}{nearest(name, list(done))}"
-    return _wrong_variable(done[name], name, rest[1:])
-
-
-def _wrong_variable(step: Step, name: str, rest: list[str]) -> str | None:
-    known = _variables(step)
-    if known is None or not rest:
-        return None
-    if rest[0] not in known:
-        return no_such(f"output of step {name}", rest[0], sorted(known))
-    branches = step.branches if isinstance(step, Branches) else ()
-    own = next((branch for branch in branches if branch.name == rest[0]), None)
-    return None if own is None else _wrong_variable(own, f"{name}.{own.name}", rest[1:])
-
-
-def _variables(step: Step) -> set[str] | None:
-    """The names below a step's result; None where nobody can know."""
-    match step:
-        case HostCall():
-            return None
-        case Branches():
-            return {"output", "error"} | {branch.name for branch in step.branches}
-        case AgentRun(each=None):
-            schema = step.overrides.json_schema
-            if schema is not None and "properties" not in schema:
-                return None
-            return (
-                {"output", "error"}
-                | set(step.output_vars)
-                | set((schema or {}).get("properties", ()))
-            )
-        case AgentRun():
-            return {"output", "outputs", "results", "error", "errors"}

@@ -32,8 +32,11 @@ class Argument(Frozen):
     """An argument that a skill or a workflow wants to be told."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
+    """What `{args.NAME}` names it."""
     description: str = ""
+    """What it is, for whoever gives it."""
     required: bool = True
+    """Whether it must be given."""
 
 
 class Skill(Frozen):
@@ -42,13 +45,17 @@ class Skill(Frozen):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     name: str = Field(max_length=64)
+    """The name of its folder."""
     description: str
+    """What it does, and when to use it."""
     arguments: tuple[Argument, ...] = ()
     """What `{args.NAME}` in the prompt stands for. Without any, it means the arguments of the chain."""
     allowed_tools: tuple[str, ...] = Field(default=(), alias="allowed-tools")
     """Tools, or tools with a pattern such as `Bash(git log:*)`."""
     metadata: dict[str, Any] = Field(default_factory=dict)
+    """Anything that its authors want to note; it has no effect."""
     prompt: str = ""
+    """The text below the front matter."""
 
     @field_validator("name")
     @classmethod

@@ -32,11 +32,12 @@ else:
 
 
 class ChainStep(Frozen):
-    """One step as written: a `prompt`, a `skill`, a `host` function, or `branches` that run beside each other."""
+    """One step as written: a `prompt`, a `skill`, a `host` function, or `branches` that run in parallel."""
 
     _of_the_crate = model_validator(mode="before")(crate.chain_step)
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+    """What other steps and people call it."""
     prompt: str | None = None
     """Template of what the agent is asked."""
     skill: str | None = None
@@ -48,26 +49,32 @@ class ChainStep(Frozen):
     host: str | None = None
     """Name of a function of the host's."""
     branches: Steps | None = None
-    """Plain prompts or skills that run beside each other."""
+    """Plain prompts or skills that run in parallel."""
     each: str | None = None
     """Path to a list in an earlier result, such as `plan.parts`: the step runs once for each item, `{item}`."""
     at_once: Annotated[int, Strict(), Field(ge=1)] | None = None
-    """Most runs of this step beside each other; none: as many as there are slots."""
+    """Most runs of this step in parallel. Default: as many as there are slots."""
     title: str = ""
     """Template of what a person reads while it runs."""
     role: str | None = None
     """Run only on a slot with this role."""
     when: Condition | None = None
+    """Condition under which the step runs; else it is skipped."""
     gate: Annotated[bool, Strict()] = False
+    """Let the chain wait after this step until a person approves or rejects."""
     max_rejections: Annotated[int, Strict(), Field(ge=1)] = 3
     """With `gate`: the rejection with this number fails the step, those before it run it again. So with 3 it runs three
     times in all."""
     again_from: str | None = None
     """With `gate`: the earlier step from which a rejection starts again, with the feedback. Default: this one."""
     tools: Strings | None = None
+    """Tools that the agent has. Default: those of the skill, else Read, Grep and Glob."""
     model: str | None = None
+    """Model of this step. Default: the chain's."""
     effort: AnyEffort | None = None
+    """How hard the model thinks. Default: the chain's."""
     turns: Annotated[int, Strict(), Field(ge=1)] | None = None
+    """Most turns of one run."""
     budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that one run of this step may cost, in dollars, all its attempts together."""
     timeout_secs: Annotated[float, Strict(), Field(gt=0)] | None = None
@@ -79,7 +86,7 @@ class ChainStep(Frozen):
     share: Annotated[float, Strict(), Field(gt=0, le=1)] = 1.0
     """Part of the chain's money that this step may use."""
     retries: Annotated[int, Strict(), Field(ge=0, le=5)] | None = None
-    """How often a run that failed of something temporary is tried again. Default: that of `config`, else once."""
+    """How often a run with a temporary failure is tried again. Default: that of `config`, else once."""
     recovery: str | None = None
     """Template for one more attempt after the last retry; it may name `{error}`."""
     on_failure: AnyOnFailure = OnFailure.fail
@@ -150,15 +157,19 @@ class Workflow(Frozen):
     """A named recipe."""
 
     name: str
+    """The name of its file."""
     description: str
+    """What it does, in a sentence."""
     arguments: Arguments = ()
     """What `{args.NAME}` stands for in its steps."""
     isolation: AnyIsolation | None = None
-    """Where its agents work; None leaves it to whoever starts it."""
+    """Where its agents work. Default: as whoever starts it says."""
     on_restart: AnyOnRestart = OnRestart.rerun
+    """What becomes of a run whose process died: `rerun`, or `ask` people before it is paid for again."""
     budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that one run may cost, in dollars."""
     steps: Annotated[Steps, Field(min_length=1)]
+    """What is done, in this order."""
 
 
 @dataclass(frozen=True, slots=True)

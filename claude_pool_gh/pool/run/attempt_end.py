@@ -13,6 +13,14 @@ from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.storage import Transaction
 
 
+@dataclass(frozen=True, slots=True)
+class EndedTask:
+    """A task as it has ended in this transaction, and what its last attempt has changed."""
+
+    row: TaskRow
+    work: CapturedChange | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One attempt at a task, on the slot that it holds."""
@@ -32,15 +40,20 @@ class Attempt:
         work: CapturedChange | None,
         again: bool,
         clock: Clock,
-    ) -> None:
-        """Store its outcome and work, give the slot back, and end the task unless there is another attempt."""
+    ) -> EndedTask | None:
+        """Store its outcome and work, give the slot back, and end the task unless there is another attempt.
+
+        Returns the task as it has ended.
+        """
         now, task, slot = clock.now_ms(), self.task, self.slot
         tasks.keep(tx, task, outcome, work, now)
-        cost = (
-            tasks.give_back(tx, task, now, outcome)
-            if again
-            else tasks.end(tx, task, outcome, now, review=self.chain.plan.is_gated(task.step))
-        )
+        ended: EndedTask | None = None
+        if again:
+            cost = tasks.give_back(tx, task, now, outcome)
+        else:
+            gated = self.chain.plan.is_gated(task.step)
+            cost, row = tasks.end_and_tell(tx, task, outcome, now, review=gated)
+            ended = EndedTask(row, work)
         slot_rows.vacate(
             tx,
             slot.id,
@@ -53,6 +66,7 @@ class Attempt:
         )
         if self.is_ephemeral and not slot.broken:
             slot.heir = slot_rows.replace(tx, slot.id, new_id("slot"))
+        return ended
 
 
 def not_storable(outcome: AgentOutcome, error: Exception) -> AgentOutcome:

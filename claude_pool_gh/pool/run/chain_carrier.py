@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from claude_pool_gh.pool.model.events import ChainFinished
 from claude_pool_gh.pool.model.ports import Observer
 from claude_pool_gh.pool.run.chain_runner import ChainRunner
 from claude_pool_gh.pool.run.chain_waiters import ChainWaiters
-from claude_pool_gh.pool.run.feed import Feed, end_of
+from claude_pool_gh.pool.run.feed import Feed, end_of, recorded
+from claude_pool_gh.pool.run.running import TakenUp
 from claude_pool_gh.pool.run.slots import Slots
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.queue import Claim
@@ -26,16 +28,25 @@ class ChainCarrier:
     feed: Feed
     _ended: dict[str, ChainFinished] = field(default_factory=dict)
 
-    async def carry(self, claim: Claim) -> None:
+    def begin(self, tx: Transaction, claim: Claim) -> TakenUp:
+        """Begin a chain in the transaction that takes it up."""
+        return TakenUp(*recorded(partial(self.runner.begin, claim=claim))(tx))
+
+    def taken(self, claim: Claim, begun: TakenUp | None) -> None:
+        """Let the chain's first task have its place among those that wait for a slot; tell that it has begun."""
+        self.slots.expect(claim.chain_id, claim.priority, claim.since)
+        if begun is not None:
+            self.runner.attempts.tell(claim.chain_id, begun.moves)
+
+    async def carry(self, claim: Claim, begun: TakenUp | None = None) -> None:
         """Bring a chain to rest, and wake who waits for that."""
+        held = (
+            self.runner.live.new(claim.chain_id, claim.generation) if begun is None else begun.held
+        )
         try:
-            await self.runner.carry(claim.chain_id, claim.generation)
+            await self.runner.carry(held)
         finally:
             self.waiting.wake(claim.chain_id)
-
-    def taken(self, claim: Claim) -> None:
-        """Let the chain's first task have its place among those that wait for a slot."""
-        self.slots.expect(claim.chain_id, claim.priority, claim.since)
 
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """Let the observer note, in the transaction, a chain that nobody carried."""

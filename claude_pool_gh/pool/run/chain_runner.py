@@ -26,6 +26,7 @@ from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, OnFailu
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.pool.model.states import APPROVAL, ON_THE_WAY, ChainState, StepState
 from claude_pool_gh.pool.run import step_tasks
+from claude_pool_gh.pool.run.attempt_end import EndedTask
 from claude_pool_gh.pool.run.host_steps import called
 from claude_pool_gh.pool.run.planned_task import PlannedTask
 from claude_pool_gh.pool.run.running import CarriedChain, RunningChains
@@ -34,6 +35,7 @@ from claude_pool_gh.pool.run.task_runner import TaskRunner
 from claude_pool_gh.pool.run.troubles import despite_trouble
 from claude_pool_gh.pool.store import cap_uses, chains, ledger, steps
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow
+from claude_pool_gh.pool.store.queue import Claim
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import values_of
 from claude_pool_gh.storage import Transaction
@@ -52,15 +54,25 @@ class ChainRunner:
     live: RunningChains
     host_steps: Mapping[str, HostStep]
 
-    async def carry(self, chain_id: str, generation: int) -> None:
+    def begin(self, tx: Transaction, claim: Claim) -> CarriedChain:
+        """Begin a chain in the transaction that takes it up, where nothing has to be waited for."""
+        held = self.live.new(claim.chain_id, claim.generation)
+        if not self.attempts.slots.closing.is_set():
+            held.taken_up = self._begin(tx, held, chains.claimed(tx, claim))
+            held.begun = held.taken_up is not None
+            self.attempts.observer.changed(tx, claim.chain_id)
+        return held
+
+    async def carry(self, held: CarriedChain) -> None:
         """Bring a chain to rest: done, or parked. Returns early when another worker has taken it over."""
         try:
-            await self._carry(chain_id, generation)
+            await self._carry(held)
         finally:
-            self.attempts.slots.not_coming(chain_id)
+            self.attempts.slots.not_coming(held.chain_id)
 
-    async def _carry(self, chain_id: str, generation: int) -> None:
-        with self.live.carrying(chain_id, generation) as held:
+    async def _carry(self, held: CarriedChain) -> None:
+        chain_id = held.chain_id
+        with self.live.carrying(held):
             try:
                 # Each step has its own number of troubles: those of a long chain do not add up.
                 while await despite_trouble(
@@ -103,6 +115,9 @@ class ChainRunner:
 
     async def _open(self, held: CarriedChain) -> ChainRow | None:
         """The chain as it now is, begun where it was queued; it waits here for money that others may let go."""
+        if held.taken_up is not None:
+            chain, held.taken_up = held.taken_up, None
+            return chain
         if held.begun:
             chain = await self.attempts.database.read(
                 lambda tx: chains.get(tx, held.chain_id), forever=True
@@ -111,7 +126,9 @@ class ChainRunner:
                 return chain
         while True:
             freed = self.live.freed
-            began = await self.attempts.write(held, lambda tx: self._begin(tx, held))
+            began = await self.attempts.write(
+                held, lambda tx: self._begin(tx, held, chains.get(tx, held.chain_id))
+            )
             if began is not None:
                 held.begun = True
                 return began
@@ -120,10 +137,10 @@ class ChainRunner:
                 async with asyncio.timeout(_MONEY_SECONDS):
                     await freed.wait()
 
-    def _begin(self, tx: Transaction, held: CarriedChain) -> ChainRow | None:
+    def _begin(self, tx: Transaction, held: CarriedChain, chain: ChainRow) -> ChainRow | None:
         """None while the money for it is set aside for others who may not need it all."""
         chain_id, held.laid_out = held.chain_id, None
-        chain, now = chains.get(tx, chain_id), self.attempts.clock.now_ms()
+        now = self.attempts.clock.now_ms()
         if chain.state not in ON_THE_WAY:
             return chain
         if chain.cancel_requested:
@@ -134,8 +151,7 @@ class ChainRunner:
         if self.attempts.slots.closing.is_set():
             raise PoolShutdown("the pool takes no more work")
         try:
-            if not ledger.is_reserved(tx, chain_id):
-                ledger.reserve_chain(tx, chain_id, chain.account, chain.caps, now)
+            ledger.ensure_reserved(tx, chain_id, chain.account, chain.caps, now)
         except CapReached as refusal:
             if cap_uses.could_be_freed(tx, chain.account, chain.caps, now):
                 return None
@@ -220,8 +236,8 @@ class ChainRunner:
         if waiting is None:
             return False
 
-        def collect(tx: Transaction) -> bool:
-            return step_tasks.collect(tx, held, chain, step, record, now())
+        def collect(tx: Transaction, only: EndedTask | None = None) -> bool:
+            return step_tasks.collect(tx, held, chain, step, record, now(), only=only)
 
         if len(units) == 1 and len(waiting) == 1:  # its end is the step's, in one transaction
             told = await self.attempts.run(held, chain, units[0], waiting[0], at_its_end=collect)

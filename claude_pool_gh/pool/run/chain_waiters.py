@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,8 @@ _LOOK_SECONDS = 0.5
 _ALONE_SECONDS = 4.0
 _LAST_LOOK_SECONDS = 5.0
 _AT_ONCE = 500
+_TOGETHER = 9
+"""One that is waited for, and as many more as a prepared statement takes."""
 
 
 @dataclass(slots=True)
@@ -45,6 +47,16 @@ class ChainWaiters:
                     )
                 await event.wait()
                 event.clear()
+
+    async def rest_all(self, chain_ids: Sequence[str]) -> None:
+        """As `rest`, for all of them: those that end while the first is waited for are not looked for one by one."""
+        for start in range(0, len(chain_ids), _TOGETHER):
+            some = list(chain_ids[start : start + _TOGETHER])
+            while some:
+                await self.rest(some[0])
+                look = partial(lookup.at_rest, chain_ids=some[1:])
+                ended = set(await self.database.read(look, forever=True)) if some[1:] else set()
+                some = [each for each in some[1:] if each not in ended]
 
     @property
     def _what_becomes_of_it(self) -> str:

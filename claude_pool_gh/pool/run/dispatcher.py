@@ -18,10 +18,11 @@ from typing import Final, Protocol
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Clock
 from claude_pool_gh.pool.run.queues import Queue, QueueNotice
-from claude_pool_gh.pool.run.running import RunningChains
+from claude_pool_gh.pool.run.running import RunningChains, TakenUp
 from claude_pool_gh.pool.store import chains, queue
 from claude_pool_gh.pool.store.queue import Claim
 from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.storage.retries import passes
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +32,14 @@ _AFTER_A_FAULT: Final = 1.0
 class ChainEvents(Protocol):
     """The events of chains here, and what decides how many there may be."""
 
-    async def carry(self, claim: Claim) -> None:
-        """Bring a chain to rest."""
+    def begin(self, tx: Transaction, claim: Claim) -> TakenUp:
+        """Begin a chain in the transaction that takes it up from the queue."""
 
-    def taken(self, claim: Claim) -> None:
+    def taken(self, claim: Claim, begun: TakenUp | None) -> None:
         """Told of each chain that was taken up from the queue, in their order, before it is carried."""
+
+    async def carry(self, claim: Claim, begun: TakenUp | None = None) -> None:
+        """Bring a chain to rest."""
 
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """Told, in the transaction, of each chain that ended without being carried."""
@@ -143,14 +147,28 @@ class Dispatcher:
         if full and below is None:
             return False
         async with self._claiming:
-            claim = await self.queue.claim(at_most=self.at_most, below=below)
+            claim, begun = await self._claim(below)
             if claim is not None:
-                self.events.taken(claim)
-                self._start(claim)
+                self.events.taken(claim, begun)
+                self._start(claim, begun)
         return claim is not None and not full
 
-    def _start(self, claim: Claim) -> None:
-        task = asyncio.create_task(self.events.carry(claim))
+    async def _claim(self, below: int | None) -> tuple[Claim | None, TakenUp | None]:
+        """The next chain, begun in the transaction that takes it up.
+
+        One that cannot be begun is only taken up: whoever carries it tries that again, and says what is wrong with it.
+        """
+        try:
+            found = await self.queue.take_up(self.events.begin, at_most=self.at_most, below=below)
+        except Exception as error:
+            if passes(error):
+                raise
+            logger.exception("taken up without beginning", extra={"action": "begin_failed"})
+            return await self.queue.claim(at_most=self.at_most, below=below), None
+        return found or (None, None)
+
+    def _start(self, claim: Claim, begun: TakenUp | None = None) -> None:
+        task = asyncio.create_task(self.events.carry(claim, begun))
         self._carried[task] = claim.chain_id
         task.add_done_callback(self._came_to_rest)
 

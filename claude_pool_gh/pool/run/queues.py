@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from claude_pool_gh.pool.model.ports import Clock
 from claude_pool_gh.pool.run.worker_watch import WorkerWatch
@@ -20,6 +20,7 @@ from claude_pool_gh.pool.store.queue import Claim
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.storage.notices import notices
 
+T = TypeVar("T")
 CHANNEL: Final = "claude_pool"
 """On which the database's triggers tell."""
 BEAT_SECONDS: Final = 2.0
@@ -62,6 +63,15 @@ class Queue(Protocol):
         None when there is none, or when all workers together carry `at_most`. `below`: only one whose priority number
         is lower than this.
         """
+
+    async def take_up(
+        self,
+        begin: Callable[[Transaction, Claim], T],
+        *,
+        at_most: int | None = None,
+        below: int | None = None,
+    ) -> tuple[Claim, T] | None:
+        """As `claim`, with what `begin` returned in the same transaction."""
 
     async def take_over(self, carried: Collection[str]) -> list[Claim]:
         """Take up what dead workers have carried, and what names this worker though it is not among `carried`."""
@@ -110,6 +120,21 @@ class _Rows(ABC):
         return await self.database.transact(
             lambda tx: queue.claim(tx, self.worker, pool=self.pool, at_most=at_most, below=below)
         )
+
+    async def take_up(
+        self,
+        begin: Callable[[Transaction, Claim], T],
+        *,
+        at_most: int | None = None,
+        below: int | None = None,
+    ) -> tuple[Claim, T] | None:
+        """See `Queue.take_up`."""
+
+        def both(tx: Transaction) -> tuple[Claim, T] | None:
+            claim = queue.claim(tx, self.worker, pool=self.pool, at_most=at_most, below=below)
+            return None if claim is None else (claim, begin(tx, claim))
+
+        return await self.database.transact(both)
 
     async def let_go(self, chain_id: str) -> None:
         """See `Queue.let_go`."""

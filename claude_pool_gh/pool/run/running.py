@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from claude_pool_gh.pool.model.errors import Superseded
 from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, CapturedChange
+from claude_pool_gh.pool.model.states import Move
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 
 
@@ -47,6 +49,8 @@ class CarriedChain:
     """As its row said when something was last written for it."""
     begun: bool = False
     """It was seen to run: unless it comes to rest, it still does."""
+    taken_up: ChainRow | None = None
+    """As it was when the transaction that took it up had begun it, until that is first asked for."""
     laid_out: tuple[str, list[TaskRow]] | None = None
     """A step, and its tasks that are to be run: made in the transaction that began the chain."""
     open: dict[str, AttemptResult | None] = field(default_factory=dict)
@@ -88,6 +92,14 @@ class CarriedChain:
             del self.runs[run.task_id]
 
 
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """A chain that was begun in the transaction that took it up, and what that has moved."""
+
+    held: CarriedChain
+    moves: Sequence[Move]
+
+
 @dataclass(slots=True)
 class RunningChains:
     """Every chain that this process carries."""
@@ -101,10 +113,14 @@ class RunningChains:
     unwanted: set[str] = field(default_factory=set)
     """Chains that nobody waits for, while their cancel is on its way into the store."""
 
+    def new(self, chain_id: str, generation: int) -> CarriedChain:
+        """A chain that this process is about to carry."""
+        return CarriedChain(chain_id, generation, open=self.open)
+
     @contextmanager
-    def carrying(self, chain_id: str, generation: int) -> Iterator[CarriedChain]:
+    def carrying(self, held: CarriedChain) -> Iterator[CarriedChain]:
         """Hold a chain while the block lasts."""
-        held = CarriedChain(chain_id, generation, carrier=asyncio.current_task(), open=self.open)
+        chain_id, held.carrier = held.chain_id, asyncio.current_task()
         self.held[chain_id] = held
         if chain_id in self.unwanted:
             held.stop.set()

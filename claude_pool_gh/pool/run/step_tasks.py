@@ -6,12 +6,13 @@ Each function is part of a transaction of the worker that carries the chain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
+from claude_pool_gh.pool.model.endings import ending_of, verdict_of
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, OnFailure, OnRestart
 from claude_pool_gh.pool.model.ports import AgentOutcome, Ending
 from claude_pool_gh.pool.model.states import APPROVAL, RESTART, StepState, TaskState
+from claude_pool_gh.pool.run.attempt_end import EndedTask
 from claude_pool_gh.pool.run.planned_task import PlannedTask
 from claude_pool_gh.pool.run.retrying import most_attempts
 from claude_pool_gh.pool.run.running import CarriedChain
@@ -21,12 +22,6 @@ from claude_pool_gh.pool.store.chains import ChainRow, StepRow, StepWork
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import values_of
 from claude_pool_gh.storage import Transaction
-
-_VERDICTS: Final = {
-    Ending.out_of_budget: Verdict.out_of_budget,
-    Ending.out_of_turns: Verdict.out_of_turns,
-    Ending.quota: Verdict.quota,
-}
 
 
 def first_tasks(
@@ -103,12 +98,15 @@ def collect(
     step: AgentRun | Branches,
     record: StepRow,
     now_ms: int,
+    *,
+    only: EndedTask | None = None,
 ) -> bool:
     """Store the step's result, every task's outcome in the order of the items, and what follows from it.
 
-    True while the chain has more to do. While it is held, nobody else moves it.
+    True while the chain has more to do. While it is held, nobody else moves it. `only`: its one task, which need not be
+    read again.
     """
-    own = tasks.of_chain(tx, held.chain_id, record.name)
+    own = [only.row] if only is not None else tasks.of_chain(tx, held.chain_id, record.name)
     result = [{"title": task.title, "task": task.id} | (task.outcome or {}) for task in own]
     if held.cancel_requested or held.stop.is_set():
         chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now_ms)
@@ -118,7 +116,7 @@ def collect(
         steps.fail(tx, record, now_ms, result)
         chains.finish(tx, chain, _outcome_of(failed, alone=chain.kind == "task"), now_ms)
         return False
-    work = _work(tx, own)
+    work = _work(tx, own) if only is None else _work_of(only)
     if step.gate:
         steps.present(tx, record, result, work)
         chains.park(tx, chain, APPROVAL)
@@ -129,6 +127,10 @@ def collect(
         chains.complete(tx, chain, now_ms)
         return False
     return True
+
+
+def _work_of(only: EndedTask) -> StepWork | None:
+    return None if only.work is None else {"run": only.row.run_id, "commit": only.work.commit}
 
 
 def _work(tx: Transaction, own: Sequence[TaskRow]) -> StepWork | None:
@@ -144,5 +146,5 @@ def _outcome_of(task: TaskRow, *, alone: bool) -> Outcome:
     outcome = task.outcome or {}
     reason = str(outcome.get("reason", ""))
     told = reason if alone else f"step {task.step}: {reason}"
-    verdict = _VERDICTS.get(Ending(outcome.get("ending", Ending.failed)), Verdict.failed)
+    verdict = verdict_of(ending_of(outcome))
     return Outcome(verdict=verdict, reason=told, operator=bool(outcome.get("operator")))

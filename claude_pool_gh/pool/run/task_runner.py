@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,6 +33,7 @@ from claude_pool_gh.pool.model.ports import (
     Workspaces,
 )
 from claude_pool_gh.pool.model.render import render
+from claude_pool_gh.pool.model.states import Move
 from claude_pool_gh.pool.model.texts import cleaned
 from claude_pool_gh.pool.recipes import prompting
 from claude_pool_gh.pool.run import attempt_end, attempt_money
@@ -49,10 +50,11 @@ from claude_pool_gh.pool.store import chains, context, slot_rows, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.storage.causes import acting_for
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-AtItsEnd = Callable[[Transaction], bool]
+AtItsEnd = Callable[[Transaction, attempt_end.EndedTask], bool]
 
 _LONGEST_DELAY: Final = 60.0
 
@@ -81,19 +83,24 @@ class TaskRunner:
 
         def fenced(tx: Transaction) -> T:
             held.cancel_requested = chains.hold(tx, held.chain_id, held.generation)
-            result = work(tx)
-            self.observer.changed(tx, held.chain_id)
+            with acting_for(f"chain:{held.chain_id}"):
+                result = work(tx)
+                self.observer.changed(tx, held.chain_id)
             return result
 
         answer, moves = await self.database.transact(recorded(fenced), forever=True)
+        self.tell(held.chain_id, moves)
+        return answer
+
+    def tell(self, chain_id: str, moves: Sequence[Move]) -> None:
+        """Tell whoever listens what a transaction for a chain has moved, once it is committed."""
         try:
             self.observer.committed()
         except Exception:  # it is written: nobody may take this for a write that failed
             logger.exception(
-                "observer broke", extra={"action": "observer_broke", "chain": held.chain_id}
+                "observer broke", extra={"action": "observer_broke", "chain": chain_id}
             )
         self.feed.publish(moves)
-        return answer
 
     async def run(
         self,
@@ -274,6 +281,9 @@ class TaskRunner:
         started, most, shared, start = await self.write(held, begin)
         if isinstance(most, AgentOutcome):
             return attempt_end.with_settings(chain, most), started, None
+        if held.cancel_requested:  # it was asked for before anybody here could be told
+            held.stop.set()
+            return AgentOutcome(ending=Ending.cancelled), started, None
         more_system = prompting.more_system(config.system_prompt, slot.config, shared)
         work = replace(
             work,
@@ -360,13 +370,17 @@ class TaskRunner:
         return again, None
 
     async def _end_with(
-        self, held: CarriedChain, store: Callable[[Transaction], None], at_its_end: AtItsEnd
+        self,
+        held: CarriedChain,
+        store: Callable[[Transaction], attempt_end.EndedTask | None],
+        at_its_end: AtItsEnd,
     ) -> bool | None:
         """Write both in one transaction. None where that failed: nothing is written, and each has its own try."""
 
         def both(tx: Transaction) -> bool:
-            store(tx)
-            return at_its_end(tx)
+            ended = store(tx)
+            assert ended is not None  # noqa: S101 - there is no other attempt
+            return at_its_end(tx, ended)
 
         try:
             return await self.write(held, both)

@@ -52,7 +52,7 @@ def scope_of(cap: Cap, account: Account, now_ms: int) -> Scope:
     """The chains that count against a cap. Raises ValueError for an account without that scope."""
     if cap.scope != POOL and cap.scope not in account:
         raise ValueError(f"a chain with a cap of its {cap.scope} must say which one that is")
-    return Scope(cap.scope, account.get(cap.scope, ""), _start(cap.window, now_ms))
+    return Scope(cap.scope, account.get(cap.scope, ""), start_of(cap.window, now_ms))
 
 
 def counted(total: sa.ColumnElement[Any], *, everything: bool, of: str = "") -> sa.Select[Any]:
@@ -113,7 +113,7 @@ def _sum(tx: Transaction, totals: dict[bool, sa.Select[Any]], scope: Scope) -> i
     return int(tx.execute(totals[scope.kind == POOL], scope.parameters()).scalar_one())
 
 
-def _start(window: Window, now_ms: int) -> int:
+def start_of(window: Window, now_ms: int) -> int:
     """The first millisecond of a window, in UTC."""
     day = datetime.fromtimestamp(now_ms / 1000, UTC).replace(
         hour=0, minute=0, second=0, microsecond=0

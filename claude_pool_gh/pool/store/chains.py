@@ -24,7 +24,7 @@ from claude_pool_gh.pool.model.states import (
     note,
 )
 from claude_pool_gh.pool.model.texts import cleaned, storable
-from claude_pool_gh.pool.store import ledger, queue, tasks
+from claude_pool_gh.pool.store import ledger, planned_steps, queue, tasks
 from claude_pool_gh.pool.store.moves import move
 from claude_pool_gh.pool.store.tables import chain_scopes, chains, steps, tags
 from claude_pool_gh.storage import Transaction, insert_once
@@ -43,11 +43,12 @@ StepWork = dict[str, str]
 
 # Built once: a statement costs more to build than to run, and these run several times for each task.
 _WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
-_CHAIN = sa.select(chains).where(chains.c.id == _WANTED)
+_WITH_STEPS = sa.select(chains, planned_steps.SHARED).select_from(planned_steps.WITH_STEPS)
+_CHAIN = _WITH_STEPS.where(chains.c.id == _WANTED)
 _STEPS = sa.select(steps).where(steps.c.chain_id == _WANTED).order_by(steps.c.position)
 _SEVERAL: sa.BindParameter[list[str]] = sa.bindparam("several", expanding=True)
 _NEW_STEPS = steps.insert()
-_CHAINS = sa.select(chains).where(chains.c.id.in_(_SEVERAL))
+_CHAINS = _WITH_STEPS.where(chains.c.id.in_(_SEVERAL))
 _THEIR_STEPS = sa.select(steps).where(steps.c.chain_id.in_(_SEVERAL)).order_by(steps.c.position)
 # Not a lock of the key: rows that refer to the chain, such as a request's money, are inserted meanwhile.
 _HELD = (
@@ -172,7 +173,7 @@ def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
         "pool": new.pool,
         "kind": new.kind,
         "state": CHAIN.first,
-        "plan": storable(new.plan.model_dump(mode="json")),
+        **planned_steps.keep(tx, storable(new.plan.model_dump(mode="json")), now_ms),
         "verb": cleaned(new.plan.verb),
         "head": cleaned(new.labels.head),
         "workflow": cleaned(new.labels.workflow),
@@ -226,6 +227,13 @@ def get(tx: Transaction, chain_id: str) -> ChainRow:
     if row is None:
         raise UnknownChain(f"no chain has the id {chain_id!r}")
     return _chain(row, tx.execute(_STEPS, {"wanted": chain_id}).all())
+
+
+def claimed(tx: Transaction, claim: queue.Claim) -> ChainRow:
+    """The chain that this transaction has taken up."""
+    if claim.row is None:
+        return get(tx, claim.chain_id)
+    return _chain(claim.row, tx.execute(_STEPS, {"wanted": claim.chain_id}).all())
 
 
 def pool_of(tx: Transaction, chain_id: str) -> str:
@@ -359,7 +367,7 @@ def _chain(row: sa.Row[Any], found: Iterable[sa.Row[Any]]) -> ChainRow:
         state=ChainState(row.state),
         parked_for=row.parked_for,
         outcome=None if row.outcome is None else Outcome.model_validate(row.outcome),
-        plan=Plan.model_validate(row.plan, context=STORED),
+        plan=Plan.model_validate(planned_steps.whole(row), context=STORED),
         labels=ChainLabels(head=row.head, workflow=row.workflow, requester=row.requester),
         account=row.account,
         caps=Caps.from_json(row.caps),

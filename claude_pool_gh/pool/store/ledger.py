@@ -8,8 +8,9 @@ chain's own counts against the wider caps, see `cap_uses`.
 So no cap is ever passed: nothing is spent that was not reserved before, and everything is reserved
 inside something that is large enough. Three rules keep that true while many write at the same time:
 
-- Whoever reserves or lets one hold more takes the lock `ledger` first, so sums are read and used by
-  one at a time.
+- Whoever reserves inside a chain, or lets it hold more, takes the lock of that chain first; whoever
+  takes more of the wider caps takes the lock `ledger` as well, after it. So sums are read and used by
+  one at a time, and chains that share no cap do not wait for each other's commits.
 - A settled reservation takes nothing in any more (`left_in` is 0), and its first settlement stands.
 - A chain that may begin with less than its cap (`Caps.least`) holds what its tasks need, and takes
   more from the wider caps as they need it (`extend`); after each request it lets go what is beyond
@@ -29,7 +30,10 @@ from claude_pool_gh.pool.store import cap_uses
 from claude_pool_gh.pool.store.cap_uses import USED
 from claude_pool_gh.pool.store.costs import BOUND
 from claude_pool_gh.pool.store.tables import chains, reservations
-from claude_pool_gh.storage import Transaction, one_at_a_time
+from claude_pool_gh.storage import Transaction, insert_once, one_at_a_time
+
+_WIDER: Final = "ledger"
+"""The lock of the caps that chains share."""
 
 _R: Final = reservations.c
 _INSIDE: Final = reservations.alias("inside")
@@ -38,7 +42,7 @@ _INSIDE: Final = reservations.alias("inside")
 _WANTED: Final[sa.BindParameter[str]] = sa.bindparam("wanted")
 _KNOWN: Final = sa.select(_R.id).where(_R.id == _WANTED)
 _HELD: Final = sa.select(_R.reserved, _R.settled, _R.created_ms).where(_R.id == _WANTED)
-_OWNER: Final = sa.select(_R.chain_id, _R.step, _R.settled).where(_R.id == _WANTED)
+_OWNER: Final = sa.select(_R.chain_id, _R.step).where(_R.id == _WANTED)
 _USED_INSIDE: Final = sa.select(USED).where(_R.parent_id == _WANTED)
 _I: Final = _INSIDE.c
 _LEFT: Final = sa.select(
@@ -75,6 +79,23 @@ _RAISE: Final = (
     .values(reserved=_R.reserved + sa.bindparam("more"))
 )
 _SETTLE: Final = reservations.update().where(_R.id == _WANTED, _R.settled.is_(None))
+_CLOSE: Final = (
+    _SETTLE.where(~sa.exists().where(_I.parent_id == _WANTED, _I.settled.is_(None)).correlate(None))
+    .values(
+        settled=sa.select(sa.func.coalesce(sa.func.sum(_I.settled), 0))
+        .where(_I.parent_id == _WANTED)
+        .correlate(None)
+        .scalar_subquery(),
+        upper_bound=sa.select(sa.func.coalesce(sa.func.max(sa.cast(_I.upper_bound, sa.Integer)), 0))
+        .where(_I.parent_id == _WANTED)
+        .correlate(None)
+        .scalar_subquery()
+        == 1,
+        settled_ms=sa.bindparam("now"),
+    )
+    .returning(_R.settled)
+)
+"""Settles a reservation inside which nothing is open."""
 
 
 def reserve_chain(
@@ -84,15 +105,22 @@ def reserve_chain(
 
     Raises CapReached, naming the narrowest cap that is too small.
     """
-    one_at_a_time(tx, "ledger")
+    if caps.shared:
+        one_at_a_time(tx, _WIDER)
     limited = cap_uses.check(tx, account, caps, caps.to_begin, now_ms)
     amount = caps.to_begin if limited else caps.chain
     _insert(tx, id=chain_id, level="chain", chain_id=chain_id, reserved=amount, created_ms=now_ms)
 
 
-def is_reserved(tx: Transaction, chain_id: str) -> bool:
-    """True where a chain's money was set aside already."""
-    return tx.execute(_KNOWN, {"wanted": chain_id}).first() is not None
+def ensure_reserved(
+    tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int
+) -> None:
+    """As `reserve_chain`, unless a chain's money was set aside already."""
+    if not caps.shared:
+        values = {"id": chain_id, "level": "chain", "chain_id": chain_id, "reserved": caps.chain}
+        insert_once(tx, reservations, {**values, "upper_bound": False, "created_ms": now_ms})
+    elif tx.execute(_KNOWN, {"wanted": chain_id}).first() is None:
+        reserve_chain(tx, chain_id, account, caps, now_ms)
 
 
 def release(tx: Transaction, chain_id: str) -> None:
@@ -107,7 +135,7 @@ def release(tx: Transaction, chain_id: str) -> None:
 
 def reacquire(tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int) -> None:
     """Set aside again what a parked chain let go. Raises CapReached."""
-    one_at_a_time(tx, "ledger")
+    one_at_a_time(tx, _WIDER)
     more = min(caps.chain - _reserved(tx, chain_id), caps.to_begin)
     if more > 0:
         cap_uses.check(tx, account, caps, more, now_ms)
@@ -130,12 +158,13 @@ def extend(
     together. `beside`: how many share what the wider caps have left. A chain whose whole cap is set aside already has
     nothing to add to that.
     """
-    one_at_a_time(tx, "ledger")
-    task = tx.execute(_OWNER, {"wanted": run_id}).one_or_none()
-    if task is None or task.settled is not None:
+    if (task := _locked(tx, run_id)) is None:
         return 0
-    free = left_in(tx, run_id)
-    more = min(wanted - free, (most or 0) - _reserved(tx, run_id))
+    held = tx.execute(_LEFT, {"wanted": run_id}).one()
+    if held.settled is not None:
+        return 0
+    free = _free(held)
+    more = min(wanted - free, (most or 0) - int(held.reserved))
     if step is not None:
         more = min(more, step - used_by_step(tx, task.chain_id, task.step))
     if more <= 0:
@@ -172,8 +201,8 @@ def _let_rest_go(tx: Transaction, request_id: str) -> None:
     row = tx.execute(_PARENTS, {"wanted": request_id}).one_or_none()
     if row is None or row.parent_id is None or (least := _least(tx, row.chain_id)) is None:
         return
-    one_at_a_time(tx, "ledger")
     run_id, chain_id = row.parent_id, row.chain_id
+    _lock(tx, chain_id)
     for each in (run_id, chain_id):
         used = int(tx.execute(_USED_INSIDE, {"wanted": each}).scalar_one())
         tx.execute(_LOWER, {"wanted": each, "most": used + (least if each == run_id else 0)})
@@ -191,6 +220,7 @@ def _extended_chain(
     caps = Caps.from_json(row.caps)
     if caps.least is None:
         return free
+    one_at_a_time(tx, _WIDER)
     # It counts in the day and month in which it was made: theirs is what it may take more of.
     uses = cap_uses.cap_uses(tx, row.account, caps, min(now_ms, int(held.created_ms)))
     room = [use.left // max(1, beside) for use in uses]
@@ -210,7 +240,7 @@ def reserve_task(
 
     Raises CapReached when less than `least` is left.
     """
-    one_at_a_time(tx, "ledger")
+    _lock(tx, chain_id)
     granted = min(most, _extended_chain(tx, chain_id, least, now_ms))
     if granted < least:
         raise CapReached("chain", _reserved(tx, chain_id), left_in(tx, chain_id), least)
@@ -231,9 +261,9 @@ def reserve_request(
     tx: Transaction, request_id: str, run_id: str, model: str, amount: int, now_ms: int
 ) -> bool:
     """Set the worst case of one request aside out of its task's rest. False when the rest is too small."""
-    one_at_a_time(tx, "ledger")
-    task = tx.execute(_OWNER, {"wanted": run_id}).one_or_none()
-    if task is None or task.settled is not None or left_in(tx, run_id) < amount:
+    task = _locked(tx, run_id)
+    held = tx.execute(_LEFT, {"wanted": run_id}).one_or_none()
+    if task is None or held is None or held.settled is not None or _free(held) < amount:
         return False
     _insert(
         tx,
@@ -251,8 +281,9 @@ def reserve_request(
 
 def book(tx: Transaction, request_id: str, run_id: str, model: str, cost: int, now_ms: int) -> None:
     """Book what a run cost without having reserved it: it is spent, so it counts, whatever was set aside."""
-    one_at_a_time(tx, "ledger")
-    task = tx.execute(_OWNER, {"wanted": run_id}).one()
+    task = _locked(tx, run_id)
+    if task is None:
+        raise KeyError(f"nothing was set aside for {run_id}, so nothing can be booked inside it")
     _insert(
         tx,
         id=request_id,
@@ -310,6 +341,9 @@ def settle(tx: Transaction, reservation_id: str, now_ms: int) -> int:
 
     Reservations inside that are still open are settled first, as upper bounds: nobody will settle them later.
     """
+    closed = tx.execute(_CLOSE, {"wanted": reservation_id, "now": now_ms}).one_or_none()
+    if closed is not None:
+        return int(closed.settled)
     total, bound, still_open = tx.execute(_SUM_INSIDE, {"wanted": reservation_id}).one()
     if still_open:
         for row in tx.execute(_OPEN_INSIDE, {"wanted": reservation_id}).all():
@@ -327,6 +361,19 @@ def settle(tx: Transaction, reservation_id: str, now_ms: int) -> int:
 def used_by_step(tx: Transaction, chain_id: str, step: str) -> int:
     """The money that a step's tasks have spent or still hold."""
     return int(tx.execute(_USED_BY_STEP, {"wanted": chain_id, "of_step": step}).scalar_one())
+
+
+def _lock(tx: Transaction, chain_id: str) -> None:
+    """Let nobody else reserve inside a chain until this transaction ends; sums read from now on hold."""
+    one_at_a_time(tx, f"ledger {chain_id}")
+
+
+def _locked(tx: Transaction, run_id: str) -> sa.Row[*tuple[Any, ...]] | None:
+    """The chain and the step of a run for which money was set aside, once the lock of its chain is taken."""
+    found = tx.execute(_OWNER, {"wanted": run_id}).one_or_none()
+    if found is not None:
+        _lock(tx, found.chain_id)
+    return found
 
 
 def _reserved(tx: Transaction, reservation_id: str) -> int:

@@ -27,6 +27,9 @@ _OWN: Final = sa.select(_C.id).join(chain_scopes, _S.chain_id == _C.id).where(_C
 _OF_SCOPE: Final = _OWN.where(_S.kind == sa.bindparam("of_kind"), _S.key == sa.bindparam("of_key"))
 _NEWEST_FIRST: Final = (_C.created_ms.desc(), _C.id)
 _STATE: Final = sa.select(_C.state).where(_C.id == sa.bindparam("wanted"))
+_RESTING: Final = sa.select(_C.id).where(
+    _C.id.in_(sa.bindparam("several", expanding=True)), _C.state.in_(AT_REST)
+)
 _KIN: Final = (
     sa.select(_C.id, _C.created_ms, _C.verb, _C.head, _C.workflow)
     .select_from(_ITSELF)
@@ -109,7 +112,7 @@ def state_of(tx: Transaction, chain_id: str) -> ChainState | None:
 
 def at_rest(tx: Transaction, chain_ids: Sequence[str]) -> list[str]:
     """Those of these chains that are done or parked."""
-    return _ids(tx, sa.select(_C.id).where(_C.id.in_(chain_ids), _C.state.in_(AT_REST)))
+    return [str(each) for each in tx.execute(_RESTING, {"several": list(chain_ids)}).scalars()]
 
 
 def _ids(tx: Transaction, statement: sa.Select[Any], **values: str) -> list[str]:

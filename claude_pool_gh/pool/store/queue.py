@@ -7,7 +7,8 @@ on one database share it; whoever takes a chain up raises its generation, which 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -30,7 +31,7 @@ _CLAIM, _CLAIM_BELOW = (
     # Whoever read of it before has a lower generation; on PostgreSQL the row is locked since it was found.
     .where(_C.id == found.scalar_subquery())
     .values(owner=sa.bindparam("by"), generation=_C.generation + 1)
-    .returning(_C.id, _C.generation, _C.priority, _C.created_ms, _C.place)
+    .returning(chains)
     for found in (_NEXT, _NEXT.where(_C.priority < sa.bindparam("below")))
 )
 _TAKE = chains.update().where(
@@ -49,6 +50,8 @@ class Claim:
     priority: int = 0
     since: tuple[int, ...] = ()
     """Its place among those of its priority."""
+    row: sa.Row[Any] | None = field(default=None, compare=False, repr=False)
+    """Its row, as it is in this transaction, for `chains.claimed`."""
 
 
 def claim(
@@ -74,7 +77,7 @@ def claim(
         row = tx.execute(_CLAIM_BELOW, {**own, "below": below}).one_or_none()
     if row is None:
         return None
-    return Claim(row.id, row.generation, row.priority, (row.created_ms, row.place))
+    return Claim(row.id, row.generation, row.priority, (row.created_ms, row.place), row)
 
 
 def take(tx: Transaction, chain_id: str, generation: int, worker: str) -> Claim | None:

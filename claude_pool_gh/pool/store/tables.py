@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.storage import metadata
+from claude_pool_gh.storage import DeflatedJSON, DeflatedText, metadata
 
 chains: Final = sa.Table(
     "chains",
@@ -20,6 +20,8 @@ chains: Final = sa.Table(
     sa.Column("parked_for", sa.String(16)),
     sa.Column("outcome", sa.JSON),
     sa.Column("plan", sa.JSON, nullable=False),
+    # Of the plan's steps, where they are kept apart: see `planned_steps`.
+    sa.Column("steps_digest", sa.String(64)),
     # What of the plan is asked for. `head`: the commit that it is about; `requester`: who asked for it.
     sa.Column("verb", sa.Text, nullable=False, server_default=""),
     sa.Column("head", sa.Text, nullable=False, server_default=""),
@@ -46,6 +48,17 @@ chains: Final = sa.Table(
     sa.Index("ix_chains_deadline", "state", "deadline_ms"),
     # What ended long ago, which retention deletes a few at a time.
     sa.Index("ix_chains_ended", "state", "ended_ms"),
+    sa.Index("ix_chains_steps_digest", "steps_digest"),
+)
+
+planned_steps: Final = sa.Table(
+    "planned_steps",
+    metadata,
+    # The steps of plans, once for all chains that have the same ones.
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("steps", DeflatedJSON, nullable=False),
+    # When a chain was last made with them, to an hour: what no chain has any more is deleted some day.
+    sa.Column("used_ms", sa.BigInteger, nullable=False),
 )
 
 chain_scopes: Final = sa.Table(
@@ -75,7 +88,7 @@ steps: Final = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("result", sa.JSON),
+    sa.Column("result", DeflatedJSON),
     # The feedback of every rejection so far, oldest first.
     sa.Column("rejections", sa.JSON, nullable=False, default=list),
     # The commit at which the next step's worktree begins, where this step changed files.
@@ -97,11 +110,11 @@ tasks: Final = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("model", sa.String(128), nullable=False),
     sa.Column("slot", sa.String(64)),
-    sa.Column("outcome", sa.JSON),
-    sa.Column("transcript", sa.JSON),
+    sa.Column("outcome", DeflatedJSON),
+    sa.Column("transcript", DeflatedJSON),
     # What the last attempt was sent and, where feedback or an error was added to it, what it was without that.
-    sa.Column("prompt", sa.Text),
-    sa.Column("asked", sa.Text),
+    sa.Column("prompt", DeflatedText),
+    sa.Column("asked", DeflatedText),
     # Of the conversation that the last attempt left, for whoever goes on with it: as in the outcome.
     sa.Column("session_id", sa.Text),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
@@ -118,12 +131,14 @@ def kept_texts() -> sa.ColumnElement[bool]:
     return sa.or_(tasks.c.transcript.is_not(sa.null()), tasks.c.prompt.is_not(sa.null()))
 
 
-sa.Index(
-    "ix_tasks_kept",
-    tasks.c.chain_id,
-    sqlite_where=kept_texts(),
-    postgresql_where=kept_texts(),
-)
+def partial_indexes() -> None:
+    """Declare the indexes of a part of a table, for whoever compares the tables with a database's.
+
+    Nothing else asks: SQLAlchemy imports both dialects for them, which is a tenth of a pool's start.
+    """
+    kept = kept_texts()
+    sa.Index("ix_tasks_kept", tasks.c.chain_id, sqlite_where=kept, postgresql_where=kept)
+
 
 patches: Final = sa.Table(
     "patches",

@@ -202,10 +202,24 @@ def end(
 
     `review`: a success waits for a person's approval before it counts as completed. The cost is the last attempt's.
     """
+    return end_and_tell(tx, task, outcome, now_ms, review=review)[0]
+
+
+def end_and_tell(
+    tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int, *, review: bool = False
+) -> tuple[int, TaskRow]:
+    """As `end`; also returns the task as it is then."""
     cost = ledger.settle(tx, task.run_id, now_ms)
     also = _learned(outcome) | {"ended_ms": now_ms}
-    move(tx, TASK, task.id, TaskState.running, _end_of(outcome, review=review), **also)
-    return cost
+    state = move(tx, TASK, task.id, TaskState.running, _end_of(outcome, review=review), **also)
+    ended = replace(
+        task,
+        state=state,
+        outcome=also["outcome"],
+        model=also.get("model", task.model),
+        ended_ms=now_ms,
+    )
+    return cost, ended
 
 
 def end_unstarted(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int) -> None:

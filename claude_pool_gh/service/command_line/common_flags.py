@@ -21,5 +21,5 @@ def json_flag(command: Command) -> Command:
 def folder_flag(command: Command) -> Command:
     """Give a command the flag `--folder`: an existing folder, by default the current one."""
     kind = click.Path(exists=True, file_okay=False, path_type=Path)
-    text = "The folder that is meant. Default: here."
+    text = "Folder of the project. Default: here."
     return click.option("--folder", type=kind, default=Path(), help=text)(command)

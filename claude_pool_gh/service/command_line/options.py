@@ -57,7 +57,7 @@ def settings_flags(*names: str) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         for name in reversed(names or tuple(Settings.model_fields)):
-            if not _is_secret(name):
+            if not is_secret(name):
                 command = _flag(name)(command)
         return command
 
@@ -106,7 +106,8 @@ class PositiveNumber(click.FloatRange):
         return number
 
 
-def _is_secret(setting: str) -> bool:
+def is_secret(setting: str) -> bool:
+    """True for a setting that no command line may hold."""
     return "secret" in setting or ("key" in setting and not setting.endswith("_file"))
 
 

@@ -49,8 +49,8 @@ _MODEL: Final = click.option("--model", help="Full id of the model.")
 _STATE: Final = click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep the pool's database here; what was interrupted there goes on. Default: for a prompt none, for a chain "
-    "a place of its own, in which `claude-pool-gh pool` finds it.",
+    help="Folder for the pool's database, from which interrupted work resumes. Default: none for a prompt; for a chain "
+    "a folder of its own, in which `claude-pool-gh pool` finds it.",
 )
 
 

@@ -33,9 +33,9 @@ else:
 @click.option(
     "--folder", default=".", help="The git repository whose configuration counts. Default: here."
 )
-@click.option("--base", default="", help="The commit that stands for the default branch.")
+@click.option("--base", default="", help="Commit to take for the default branch.")
 @click.option(
-    "--head", default="HEAD", show_default=True, help="The commit that stands for the pull request."
+    "--head", default="HEAD", show_default=True, help="Commit to take for the pull request."
 )
 def command(event_file: Any, **given: Any) -> None:
     """Say what the bot would decide about an event, and why: nothing is run.

@@ -52,7 +52,8 @@ def set_up(wishes: ActionOptions) -> None:
         clone = remote.read(wishes.folder, wishes.remote)
         _check_host(clone.remote.host, wishes.settings)
         secret = operator.token(clone.remote.host)
-        texts = {WORKFLOW: workflow(_action(wishes, secret)), CONFIGURATION: configuration()}
+        reference = _action(wishes, secret)
+        texts = {WORKFLOW: workflow(reference), CONFIGURATION: configuration()}
         if wishes.pull_request:
             _by_pull_request(wishes, clone.remote, secret, texts)
         else:
@@ -82,9 +83,13 @@ def _check_host(host: str, settings: Settings) -> None:
 
 
 def _action(wishes: ActionOptions, secret: str) -> ActionReference:
-    """The Action by its commit, asked for where nobody has named it. A dry run asks nobody."""
+    """The Action by its commit, asked for where nobody has named it. A dry run says what it does not know."""
     named = wishes.action
     if not named and wishes.dry_run:
+        click.echo(
+            "Not known yet, and shown as OWNER and COMMIT: whose copy of the action, and its commit. Name it: "
+            f"--action {_UNKNOWN}"
+        )
         return ActionReference(_UNKNOWN)
     if not named and not wishes.yes:
         named = click.prompt(f"Repository of the action, such as {_UNKNOWN}")
@@ -94,10 +99,15 @@ def _action(wishes: ActionOptions, secret: str) -> ActionReference:
         found = ActionReference.parsed(named)
     except ValueError as error:
         raise click.UsageError(f"--action: {error}") from error
-    if wishes.dry_run:
-        return found
     client = operator.connect(wishes.settings.github_api_url, secret)
-    found = operator.newest(client, found, version("claude-pool-gh"))
+    try:
+        found = operator.newest(client, found, version("claude-pool-gh"))
+    except (operator.Refused, OSError) as error:
+        if not wishes.dry_run:
+            raise
+        why = error if isinstance(error, operator.Refused) else _trouble(error, wishes.settings)
+        click.echo(f"Not known yet, and shown as COMMIT: the action's commit. {why}")
+        return found
     click.echo(f"The action is pinned to {found.repository} at {found.commit}")
     return found
 

@@ -23,7 +23,7 @@ _REFERENCE: Final = re.compile(
 )
 _HEAD: Final = """\
 # How claude-pool works in this repository. Only the file on the default branch counts.
-# Every key is optional. Below stands each with its default: take the `#` off the line of a key that you want to
+# Every key is optional. Each is shown below with its default: take the `#` off the line of a key that you want to
 # change, and off the line of its section. `/pool config` shows what is in force.
 
 # Who answers commands where a GitHub App of claude-pool is installed too: `app` or `action`.

@@ -54,6 +54,8 @@ class Moment:
     github: GitHubBacklog | None
     pool_cap: float | None
     """The part of the monthly cap on all spending that is spent or set aside; None without a cap too."""
+    repository_caps: Mapping[str, float]
+    """The same of the monthly caps of the repositories that have spent most, by `owner/name`."""
     free_bytes: int
     rate_limit: int | None
     now_ms: int
@@ -84,24 +86,29 @@ class Metrics:
         self._runs = counter("runs", "Agent runs that ended", "model", "outcome")
         self._spent = counter("spent_usd", "US dollars that agent runs cost", "repository", "model")
         self._slots = gauge("slots", "Agents that this process may run at the same time")
-        self._busy = gauge("slots_busy", "Agents that it runs now")
-        self._tasks = gauge("tasks_waiting", "Tasks of its chains that wait for a slot")
-        self._running = gauge("chains_running", "Chains that it carries now")
+        self._busy = gauge("slots_busy", "Agents that this process runs now")
+        self._tasks = gauge("tasks_waiting", "Tasks of those chains that wait for a slot")
+        self._running = gauge("chains_running", "Chains that this process runs now")
         self._ready = gauge("ready", "1 while the process can store and answer, else 0")
         self._database = gauge("database_up", "1 while the database answers, else 0")
         self._queued = gauge("chains_queued", "Chains in the queue of all processes")
         self._queue_age = gauge("queue_age_seconds", "Age of the oldest chain in the queue")
         self._parked = gauge("chains_parked", "Chains that wait for somebody", "reason")
         self._commands = gauge("commands_waiting", "Commands that are not handled yet")
-        self._command_age = gauge("command_age_seconds", "Age of the oldest of them")
+        self._command_age = gauge("command_age_seconds", "Age of the oldest command")
         self._effects = gauge("effects_waiting", "Writes to GitHub that are still to be made")
         self._effect_age = gauge(
-            "effect_age_seconds", "Seconds for which the oldest of them is due"
+            "effect_age_seconds", "Seconds for which the oldest write to GitHub is due"
         )
         self._refused = gauge("effects_refused", "Writes that GitHub refused for good, as kept")
         self._cap = gauge("cap_used_ratio", "Part of a cap that is spent or set aside", "cap")
+        self._repository_caps = gauge(
+            "repository_cap_used_ratio",
+            "Part of a repository's monthly cap that is spent or set aside, of the dearest ones",
+            "repository",
+        )
         self._disk = gauge("disk_free_bytes", "Free bytes on the disk of the state folder")
-        self._limit = gauge("github_rate_limit_remaining", "GitHub requests left, as last told")
+        self._limit = gauge("github_rate_limit_remaining", "GitHub requests left, as last reported")
 
     def add(self, name: str, text: str, labels: tuple[str, ...], counts: Counts) -> None:
         """Show counts that are kept elsewhere, by their labels' values, as they are at each question."""
@@ -124,6 +131,9 @@ class Metrics:
         self._database.set(moment.pool is not None)
         self._parked.clear()
         self._cap.clear()
+        self._repository_caps.clear()
+        for repository, used in moment.repository_caps.items():
+            self._repository_caps.labels(repository).set(used)
         if moment.pool is not None:
             self._queued.set(moment.pool.queued)
             self._queue_age.set(_age(moment.pool.oldest_ms, moment.now_ms))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,11 +14,14 @@ from typing import Final
 
 from aiohttp import web
 
+from claude_pool_gh.conversation.caps import REPOSITORY
 from claude_pool_gh.github import backlog as github_backlog
-from claude_pool_gh.pool.model.caps import Caps
+from claude_pool_gh.github import inbox
+from claude_pool_gh.pool.model.caps import Cap, Caps, Window
 from claude_pool_gh.pool.model.records import Load
 from claude_pool_gh.pool.store import backlog as pool_backlog
 from claude_pool_gh.pool.store.cap_uses import cap_uses
+from claude_pool_gh.pool.store.fullest_caps import fullest
 from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.service.monitoring.metrics import Metrics, Moment
 from claude_pool_gh.service.monitoring.readiness import Readiness
@@ -29,7 +32,18 @@ logger = logging.getLogger(__name__)
 
 _READ_SECONDS: Final = 3.0
 _FORM: Final = "text/plain; version=0.0.4; charset=utf-8"
-Stored = tuple[pool_backlog.Backlog, github_backlog.Backlog, float | None]
+_REPOSITORIES: Final = 20
+"""Repositories whose cap is shown: more would only be more series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The facts that the database tells."""
+
+    pool: pool_backlog.Backlog | None = None
+    github: github_backlog.Backlog | None = None
+    cap: float | None = None
+    repositories: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +68,14 @@ class Monitor:
     async def metrics_answer(self, _request: web.Request) -> web.Response:
         """`/metrics`."""
         ready = not await self._faults()
-        pool, github, cap = await self._stored()
+        stored = await self._stored()
         moment = Moment(
             load=self.load(),
             ready=ready,
-            pool=pool,
-            github=github,
-            pool_cap=cap,
+            pool=stored.pool,
+            github=stored.github,
+            pool_cap=stored.cap,
+            repository_caps=stored.repositories,
             free_bytes=shutil.disk_usage(self.folder).free,
             rate_limit=self.github.rate_limit,
             now_ms=self.now_ms(),
@@ -70,14 +85,14 @@ class Monitor:
     async def _faults(self) -> tuple[str, ...]:
         return ("it is stopping",) if self.stopping.is_set() else await self.readiness.faults()
 
-    async def _stored(self) -> Stored | tuple[None, None, None]:
+    async def _stored(self) -> Stored:
         try:
             async with asyncio.timeout(_READ_SECONDS):
                 return await self.database.read(
                     partial(_stored, cap=self.pool_cap, now_ms=self.now_ms())
                 )
         except (DatabaseError, TimeoutError):
-            return None, None, None
+            return Stored()
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """`/readyz`: 200, or 503 with a line for each reason."""
@@ -119,4 +134,16 @@ def _stored(tx: Transaction, cap: int | None, now_ms: int) -> Stored:
     if cap is not None:
         (use,) = cap_uses(tx, {}, Caps(task=0, chain=0, pool=cap), now_ms)
         used = use.used / use.limit
-    return pool_backlog.backlog(tx), github_backlog.backlog(tx), used
+    return Stored(
+        pool_backlog.backlog(tx), github_backlog.backlog(tx), used, _repositories(tx, now_ms)
+    )
+
+
+def _repositories(tx: Transaction, now_ms: int) -> dict[str, float]:
+    """The repositories that have spent most this month, and the part of its monthly cap that each has used."""
+    found = {}
+    for each in fullest(tx, Cap(REPOSITORY, Window.month, 0), now_ms, _REPOSITORIES):
+        known = inbox.known_repository(tx, int(each.key))
+        if known is not None:
+            found[known.full_name] = each.ratio
+    return found

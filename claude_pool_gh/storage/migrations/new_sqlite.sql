@@ -80,7 +80,7 @@ CREATE TABLE chains (
 	ended_ms BIGINT,
 	cancel_requested BOOLEAN NOT NULL,
 	owner VARCHAR(128),
-	generation INTEGER NOT NULL, verb TEXT DEFAULT '' NOT NULL, head TEXT DEFAULT '' NOT NULL, workflow TEXT DEFAULT '' NOT NULL, requester TEXT DEFAULT '' NOT NULL, account JSON DEFAULT '{}' NOT NULL,
+	generation INTEGER NOT NULL, verb TEXT DEFAULT '' NOT NULL, head TEXT DEFAULT '' NOT NULL, workflow TEXT DEFAULT '' NOT NULL, requester TEXT DEFAULT '' NOT NULL, account JSON DEFAULT '{}' NOT NULL, steps_digest VARCHAR(64),
 	CONSTRAINT pk_chains PRIMARY KEY (id)
 );
 CREATE TABLE commands (
@@ -128,7 +128,7 @@ CREATE TABLE effects (
 	remote_id BIGINT,
 	tries INTEGER NOT NULL,
 	due_ms BIGINT NOT NULL,
-	error TEXT, chain_id VARCHAR(64), changed_ms BIGINT DEFAULT '0' NOT NULL, note VARCHAR(200),
+	error TEXT, chain_id VARCHAR(64), changed_ms BIGINT DEFAULT '0' NOT NULL, note VARCHAR(200), cause VARCHAR(80),
 	CONSTRAINT pk_effects PRIMARY KEY ("key")
 );
 CREATE TABLE findings (
@@ -158,6 +158,12 @@ CREATE TABLE patches (
 	created_ms BIGINT NOT NULL,
 	CONSTRAINT pk_patches PRIMARY KEY (run_id),
 	CONSTRAINT fk_patches_chain_id_chains FOREIGN KEY(chain_id) REFERENCES chains (id)
+);
+CREATE TABLE planned_steps (
+	digest VARCHAR(64) NOT NULL,
+	steps JSON NOT NULL,
+	used_ms BIGINT NOT NULL,
+	CONSTRAINT pk_planned_steps PRIMARY KEY (digest)
 );
 CREATE TABLE receipts (
 	writer VARCHAR(64) NOT NULL,
@@ -194,6 +200,11 @@ CREATE TABLE reviewed (
 	head VARCHAR(64) NOT NULL,
 	chain_id VARCHAR(64) NOT NULL, merge_base VARCHAR(64) DEFAULT '' NOT NULL, digest VARCHAR(64) DEFAULT '' NOT NULL,
 	CONSTRAINT pk_reviewed PRIMARY KEY (thread)
+);
+CREATE TABLE server_settings (
+	name VARCHAR(64) NOT NULL,
+	value TEXT NOT NULL,
+	CONSTRAINT pk_server_settings PRIMARY KEY (name)
 );
 CREATE TABLE slots (
 	id VARCHAR(64) NOT NULL,
@@ -275,6 +286,7 @@ CREATE INDEX ix_chains_carried ON chains (state, owner);
 CREATE INDEX ix_chains_deadline ON chains (state, deadline_ms);
 CREATE INDEX ix_chains_ended ON chains (state, ended_ms);
 CREATE INDEX ix_chains_state ON chains (state, pool, priority, created_ms, place);
+CREATE INDEX ix_chains_steps_digest ON chains (steps_digest);
 CREATE INDEX ix_commands_actor_id ON commands (actor_id, received_ms);
 CREATE INDEX ix_commands_state ON commands (state, due_ms);
 CREATE INDEX ix_commands_thread ON commands (thread, received_ms);
@@ -295,4 +307,4 @@ CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
 CREATE INDEX ix_tasks_kept ON tasks (chain_id) WHERE transcript IS NOT NULL OR prompt IS NOT NULL;
 CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0015');
+INSERT INTO alembic_version (version_num) VALUES ('0020');

@@ -100,7 +100,7 @@ class Checkout:
             return
         if b"" in odd or len(odd) * _TOO_MUCH > len(was.entries) + 100:
             raise UnusableCheckout(f"{len(odd)} of {len(was.entries)} entries differ")
-        logger.debug("mending %d entries", len(odd), extra={"action": "checkout_mended"})
+        logger.debug("restoring %d entries", len(odd), extra={"action": "checkout_mended"})
         gone = await asyncio.to_thread(self._clear, odd, was.entries)
         files = [path for path in gone if not is_folder(was.entries[path])]
         write = ("checkout-index", "-f", "-u", "-q", "-z", "--stdin")
@@ -112,7 +112,7 @@ class Checkout:
         entries = {path: entry for path, entry in was.entries.items() if path not in odd}
         await asyncio.to_thread(relist, os.fsencode(self.tree), entries, {*gone, *odd})
         if entries.keys() != was.entries.keys():
-            raise UnusableCheckout("it cannot be mended")
+            raise UnusableCheckout("it cannot be restored")
         await self._seal(was.commit, entries)
 
     async def odd(self, was: SealedRecord) -> set[bytes]:

@@ -17,16 +17,16 @@ from claude_pool_gh.processes.launching import can_confine
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees.checkouts import lock
 from claude_pool_gh.worktrees.checkouts.checkout import Checkout
-from claude_pool_gh.worktrees.checkouts.listing import UnusableCheckout, size_of
+from claude_pool_gh.worktrees.checkouts.kept import TRASH, about, keep_below, note
+from claude_pool_gh.worktrees.checkouts.listing import UnusableCheckout
 from claude_pool_gh.worktrees.checkouts.lock import Lock
 from claude_pool_gh.worktrees.checkouts.removal import remove
-from claude_pool_gh.worktrees.checkouts.sealed import SealedRecord, put
+from claude_pool_gh.worktrees.checkouts.sealed import SealedRecord
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 logger = logging.getLogger(__name__)
 
 _NEW: Final = ".new-"
-TRASH: Final = ".trash-"
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -52,6 +52,8 @@ class Checkouts:
     """Checkouts that are kept for later; those that are lent come on top of it."""
     most_bytes: int = 20_000_000_000
     """Bytes of files in those that are kept."""
+    most_bytes_of_all: int = 60_000_000_000
+    """The same of all repositories beside this one in the folder above, together."""
     _building: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _proofs: WeakValueDictionary[Path, _Proof] = field(default_factory=WeakValueDictionary)
 
@@ -114,7 +116,7 @@ class Checkouts:
     def _sealed_at(self, commit: str) -> tuple[Checkout, Lock] | None:
         """A whole checkout of the commit that nobody is changing."""
         for place in self._places():
-            if _about(place)[0] != commit or (held := lock.take(place, exclusive=False)) is None:
+            if about(place)[0] != commit or (held := lock.take(place, exclusive=False)) is None:
                 continue
             checkout = Checkout(place, self.mirror)
             if checkout.commit() == commit:
@@ -131,7 +133,7 @@ class Checkouts:
                 if not can_confine() and await checkout.odd(was):
                     raise UnusableCheckout("it was changed while nobody had it")  # noqa: TRY301 - one way to throw it away
                 moved = await checkout.move(was, commit)
-                _note(checkout.place, moved)
+                note(checkout.place, moved)
             except (UnusableCheckout, WorktreeError, OSError) as error:
                 self._condemn(checkout, held, str(error))
             except BaseException:
@@ -144,7 +146,7 @@ class Checkouts:
     def _free(self, commit: str) -> tuple[Checkout, SealedRecord, Lock] | None:
         """The whole checkout that nobody has and that was used longest ago; one of the same commit rather."""
         for place in sorted(
-            self._places(), key=lambda each: (_about(each)[0] != commit, lock.last_use(each))
+            self._places(), key=lambda each: (about(each)[0] != commit, lock.last_use(each))
         ):
             if (held := lock.take(place, exclusive=True)) is None:
                 continue
@@ -162,11 +164,12 @@ class Checkouts:
         held = lock.make(checkout.place)
         try:
             was = await checkout.fill(commit)
-            _note(checkout.place, was)
+            note(checkout.place, was)
             checkout.place.rename(self.folder / name)
         except BaseException:
             self._condemn(checkout, held, "it could not be made")
             raise
+        await asyncio.to_thread(keep_below, self.folder.parent, self.most_bytes_of_all)
         return Checkout(self.folder / name, self.mirror), was, Lock(self.folder / name, held.file)
 
     async def _give_back(self, checkout: Checkout, was: SealedRecord | None, held: Lock) -> None:
@@ -230,7 +233,7 @@ class Checkouts:
     def _evict(self) -> None:
         """Keep to the bounds: of the checkouts that nobody has, those go that were used longest ago."""
         places = sorted(self._places(), key=lock.last_use)
-        sizes = {place: _about(place)[1] for place in places}
+        sizes = {place: about(place)[1] for place in places}
         for place in places:
             if len(sizes) <= self.most and sum(sizes.values()) <= self.most_bytes:
                 return
@@ -242,17 +245,3 @@ class Checkouts:
         for place in self.folder.glob("*") if self.folder.is_dir() else ():
             if not place.name.startswith("."):
                 yield place
-
-
-def _note(place: Path, was: SealedRecord) -> None:
-    """Write down what is looked at before a lock is taken: the commit, and the bytes of all files."""
-    put(place / "about", f"{was.commit} {size_of(was.entries)}".encode())
-
-
-def _about(place: Path) -> tuple[str, int]:
-    """Commit and bytes of a checkout; what counts of them is its sealed list."""
-    try:
-        commit, size = (place / "about").read_text(encoding="ascii").split()
-        return commit, int(size)
-    except (OSError, ValueError):
-        return "", 0

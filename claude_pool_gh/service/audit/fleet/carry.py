@@ -61,8 +61,8 @@ class Logins:
     reader: Reader
     repositories: dict[int, Found] = field(default_factory=dict)
 
-    async def __call__(self, repository_id: int) -> Credentials:
-        """The means to fetch one. Raises WorktreeError."""
+    async def __call__(self, repository_id: int, _fresh: bool) -> Credentials:
+        """The means to fetch one; PyGithub renews an installation's token in time. Raises WorktreeError."""
         try:
             return await asyncio.to_thread(
                 self.reader.credentials, self.repositories[repository_id]

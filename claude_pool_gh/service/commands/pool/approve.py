@@ -1,4 +1,4 @@
-"""Approve what a chain waits with, and let it go on."""
+"""Approve what a chain waits for, and continue it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ else:
 @click.argument("chain_id", metavar="ID")
 @decision_flags
 def command(chain_id: str, *, only_decide: bool, **given: Any) -> None:
-    """Approve what a chain waits with, and let it go on here, to its end or to its next gate.
+    """Approve what a chain waits for, and continue it here, to its end or its next gate.
 
     \b
     Example:

@@ -23,7 +23,7 @@ else:
 @folder_flag
 @settings_flags(*READING)
 def command(chain_id: str, *, folder: Path, **given: Any) -> None:
-    """End a chain that runs or waits. What it finished and cost is kept; `pool continue` goes on with it.
+    """End a chain that runs or waits. What it finished and cost is kept; `pool continue` resumes it.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Let a chain go on that stopped early, from where it stopped."""
+"""Continue a chain that stopped early, from where it stopped."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ else:
 )
 @decision_flags
 def command(chain_id: str, *, only_decide: bool, **given: Any) -> None:
-    """Let a chain go on that was interrupted, or ran out of money, turns or luck.
+    """Continue a chain that was interrupted, failed, or ran out of money or turns.
 
-    Finished steps are kept and not paid for again. A chain that had ended goes on under a new ID, which is printed.
+    Finished steps are kept and not paid for again. A chain that had ended continues under a new ID, which is printed.
 
     \b
     Example:

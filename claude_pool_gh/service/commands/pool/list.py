@@ -1,4 +1,4 @@
-"""List the chains that were started here and wait, or can go on."""
+"""List the chains that were started here and wait, or can continue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ else:
 @folder_flag
 @settings_flags(*READING)
 def command(*, every: bool, as_json: bool, folder: Path, **given: Any) -> None:
-    """List the chains that were started in this folder and wait for a decision, or can go on.
+    """List the chains that were started in this folder and wait for a decision, or can continue.
 
     What has ended is kept for 14 days.
 

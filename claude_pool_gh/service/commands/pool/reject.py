@@ -1,4 +1,4 @@
-"""Send back what a chain waits with, saying what should be different."""
+"""Send back what a chain waits for, with what should be different."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ else:
 @click.argument("feedback")
 @decision_flags
 def command(chain_id: str, feedback: str, *, only_decide: bool, **given: Any) -> None:
-    """Send back what a chain waits with. The step runs again with all feedback so far, and its cost.
+    """Send back what a chain waits for. The step runs again with all feedback so far, and its cost.
 
     \b
     Example:

@@ -1,0 +1,93 @@
+"""Column types whose long values SQLite keeps deflated. PostgreSQL compresses long values by itself.
+
+What earlier versions stored as plain text is read as before, so no row has to be rewritten.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Callable
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+LEAST: Final = 400
+"""Characters from which deflating is worth its time."""
+
+_KINDS: Final = ("TEXT", "JSON")
+"""Kinds of columns in which bytes are deflated text."""
+
+Convert = Callable[[Any], Any]
+
+
+def deflated(text: str) -> bytes | str:
+    """A text as SQLite keeps it: as bytes where that is shorter."""
+    if len(text) < LEAST:
+        return text
+    plain = text.encode()
+    short = zlib.compress(plain)
+    return short if len(short) < len(plain) else text
+
+
+def inflated(stored: bytes | str) -> str:
+    """The text of `deflated`."""
+    return stored if isinstance(stored, str) else zlib.decompress(stored).decode()
+
+
+def inflate_all(database: sqlite3.Connection) -> None:
+    """Store every deflated value as plain text again, for whoever looks for something in all texts of a database."""
+    database.create_function("inflated", 1, inflated, deterministic=True)
+    tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    for (table,) in tables:
+        for _, column, kind, *_ in database.execute(f'PRAGMA table_info("{table}")').fetchall():
+            if kind in _KINDS:
+                database.execute(
+                    f'UPDATE "{table}" SET "{column}" = inflated("{column}")'  # noqa: S608 - names of ours
+                    f" WHERE typeof(\"{column}\") = 'blob'"
+                )
+
+
+class _Deflated(sa.TypeDecorator[Any]):
+    """Text as its own kind of column makes it of a value, deflated."""
+
+    impl: Any = sa.Text
+    cache_ok = True
+
+    def bind_processor(self, dialect: sa.Dialect) -> Convert | None:
+        """See `sa.types.TypeEngine.bind_processor`."""
+        as_text: Convert | None = self.impl_instance.bind_processor(dialect)
+        if dialect.name != "sqlite":
+            return as_text
+
+        def bind(value: Any) -> Any:
+            text = value if as_text is None else as_text(value)
+            return deflated(text) if isinstance(text, str) else text
+
+        return bind
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Convert | None:
+        """See `sa.types.TypeEngine.result_processor`."""
+        of_text: Convert | None = self.impl_instance.result_processor(dialect, coltype)
+        if dialect.name != "sqlite":
+            return of_text
+
+        def read(stored: Any) -> Any:
+            text = inflated(stored) if isinstance(stored, bytes) else stored
+            return text if of_text is None else of_text(text)
+
+        return read
+
+
+class DeflatedText(_Deflated):
+    """Text, such as a prompt."""
+
+    impl = sa.Text
+    cache_ok = True
+
+
+class DeflatedJSON(_Deflated):
+    """JSON that is read whole: no statement asks for a part of it."""
+
+    impl = sa.JSON
+    cache_ok = True

@@ -1,0 +1,96 @@
+"""A worker's settings beside the server's: what it refuses to start with, what it logs, what is its own."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from claude_pool_gh.service import agreement, worker
+from claude_pool_gh.service.serve import StartError
+from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.storage import Database, migrations, server_settings
+
+SERVER = Settings(app_id="1", budget_usd=100, model="m")
+
+
+async def stored(folder: Path, settings: Settings) -> str:
+    """The address of a database on which a server has started with these settings."""
+    url = f"sqlite:///{folder}/pool.sqlite"
+    database = Database.open(url)
+    migrations.upgrade(database.engine)
+    await database.transact(
+        lambda tx: server_settings.write(tx, agreement.shared(SERVER))
+    )  # an earlier one
+    await database.transact(lambda tx: server_settings.write(tx, agreement.shared(settings)))
+    database.close()
+    return url
+
+
+def test_of_every_setting_it_is_decided_whether_a_worker_may_have_another() -> None:
+    decided = [*agreement.REFUSED, *agreement.WARNED, *agreement.OWN]
+    assert sorted(decided) == sorted(Settings.model_fields)
+
+
+def test_what_is_stored_of_a_server_holds_no_secret() -> None:
+    secret = [
+        name for name, field in Settings.model_fields.items() if field.annotation is SecretStr
+    ]
+    assert secret
+    assert not {*secret, "database_url"} & {*agreement.shared(SERVER)}
+
+
+@pytest.mark.parametrize("cap", [99.5, 1000, None])
+def test_another_cap_is_refused(cap: float | None) -> None:
+    own = SERVER.model_copy(update={"budget_usd": cap})
+    found = agreement.compared(agreement.shared(SERVER), agreement.shared(own))
+    told = "none" if cap is None else f"{cap:g}"
+    (line,) = found.refused
+    assert line.startswith(f"CLAUDE_POOL_BUDGET_USD is {told} here, and 100 on the server: ")
+    assert not found.warned
+
+
+def test_a_setting_that_the_server_does_not_know_is_no_difference() -> None:
+    server = agreement.shared(SERVER)
+    del server["budget_usd"]
+    own = SERVER.model_copy(update={"budget_usd": 1})
+    assert agreement.compared(server, agreement.shared(own)) == agreement.Differences((), ())
+
+
+async def test_a_worker_that_would_break_a_promise_does_not_open_its_pool(tmp_path: Path) -> None:
+    url = await stored(tmp_path, SERVER.model_copy(update={"keep_chains_days": 900.0}))
+    own = SERVER.model_copy(update={"database_url": url, "state_dir": tmp_path / "worker"})
+    with pytest.raises(StartError, match="KEEP_CHAINS_DAYS is 365 here, and 900 on the server"):
+        async with worker.agreed(own):
+            pytest.fail("it has started")
+    assert not (tmp_path / "worker").exists()
+
+
+async def test_other_differences_are_logged_before_the_pool_opens(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = await stored(tmp_path, SERVER)
+    own = SERVER.model_copy(
+        update={
+            "database_url": url,
+            "state_dir": tmp_path / "worker",
+            "model": "other",
+            "slots": 7,
+            "anthropic_api_key": SecretStr("k"),
+        }
+    )
+    with caplog.at_level(logging.WARNING):
+        async with worker.agreed(own) as runtime:
+            assert runtime.pool.load.slots == 7
+    (line,) = [each for each in caplog.records if getattr(each, "action", "") == "settings_differ"]
+    assert line.getMessage() == (
+        "not the server's setting: CLAUDE_POOL_MODEL is other here, and m on the server"
+    )
+
+
+async def test_where_no_server_has_started_yet_nothing_is_compared(tmp_path: Path) -> None:
+    database = Database.open(f"sqlite:///{tmp_path}/new.sqlite")
+    assert await server_settings.read(database) == {}
+    database.close()
