@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,7 @@ from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.service.audit import carrying, reports
 from claude_pool_gh.service.audit.fleet import record
+from claude_pool_gh.service.audit.fleet.asked import asked, store_name
 from claude_pool_gh.service.audit.fleet.carry import Fleet, Later, Logins, NotAudited, host_of
 from claude_pool_gh.service.audit.fleet.options import FleetOptions
 from claude_pool_gh.service.audit.fleet.reader import Reader
@@ -61,7 +61,7 @@ async def audit(options: FleetOptions) -> int:
             "say with --budget what all repositories together may cost; --plan shows an estimate, for nothing"
         )
     async with carrying.opened_store(state) as database:
-        run = await _opened(options, state, reader, database)
+        run = await opened(options, state, reader, database)
         logins = Logins(reader, {each.id: each for each in run.repositories})
         worktrees = Worktrees(state.absolute(), logins, tries=3)
         worktrees.sweep()
@@ -80,23 +80,20 @@ async def audit(options: FleetOptions) -> int:
 
 
 def _state(options: FleetOptions) -> Path:
-    words = options.source.words
-    digest = sha256(f"{type(options.source).__name__}:{words}".encode()).hexdigest()[:10]
-    base = options.each.state or state_home() / _FLEETS / digest
+    base = options.each.state or state_home() / _FLEETS / store_name(options)
     return base / options.each.audit
 
 
-async def _opened(
+async def opened(
     options: FleetOptions, state: Path, reader: Reader, database: Database
 ) -> FleetRun:
     """The run that is carried: the unfinished one of the store, or a new one over what GitHub lists now."""
-    known = record.read(state)
-    is_new = known is None or known.ended_ms is not None
-    if known is not None and not is_new and not options.each.fresh:
-        if known.only != options.each.only:
+    known, wanted = None if options.each.fresh else record.read(state), asked(options)
+    if known is not None and known.ended_ms is None:
+        if others := ", ".join(known.asked.differences(wanted)):
             raise AuditRefused(
-                "an earlier run over this fleet is unfinished, and read other paths: give the same --only, "
-                "or drop it with --fresh"
+                f"an earlier run in {state} is unfinished, and was asked for something else: {others}. "
+                "Ask for the same to resume it, drop it with --fresh, or name another --state-dir"
             )
         left = len(known.repositories) - len(known.settled)
         if not options.each.plan_only:
@@ -107,7 +104,7 @@ async def _opened(
     run = FleetRun(
         id=new_id("fleet"),
         source=options.source.words,
-        only=options.each.only,
+        asked=wanted,
         started_ms=_now(),
         repositories=tuple(kept),
         left_out=dict(left_out),
