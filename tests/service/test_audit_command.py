@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from claude_pool_gh.audits.model import Completeness
 from claude_pool_gh.extras import MissingExtra
-from claude_pool_gh.service.audit.fleet.options import Filters, Found
+from claude_pool_gh.service.audit.fleet import run
+from claude_pool_gh.service.audit.fleet.options import Filters, FleetOptions, Found
 from claude_pool_gh.service.audit.refused import AuditRefused, coded, exit_code
 from claude_pool_gh.service.cli import main
 from tests.audits.make import defect, partial, result
@@ -77,3 +78,19 @@ def test_filters_choose_and_say_what_they_left_out_and_a_large_one_has_a_row() -
     assert kept[1].unreadable == "too large: 9000 MB, above the 1000 MB of --max-size"
     everything = Filters(archived=True, most_megabytes=10_000)
     assert len(everything.apply(every)[0]) == len(every)
+
+
+def test_a_fleet_s_limit_for_each_repository_reaches_its_plan_as_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[FleetOptions] = []
+
+    async def audit(options: FleetOptions) -> int:
+        seen.append(options)
+        return 0
+
+    monkeypatch.setattr(run, "audit", audit)
+    told = ["audit", "--org", "octo", "--budget", "50", "--budget-each", "9"]
+    assert CliRunner(env={"HOME": str(tmp_path)}).invoke(main, told).exit_code == 0
+    (options,) = seen
+    assert (options.budget_usd, options.each.budget_usd, options.each.most_usd) == (50, None, 9)

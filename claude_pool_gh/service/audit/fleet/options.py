@@ -126,7 +126,7 @@ class FleetOptions:
     """A fleet, and how each of its repositories is audited."""
 
     each: AuditOptions
-    """`budget_usd` of it is what one repository may cost at most."""
+    """`budget_usd` of it is None: a repository costs what its configuration says, at most `most_usd`."""
     source: Source
     filters: Filters
     budget_usd: float | None
