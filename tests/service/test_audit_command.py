@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,12 +10,20 @@ import pytest
 from click.testing import CliRunner
 
 from claude_pool_gh.audits.model import Completeness
+from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.extras import MissingExtra
+from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.service.audit.carrying import opened_pool, opened_store
 from claude_pool_gh.service.audit.fleet import run
+from claude_pool_gh.service.audit.fleet.carry import FleetLogins
 from claude_pool_gh.service.audit.fleet.options import Filters, FleetOptions, Found
+from claude_pool_gh.service.audit.fleet.reader import Reader
+from claude_pool_gh.service.audit.host import Shell
 from claude_pool_gh.service.audit.refused import AuditRefused, coded, exit_code
 from claude_pool_gh.service.cli import main
+from claude_pool_gh.worktrees.leases import Worktrees
 from tests.audits.make import defect, partial, result
+from tests.service import auditing
 
 
 @pytest.mark.parametrize(
@@ -94,3 +103,30 @@ def test_a_fleet_s_limit_for_each_repository_reaches_its_plan_as_a_limit(
     assert CliRunner(env={"HOME": str(tmp_path)}).invoke(main, told).exit_code == 0
     (options,) = seen
     assert (options.budget_usd, options.each.budget_usd, options.each.most_usd) == (50, None, 9)
+
+
+async def test_an_error_of_our_own_beside_an_open_store_or_pool_is_no_refusal(
+    tmp_path: Path,
+) -> None:
+    """A refusal tells people to do something else; whoever reads ours should see where it comes from."""
+    with pytest.raises(ValueError, match="ours"):
+        async with opened_store(tmp_path):
+            raise ValueError("ours")
+    options = auditing.options(None, tmp_path, settings={"ANTHROPIC_API_KEY": "x"})
+    async with opened_store(tmp_path) as database:
+
+        async def git_dir(_subject: Subject, _commits: Sequence[str]) -> Path:
+            return tmp_path
+
+        host = Shell(database, SystemClock(), git_dir)
+        worktrees = Worktrees(tmp_path, FleetLogins(Reader(options.settings)))
+        with pytest.raises(ValueError, match="ours"):
+            async with opened_pool(
+                options, database, tmp_path, workspaces=worktrees, host=host, slots=1
+            ):
+                raise ValueError("ours")
+        with pytest.raises(AuditRefused):
+            async with opened_pool(
+                options, database, tmp_path, workspaces=worktrees, host=host, slots=0
+            ):
+                raise AssertionError("no pool has no slots")

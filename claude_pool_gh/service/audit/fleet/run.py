@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict
 
 from claude_pool_gh.audits.fleet import outputs
 from claude_pool_gh.audits.fleet.model import Overview
@@ -21,13 +21,13 @@ from claude_pool_gh.reports.words import count
 from claude_pool_gh.service.audit import carrying, reports
 from claude_pool_gh.service.audit.fleet import record
 from claude_pool_gh.service.audit.fleet.asked import asked, store_name
-from claude_pool_gh.service.audit.fleet.carry import Fleet, Later, Logins, NotAudited, host_of
+from claude_pool_gh.service.audit.fleet.carry import Fleet, FleetLogins, Later, NotAudited, host_of
 from claude_pool_gh.service.audit.fleet.options import FleetOptions
 from claude_pool_gh.service.audit.fleet.reader import Reader
 from claude_pool_gh.service.audit.fleet.record import FleetRun
 from claude_pool_gh.service.audit.fleet.rows import rows
 from claude_pool_gh.service.audit.options import Form
-from claude_pool_gh.service.audit.progress import Progress
+from claude_pool_gh.service.audit.progress import AuditProgress
 from claude_pool_gh.service.audit.refused import (
     CLEAN,
     FINDINGS,
@@ -47,7 +47,19 @@ _FORMS: Final[dict[Form, Callable[[Overview], str]]] = {
     Form.html: outputs.html,
 }
 """Code scanning has no form for several repositories; each one's own report has."""
-_PLANS: Final = TypeAdapter(list[AuditPlan])
+
+
+class FleetPlan(BaseModel):
+    """The plans of a fleet's repositories, and why some have none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    form: Literal[1] = 1
+    plans: tuple[AuditPlan, ...]
+    not_planned: dict[str, str]
+    """The reason, by repository."""
+    left_out: dict[str, int]
+    """By the filters, for each reason."""
 
 
 async def audit(options: FleetOptions) -> int:
@@ -62,7 +74,7 @@ async def audit(options: FleetOptions) -> int:
         )
     async with carrying.opened_store(state) as database:
         run = await opened(options, state, reader, database)
-        logins = Logins(reader, {each.id: each for each in run.repositories})
+        logins = FleetLogins(reader, {each.id: each for each in run.repositories})
         worktrees = Worktrees(state.absolute(), logins, tries=3)
         worktrees.sweep()
         fleet = Fleet(
@@ -123,15 +135,16 @@ async def opened(
 
 
 async def _plan(fleet: Fleet) -> int:
-    """Print what would be read of each repository, and what all of it may cost."""
+    """Print what would be read of each repository, and what that may cost. The exit code is 2 where none has a plan."""
     plans, problems = [], dict(fleet.run.settled)
     for found in fleet.left():
         try:
             plans.append(await fleet.planned(found))
-        except (NotAudited, Later) as error:
+        except (NotAudited, Later, OSError) as error:
             problems[found.full_name] = str(error)
     if fleet.options.each.as_json:
-        print_answer(_PLANS.dump_json(plans, indent=2).decode())
+        told = FleetPlan(plans=tuple(plans), not_planned=problems, left_out=fleet.run.left_out)
+        print_answer(told.model_dump_json(indent=2))
     else:
         cost = sum(each.estimate.cost.likely for each in plans)
         for plan in plans:
@@ -139,12 +152,12 @@ async def _plan(fleet: Fleet) -> int:
         print_answer(f"{_repositories(len(plans))}, about {dollars(cost)}")
     for name, why in problems.items():
         print_note(f"{name}: {why}")
-    return CLEAN
+    return CLEAN if plans else NOT_COVERED
 
 
 async def _carry(fleet: Fleet, database: Database) -> int:
     slots = fleet.options.each.slots or _SLOTS
-    shown = Progress(database, fleet.budget, fleet.host.clock.now_ms)
+    shown = AuditProgress(database, fleet.budget, fleet.host.clock.now_ms)
     try:
         async with (
             carrying.opened_pool(
@@ -186,9 +199,15 @@ async def _report(fleet: Fleet) -> int:
             file.write_text(make(overview), "utf-8")
             written.append(file)
     print_answer(outputs.json(overview).rstrip() if options.as_json else outputs.plain(overview))
-    print_note("overview: " + ", ".join(map(str, written)))
+    if written:
+        print_note("overview: " + ", ".join(map(str, written)))
+    else:
+        print_note(
+            f"no overview was written, since SARIF has no form for it: add --format md, html or json. "
+            f"Reports: {options.out}/OWNER/NAME"
+        )
     if fleet.postponed:
-        print_note("the same command goes on with what could not be reached")
+        print_note("run the same command to resume with what could not be read now")
     return exit_code(overview)
 
 
