@@ -47,9 +47,9 @@ from claude_pool_gh.service.audit.refused import (
 from claude_pool_gh.service.init import remote
 from claude_pool_gh.service.terminal import print_answer, print_note
 from claude_pool_gh.storage import Database, Transaction, backup, migrations
+from claude_pool_gh.worktrees import foreign
 from claude_pool_gh.worktrees.checkouts.removal import remove
 from claude_pool_gh.worktrees.errors import WorktreeError
-from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.local import LocalRepository
 
 _AUDITS: Final = "audits"
@@ -73,8 +73,7 @@ async def checkout_at(path: Path) -> Checkout:
     here = path.resolve()
 
     async def ask(*arguments: str) -> str:
-        found = await git("-c", "safe.directory=*", "-C", here, *arguments)
-        return found.decode(errors="replace").strip()
+        return (await foreign.ask(*arguments, folder=here)).decode(errors="replace").strip()
 
     try:
         root = Path(await ask("rev-parse", "--show-toplevel"))
@@ -84,6 +83,11 @@ async def checkout_at(path: Path) -> Checkout:
             f"{here} is in no git repository with a commit. Audits read commits: "
             f"commit what is to be read (`git init`, `git add`, `git commit`), or name another folder"
         ) from error
+    if not here.is_relative_to(root):
+        raise AuditRefused(
+            f"the configuration of the repository in {here} names {root} as its working folder (`core.worktree`): "
+            "name a folder in that"
+        )
     try:
         branch = await ask("symbolic-ref", "--quiet", "--short", "HEAD")
     except WorktreeError:
