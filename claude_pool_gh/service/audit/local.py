@@ -30,7 +30,7 @@ from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.service import script
-from claude_pool_gh.service.audit import carrying, planning, reports
+from claude_pool_gh.service.audit import carrying, files, planning, reports
 from claude_pool_gh.service.audit.carrying import Audited, Ended, Failed, Unchanged
 from claude_pool_gh.service.audit.host import Shell
 from claude_pool_gh.service.audit.options import AuditOptions
@@ -42,7 +42,6 @@ from claude_pool_gh.service.audit.refused import (
     AuditRefused,
     exit_code,
     in_shell_words,
-    writable,
 )
 from claude_pool_gh.service.init import remote
 from claude_pool_gh.service.terminal import print_answer, print_note
@@ -114,7 +113,7 @@ async def audit(options: AuditOptions, path: Path) -> int:
         await script.name_unsaved(checkout.root)
     if options.plan_only:
         return await _plan(options, checkout, state)
-    writable(options.out)
+    files.writable(options.out)
     return await _run(options, checkout, state)
 
 
