@@ -21,7 +21,7 @@ from claude_pool_gh.conversation.recipe_terms import READING
 from claude_pool_gh.local import recipes, usual_state
 from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.clock import SystemClock
-from claude_pool_gh.pool.model.config import Isolation
+from claude_pool_gh.pool.model.config import Isolation, microdollars
 from claude_pool_gh.pool.model.ids import ChainId, new_id
 from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
 from claude_pool_gh.pool.model.ports import Finish, HostStepContext
@@ -240,7 +240,13 @@ async def _begun(bench: _Bench) -> ChainRow:
                 f"an earlier run of this audit is unfinished, and read {asked or 'everything'}: ask for the same, "
                 "or drop it with --fresh"
             )
-        budget = dollars(begun[-1].plan.limits.chain)
+        limit = begun[-1].plan.limits.chain
+        budget = dollars(limit)
+        if options.budget_usd is not None and microdollars(options.budget_usd) < limit:
+            raise AuditRefused(
+                f"an earlier run of this audit is unfinished, and may cost {budget}: leave out --budget to resume it, "
+                "or drop it with --fresh"
+            )
         print_note(
             f"going on with the run that was begun at commit {subject.commit[:9]} with {budget}"
         )
