@@ -36,7 +36,7 @@ class Asked(BaseModel):
     only: tuple[str, ...]
 
     def differences(self, other: Asked) -> Iterator[str]:
-        """What differs, as the flags that say it."""
+        """The flags in which two questions differ."""
         if self.github != other.github:
             yield "--github-server-url"
         if self.source != other.source:
