@@ -20,7 +20,7 @@ _NO_REMOTE: Final = {"GIT_ALLOW_PROTOCOL": "none"}
 
 
 async def ask(*arguments: str, folder: Path | None = None, git_dir: Path | None = None) -> bytes:
-    """What git prints about a working folder or git directory. Raises WorktreeError, also for all other commands."""
+    """Answer of git about a working folder or git directory. Raises WorktreeError, also for all other commands."""
     words = " ".join(arguments[:2])
     if not any(words == each or words.startswith(f"{each} ") for each in _ALLOWED):
         raise WorktreeError(f"git {words} does not run with another repository's configuration")

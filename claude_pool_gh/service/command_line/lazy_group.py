@@ -59,7 +59,7 @@ class LazyGroup(click.Group):
         except MissingExtra as error:
             raise click.ClickException(str(error)) from error
         except click.ClickException as error:
-            error.message = plain(error.message)
+            error.message = plain(error.message)  # type: ignore[misc]  # the same error, and click shows it
             raise
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
