@@ -72,7 +72,9 @@ class LocalCommits:
                 f"--base and --head ({wanted.head}) are the same commit, so a pull request would be empty: name "
                 "another one, such as --base HEAD~1"
             )
-        title, _, body = _git(top, "log", "-1", "--format=%B", head).partition("\n")
+        title, _, body = _git(
+            top, "log", "-1", "--no-show-signature", "--format=%B", head
+        ).partition("\n")
         name = "".join(
             letter if letter.isalnum() or letter in "._-" else "-" for letter in top.name
         )
@@ -104,7 +106,9 @@ def _commit(folder: Path, name: str) -> str:
 
 def _git(folder: Path, *arguments: str, what: str = "cannot be read") -> str:
     command = ["git", "-C", str(folder), *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - no shell reads it
+    # what is missing is not fetched: by which program, the folder's own configuration says
+    environment = os.environ | {"GIT_ALLOW_PROTOCOL": "none"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)  # noqa: S603 - no shell
     if done.returncode:
         raise click.ClickException(f"{folder} {what}: {done.stderr.strip() or 'git says no more'}")
     return done.stdout.strip()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 import claude_pool_gh
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.ports import WorkspaceRequest
 from claude_pool_gh.service.audit import local as audits
+from claude_pool_gh.service.audit.refused import AuditRefused
+from claude_pool_gh.service.rehearse_command import LocalCommits, RehearsalOptions
 from claude_pool_gh.worktrees import foreign
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.local import LocalRepository
@@ -93,6 +96,25 @@ async def test_work_is_brought_into_the_repository_without_running_anything(
     assert work is not None
     assert list(ran.iterdir()) == []
     assert git(checkout, "show", "refs/pool/snapshots/r.1:a.py") == "by an agent"
+
+
+async def test_a_commit_that_is_not_there_is_fetched_by_nothing(
+    checkout: Path, ran: Path, tmp_path: Path
+) -> None:
+    for key, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": str(tmp_path / "nowhere"),
+        "remote.origin.uploadpack": f"touch {ran}/uploadpack; exit 1",
+    }.items():
+        git(checkout, "config", key, value)
+    (checkout / ".git" / "refs" / "heads" / "main").write_text(f"{'1' * 40}\n")
+    with pytest.raises(AuditRefused, match="is in no git repository with a commit"):
+        await audits.audit(options(None, tmp_path, plan_only=True), checkout)
+    with pytest.raises(click.ClickException, match="has no commit"):
+        LocalCommits.read(RehearsalOptions(command="ask", folder=checkout, base="HEAD"))
+    assert list(ran.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["status", "fetch", "config --list", "diff-index", "show"])
