@@ -66,7 +66,7 @@ def test_json_of_a_partial_run_is_not_clean() -> None:
     whole = json.loads(typed.document(partial()))
     assert (whole["clean"], whole["completeness"]) == (False, "partial")
     assert whole["coverage"]["files_not_read"] == 3
-    assert "1 shard of 3 failed." in whole["problems"]
+    assert "1 part of 3 failed." in whole["problems"]
     assert json.loads(typed.document(result()))["clean"] is True
 
 

@@ -54,8 +54,8 @@ def test_clean_is_said_only_where_nothing_is_missing() -> None:
     assert text.startswith("### ⚠️ PARTLY AUDITED: 3 files not read; no finding open\n")
     for line in (
         "> ⚠️ The budget was used up.",
-        "> ⚠️ 1 shard of 3 failed.",
-        "> ⚠️ 1 shard of 3 did not start.",
+        "> ⚠️ 1 part of 3 failed.",
+        "> ⚠️ 1 part of 3 did not start.",
         "To go on with what is left: `/pool continue c-0123456789`",
         "| shop/2 | 1 | failed | the model refused |",
     ):

@@ -82,7 +82,7 @@ def test_a_partial_run_says_so_and_lists_what_it_did_not_read() -> None:
     assert invocation["executionSuccessful"] is False
     notes = [each["message"]["text"] for each in invocation["toolExecutionNotifications"]]
     assert notes[0] == "The budget was used up."
-    assert "1 shard of 3 failed." in notes
+    assert "1 part of 3 failed." in notes
     assert {each["level"] for each in invocation["toolExecutionNotifications"]} == {"error"}
     assert [each["properties"]["readInThisRun"] for each in found["results"]] == [True, False]
 

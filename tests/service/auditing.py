@@ -82,6 +82,7 @@ def options(model: ScriptedModel | None, folder: Path, **given: Any) -> AuditOpt
         "plan_only": False,
         "slots": 2,
         "budget_usd": None,
+        "most_usd": None,
         "model": None,
         "timeout_secs": None,
         "out": folder / "out",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,11 +10,20 @@ import pytest
 from click.testing import CliRunner
 
 from claude_pool_gh.audits.model import Completeness
+from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.extras import MissingExtra
-from claude_pool_gh.service.audit.fleet.options import Filters, Found
+from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.service.audit.carrying import opened_pool, opened_store
+from claude_pool_gh.service.audit.fleet import run
+from claude_pool_gh.service.audit.fleet.carry import FleetLogins
+from claude_pool_gh.service.audit.fleet.options import Filters, FleetOptions, Found
+from claude_pool_gh.service.audit.fleet.reader import Reader
+from claude_pool_gh.service.audit.host import Shell
 from claude_pool_gh.service.audit.refused import AuditRefused, coded, exit_code
 from claude_pool_gh.service.cli import main
+from claude_pool_gh.worktrees.leases import Worktrees
 from tests.audits.make import defect, partial, result
+from tests.service import auditing
 
 
 @pytest.mark.parametrize(
@@ -77,3 +87,46 @@ def test_filters_choose_and_say_what_they_left_out_and_a_large_one_has_a_row() -
     assert kept[1].unreadable == "too large: 9000 MB, above the 1000 MB of --max-size"
     everything = Filters(archived=True, most_megabytes=10_000)
     assert len(everything.apply(every)[0]) == len(every)
+
+
+def test_a_fleet_s_limit_for_each_repository_reaches_its_plan_as_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[FleetOptions] = []
+
+    async def audit(options: FleetOptions) -> int:
+        seen.append(options)
+        return 0
+
+    monkeypatch.setattr(run, "audit", audit)
+    told = ["audit", "--org", "octo", "--budget", "50", "--budget-each", "9"]
+    assert CliRunner(env={"HOME": str(tmp_path)}).invoke(main, told).exit_code == 0
+    (options,) = seen
+    assert (options.budget_usd, options.each.budget_usd, options.each.most_usd) == (50, None, 9)
+
+
+async def test_an_error_of_our_own_beside_an_open_store_or_pool_is_no_refusal(
+    tmp_path: Path,
+) -> None:
+    """A refusal tells people to do something else; whoever reads ours should see where it comes from."""
+    with pytest.raises(ValueError, match="ours"):
+        async with opened_store(tmp_path):
+            raise ValueError("ours")
+    options = auditing.options(None, tmp_path, settings={"ANTHROPIC_API_KEY": "x"})
+    async with opened_store(tmp_path) as database:
+
+        async def git_dir(_subject: Subject, _commits: Sequence[str]) -> Path:
+            return tmp_path
+
+        host = Shell(database, SystemClock(), git_dir)
+        worktrees = Worktrees(tmp_path, FleetLogins(Reader(options.settings)))
+        with pytest.raises(ValueError, match="ours"):
+            async with opened_pool(
+                options, database, tmp_path, workspaces=worktrees, host=host, slots=1
+            ):
+                raise ValueError("ours")
+        with pytest.raises(AuditRefused):
+            async with opened_pool(
+                options, database, tmp_path, workspaces=worktrees, host=host, slots=0
+            ):
+                raise AssertionError("no pool has no slots")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,6 +24,8 @@ from claude_pool_gh.service.audit.fleet.options import (
     Organization,
     Source,
 )
+from claude_pool_gh.service.audit.options import Form
+from claude_pool_gh.worktrees.leases import Worktrees
 from tests.acceptance.auditor import Auditor
 from tests.patience import until
 from tests.service import auditing
@@ -148,7 +151,12 @@ async def test_one_budget_holds_for_all_and_who_comes_too_late_says_so(
     options: Callable[..., FleetOptions],
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    async def stuck(_self: Worktrees, _repository_id: int) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(Worktrees, "remove_checkouts", stuck)
     names = [f"octo/r{number}" for number in range(3)]
     token(*(github.create_repository(name, MILL) for name in names))
     file = Named(tmp_path / "repos.txt", (*names, "octo/gone"))
@@ -156,6 +164,7 @@ async def test_one_budget_holds_for_all_and_who_comes_too_late_says_so(
     assert first == 2, "one is not there"
     seen = rows(capsys)
     assert seen["octo/gone"]["reason"] == "GitHub does not have it, or your token may not read it"
+    assert [seen[name]["state"] for name in names] == ["clean"] * 3, "what stays costs no other one"
     cost = seen["octo/r0"]["cost_microdollars"]
     assert cost > 0
 
@@ -178,11 +187,17 @@ async def test_an_app_s_installations_are_a_fleet_too(
     key = tmp_path / "key.pem"
     key.write_text(app.private_key)
     settings = {"app_id": str(app.id), "private_key_file": key}
-    assert await run.audit(options(Installations(), settings=settings)) == 0
-    assert {name: row["state"] for name, row in rows(capsys).items()} == {
+    assert await run.audit(options(Installations(), settings=settings, forms=(Form.sarif,))) == 0
+    told = capsys.readouterr()
+    assert {each["repository"]: each["state"] for each in json.loads(told.out)["repositories"]} == {
         "octo/shop": "clean",
         "acme/shop": "clean",
     }
+    out = tmp_path / "out"
+    assert not [*out.glob("overview*")]
+    assert (out / "acme" / "shop" / "report.sarif").is_file()
+    assert "no overview was written, since SARIF has no form for it: add --format md" in told.err
+    assert f"{out}/OWNER/NAME" in told.err
 
 
 async def test_a_plan_of_a_fleet_spends_nothing(
@@ -208,6 +223,14 @@ async def test_a_plan_of_a_fleet_spends_nothing(
         assert await run.audit(replace(asked, filters=filters)) == 0
         told = capsys.readouterr()
         assert "octo/mill" not in told.out + told.err
+    typed = replace(asked, each=replace(asked.each, as_json=True))
+    assert await run.audit(typed) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [each["repository"] for each in report["plans"]] == ["octo/shop", "octo/mill"]
+    assert report["not_planned"] == {"octo/e": "it has no commit on its default branch"}
+    nothing = replace(typed, source=Named(Path("repos.txt"), ("octo/e", "octo/gone")))
+    assert await run.audit(nothing) == 2, "nothing could be planned"
+    assert [*json.loads(capsys.readouterr().out)["not_planned"]] == ["octo/gone", "octo/e"]
     assert model.requests == []
 
 

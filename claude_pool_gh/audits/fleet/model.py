@@ -26,7 +26,7 @@ class RowState(StrEnum):
     not_audited = "not audited"
     """Nothing of it was read; the reason stands beside it."""
     waiting = "not finished"
-    """The command was stopped before; the same command goes on with it."""
+    """The command was stopped before; the same command resumes it."""
 
 
 COVERED: Final = frozenset({RowState.clean, RowState.findings})

@@ -151,7 +151,7 @@ def _rest(result: AuditResult, home: str) -> Iterator[str]:
             ]
             for each in unread
         ]
-        yield table(("shard", "files", "", "why"), 0, rows)
+        yield table(("part", "files", "", "why"), 0, rows)
     aside = [
         f"{reason.value}: {count(number, 'file')}"
         for reason, number in result.coverage.reasons().items()

@@ -221,8 +221,8 @@ def uncovered(result: AuditResult, most: int) -> str:
     ]
     if not rows:
         return ""
-    text = table(("shard", "files", "", "why"), 0, rows)
-    return f"{text}\n\nand {count(len(found) - most, 'shard')} more" if len(found) > most else text
+    text = table(("part", "files", "", "why"), 0, rows)
+    return f"{text}\n\nand {count(len(found) - most, 'part')} more" if len(found) > most else text
 
 
 def left_out(result: AuditResult) -> str:

@@ -138,7 +138,7 @@ def missing(result: AuditResult) -> list[str]:
     """The reasons why it is not complete, in sentences."""
     states = Counter(each.state for each in result.coverage.shards)
     lines = [
-        f"{count(states[state], 'shard')} of {len(result.coverage.shards)} {word}."
+        f"{count(states[state], 'part')} of {len(result.coverage.shards)} {word}."
         for state, word in (
             (ShardState.failed, "failed"),
             (ShardState.cut, "ended early"),
@@ -154,7 +154,7 @@ def not_shown(result: AuditResult) -> list[str]:
     numbers = (
         (result.refuted, "refuted by a second agent that read the code"),
         (result.unplaced, "quoting code that stands nowhere in the repository"),
-        (result.beyond_limit, "beyond the number that one shard may make"),
+        (result.beyond_limit, "beyond the number that one part may make"),
         (
             result.unverified,
             "serious, and not verified: the number or the money for that was used up",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -72,8 +72,10 @@ async def opened_store(state: Path) -> AsyncIterator[Database]:
     private_folder(state)
     database = Database.open(f"sqlite:///{state.absolute()}/{FILE}")
     try:
-        with in_shell_words(), dispatching_from(database):
-            migrations.upgrade(database.engine)
+        with ExitStack() as held:
+            with in_shell_words():
+                held.enter_context(dispatching_from(database))
+                migrations.upgrade(database.engine)
             yield database
     finally:
         database.close()
@@ -97,19 +99,21 @@ async def opened_pool(
         idle_timeout_secs=options.settings.idle_timeout,
         scaling=ScalingConfig(max_slots=max(ScalingConfig().max_slots, slots)),
     )
-    with in_shell_words():
-        async with Pool.open(
-            script.agent_of(options.settings, trusted=False),
-            name=NAME,
-            slots=slots,
-            config=config,
-            state=state,
-            store=database,
-            workspaces=workspaces,
-            host_steps=host_steps(host),
-            clock=host.clock,
-        ) as pool:
-            yield pool
+    opening = Pool.open(
+        script.agent_of(options.settings, trusted=False),
+        name=NAME,
+        slots=slots,
+        config=config,
+        state=state,
+        store=database,
+        workspaces=workspaces,
+        host_steps=host_steps(host),
+        clock=host.clock,
+    )
+    async with AsyncExitStack() as held:
+        with in_shell_words():
+            pool = await held.enter_async_context(opening)
+        yield pool
 
 
 def unfinished(tx: Transaction) -> list[ChainRow]:

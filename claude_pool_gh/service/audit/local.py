@@ -34,7 +34,7 @@ from claude_pool_gh.service.audit import carrying, planning, reports
 from claude_pool_gh.service.audit.carrying import Audited, Ended, Failed, Unchanged
 from claude_pool_gh.service.audit.host import Shell
 from claude_pool_gh.service.audit.options import AuditOptions
-from claude_pool_gh.service.audit.progress import Progress
+from claude_pool_gh.service.audit.progress import AuditProgress
 from claude_pool_gh.service.audit.refused import (
     CLEAN,
     FINDINGS,
@@ -209,7 +209,7 @@ async def _run(options: AuditOptions, checkout: Checkout, state: Path) -> int:
                 host=bench.host,
                 slots=options.slots or slots,
             ) as pool:
-                shown = Progress(database, chain.plan.limits.chain, bench.host.clock.now_ms)
+                shown = AuditProgress(database, chain.plan.limits.chain, bench.host.clock.now_ms)
                 async with shown.watching(lambda: [chain.id]):
                     await pool.wait_chain(ChainId(chain.id))
         except asyncio.CancelledError:

@@ -33,7 +33,9 @@ class AuditOptions:
     slots: int | None
     """None: as the repository's configuration says."""
     budget_usd: float | None
-    """None: as the repository's configuration says."""
+    """For one checkout: what it may cost, and each agent run of it. None: as the repository's configuration says."""
+    most_usd: float | None
+    """For each repository of a fleet: the most that its configuration can ask for."""
     model: str | None
     timeout_secs: float | None
     out: Path
@@ -42,4 +44,4 @@ class AuditOptions:
     state: Path | None
     """Where runs and findings are kept. None: in the usual place."""
     fresh: bool
-    """Drop an unfinished run in place of going on with it."""
+    """Drop an unfinished run instead of resuming it."""

@@ -63,8 +63,9 @@ def decided(options: AuditOptions, config: RepositoryConfig) -> Decided:
     told = {} if options.slots is None else {"slots": options.slots}
     settings = settings.model_copy(update=told)
     configured = config.budget.chain if settings.budget is None else settings.budget
-    asked = options.budget_usd
-    budget = microdollars(configured if asked is None else asked)
+    asked, most = options.budget_usd, options.most_usd
+    wanted = configured if asked is None else asked
+    budget = microdollars(wanted if most is None else min(wanted, most))
     return Decided(
         config=config,
         kind=settings.kind or (name if name in KINDS else "defects"),

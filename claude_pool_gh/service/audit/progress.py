@@ -170,7 +170,7 @@ def news(before: Seen, now: Seen, seconds: float) -> Iterator[str]:
 
 
 @dataclass(slots=True)
-class Progress:
+class AuditProgress:
     """Shows the chains of a store on standard error."""
 
     database: Database

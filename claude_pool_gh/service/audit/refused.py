@@ -55,7 +55,7 @@ def coded() -> Iterator[None]:
     except Exception:  # noqa: BLE001 - told whole, and with a code that says nothing was found
         traceback.print_exc()
         raise AuditRefused(
-            "an error of ours ended it: the same command goes on from there"
+            "an internal error ended the audit: run the same command to resume"
         ) from None
 
 

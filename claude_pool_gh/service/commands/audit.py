@@ -60,19 +60,26 @@ _GITHUB: Final = ("app_id", "private_key_file", "github_api_url", "github_server
     help="Show parts and estimate; needs no key and spends nothing.",
 )
 @click.option(
-    "--slots", type=click.IntRange(1, 64), help="Agents that run at the same time. Default: 4."
+    "--slots",
+    type=click.IntRange(1, 64),
+    help="Agents that run at the same time. Default: as the configuration says, else 4. "
+    "A fleet's repositories share them; default: 4.",
 )
 @click.option(
     "--budget",
     type=PositiveNumber(100_000),
     metavar="USD",
-    help="Maximum cost of the run. Default: as the configuration says, else 3.",
+    help="Maximum cost of the run. For one checkout it also replaces the limit of each agent run (`budget.task`); "
+    "default: as the configuration says, else 3. A fleet requires it: the maximum for all repositories together.",
 )
-@click.option("--model", help="Full id of the model.")
+@click.option(
+    "--model",
+    help="Full id of the model. Default: as the configuration says, else CLAUDE_POOL_MODEL.",
+)
 @click.option(
     "--timeout",
     type=PositiveNumber(30 * 86_400),
-    help="Seconds that one agent run may take. Default: 900.",
+    help="Seconds that one agent run may take. Default: as the configuration says (`wall_minutes`), else 900.",
 )
 @click.option(
     "--out",
@@ -111,7 +118,7 @@ _GITHUB: Final = ("app_id", "private_key_file", "github_api_url", "github_server
     "--budget-each",
     type=PositiveNumber(100_000),
     metavar="USD",
-    help="Maximum cost of each repository of a fleet. Default: as its configuration says, else 3.",
+    help="Of a fleet, the most that one repository may cost, if its configuration asks for more.",
 )
 @click.option("--topic", multiple=True, help="Of a fleet, only repositories with this topic.")
 @click.option("--language", multiple=True, help="Of a fleet, only repositories in this language.")
@@ -124,7 +131,7 @@ _GITHUB: Final = ("app_id", "private_key_file", "github_api_url", "github_server
     metavar="MB",
     help="Of a fleet, no repositories that are larger; they are listed with that reason.",
 )
-@click.option("--fresh", is_flag=True, help="Drop an unfinished run in place of going on with it.")
+@click.option("--fresh", is_flag=True, help="Drop an unfinished run instead of resuming it.")
 @json_flag
 @settings_flags(*_GITHUB)
 def command(path: Path | None, **given: Any) -> None:
@@ -134,7 +141,7 @@ def command(path: Path | None, **given: Any) -> None:
 
     Agents read the files in parts, and fresh ones verify what is serious. report.md, .json, .html and .sarif are
     written to a folder. What is found is remembered: the next run tells what is new, still open and fixed. A run that
-    was killed, or stopped with Ctrl-C, goes on when the same command is given again, and pays for nothing twice.
+    was killed, or stopped with Ctrl-C, is resumed by the same command, which pays for nothing twice.
 
     With --org, --installation or --repos, the default branches of many repositories are audited under one --budget.
     overview.md, .json and .html have a row for each, and OWNER/NAME its own reports. What goes wrong with one
@@ -150,7 +157,7 @@ def command(path: Path | None, **given: Any) -> None:
     \b
     Examples:
         claude-pool-gh audit --plan
-        claude-pool-gh audit ~/work/shop --audit security --budget 5
+        claude-pool-gh audit ~/shop --audit security --budget 5
         claude-pool-gh audit --only "src/**" --format html --format sarif --out build
         claude-pool-gh audit --org octo --topic payments --audit security --budget 50
     """  # noqa: D301 - click wants the character itself
@@ -169,6 +176,7 @@ def _audit(path: Path | None, given: Mapping[str, Any]) -> int:
         plan_only=given["plan_only"],
         slots=given["slots"],
         budget_usd=given["budget"],
+        most_usd=None,
         model=given["model"],
         timeout_secs=given["timeout"],
         out=given["out"],
@@ -180,7 +188,7 @@ def _audit(path: Path | None, given: Mapping[str, Any]) -> int:
     if source is None:
         return asyncio.run(local.audit(options, path or Path()))
     fleet = FleetOptions(
-        each=replace(options, budget_usd=given["budget_each"]),
+        each=replace(options, budget_usd=None, most_usd=given["budget_each"]),
         source=source,
         filters=Filters(
             topics=frozenset(each.lower() for each in given["topic"]),

@@ -6,6 +6,7 @@ Whatever goes wrong with one costs only itself, and becomes its row.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,8 @@ from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Credentials
 from claude_pool_gh.worktrees.leases import Worktrees
 
+logger = logging.getLogger(__name__)
+
 SCOPE: Final = "fleet"
 """The kind of scope that the chains of one run share a cap in."""
 _PLAN: Final = TypeAdapter(AuditPlan)
@@ -55,7 +58,7 @@ class Later(Exception):
 
 
 @dataclass(slots=True)
-class Logins:
+class FleetLogins:
     """Gives credentials for the repositories of a run."""
 
     reader: Reader
@@ -119,7 +122,7 @@ class Fleet:
         return await self.host.database.read(read)
 
     async def carry(self, pool: Pool, beside: int) -> None:
-        """Audit what is left, so many repositories beside each other."""
+        """Audit what is left, up to `beside` repositories at a time."""
         begun = await self.begun()
         # What holds money already goes first: others may wait for it.
         queue = deque(sorted(self.left(), key=lambda found: found.full_name not in begun))
@@ -142,14 +145,30 @@ class Fleet:
                 pool.wake()
             if known is not ChainState.done:
                 await pool.wait_chain(ChainId(chain_id))
-                await self.worktrees.remove_checkouts(found.id)
+                await self._remove_checkouts(found)
         except NotAudited as why:
             self.settle(found, str(why))
         except Later as why:
             self.postponed[found.full_name] = str(why)
+        except (
+            OSError
+        ) as error:  # of this machine, such as a full disk: the repository is as it was
+            self.postponed[found.full_name] = str(error)
         finally:
             async with self._ended:
                 self._ended.notify_all()
+
+    async def _remove_checkouts(self, found: Found) -> None:
+        """Make room; what cannot be removed changes nothing of what was found."""
+        try:
+            await self.worktrees.remove_checkouts(found.id)
+        except OSError as error:
+            logger.warning(
+                "checkouts of %s not removed: %s",
+                found.full_name,
+                error,
+                extra={"action": "checkouts_not_removed"},
+            )
 
     def settle(self, found: Found, reason: str) -> None:
         """Note that a repository is not audited in this run."""

@@ -24,7 +24,7 @@ class Organization:
 
     @property
     def words(self) -> str:
-        """For people, and for the name of the store."""
+        """For people."""
         return self.name
 
 
@@ -36,7 +36,7 @@ class Installations:
 
     @property
     def words(self) -> str:
-        """For people, and for the name of the store."""
+        """For people."""
         return "every installation" if self.only is None else f"installation {self.only}"
 
 
@@ -49,7 +49,7 @@ class Named:
 
     @property
     def words(self) -> str:
-        """For people, and for the name of the store."""
+        """For people."""
         return self.file.name
 
 
@@ -126,7 +126,7 @@ class FleetOptions:
     """A fleet, and how each of its repositories is audited."""
 
     each: AuditOptions
-    """`budget_usd` of it is what one repository may cost at most."""
+    """`budget_usd` of it is None: a repository costs what its configuration says, at most `most_usd`."""
     source: Source
     filters: Filters
     budget_usd: float | None

@@ -25,6 +25,7 @@ from claude_pool_gh.worktrees.git import Credentials
 
 if TYPE_CHECKING:
     from github import Github
+    from github.Auth import AppAuth
     from github.Installation import Installation
     from github.Repository import Repository
 
@@ -35,10 +36,16 @@ _NOT_THERE: Final = "GitHub does not have it, or your token may not read it"
 _SIGN_IN: Final = (
     "set GITHUB_TOKEN to a token that may read contents, or sign in with `gh auth login`"
 )
+_REFUSED_APP: Final = (
+    "GitHub does not accept the App's id and private key: check --app-id and --private-key-file"
+)
+_APP: Final = (
+    "--installation reads as your GitHub App: name it with --app-id and --private-key-file"
+)
 
 
 class Unreadable(Exception):
-    """The reason why a repository cannot be read. `passing`: another try may bring it."""
+    """The reason why a repository cannot be read. `passing`: it says nothing of the repository, and a later try may."""
 
     def __init__(self, reason: str, *, passing: bool = False) -> None:
         super().__init__(reason)
@@ -56,7 +63,7 @@ class Reader:
     def every(self, source: Source) -> list[Found]:
         """The repositories of a fleet in GitHub's order. Raises AuditRefused where they cannot be listed."""
         try:
-            with _in_words():
+            with _in_words(as_app=isinstance(source, Installations)):
                 match source:
                     case Organization(name):
                         return self._of_organization(name)
@@ -71,8 +78,8 @@ class Reader:
         """The commit of the default branch now. Raises Unreadable."""
         from github import UnknownObjectException  # noqa: PLC0415 - slow to import
 
-        client, _ = self._client(found.installation_id)
-        with _in_words():
+        with _in_words(as_app=bool(found.installation_id)):
+            client, _ = self._client(found.installation_id)
             try:
                 _, answer = client.requester.requestJsonAndCheck("GET", _branch_path(found))
             except UnknownObjectException as error:
@@ -83,7 +90,7 @@ class Reader:
 
     def credentials(self, found: Found) -> Credentials:
         """The means to fetch it. Raises Unreadable."""
-        with _in_words():
+        with _in_words(as_app=bool(found.installation_id)):
             _, token = self._client(found.installation_id)
             url = f"{self.settings.github_server_url.rstrip('/')}/{found.full_name}.git"
             return Credentials(token(), url, self.settings.proxy)
@@ -99,7 +106,7 @@ class Reader:
         else:
             secret = operator.token(_host(self.settings.github_server_url))
             if not secret:
-                raise AuditRefused(f"there is no token for GitHub: {_SIGN_IN}")
+                raise Unreadable(f"there is no token for GitHub: {_SIGN_IN}", passing=True)
             self._clients[0] = (_connected(self.settings.github_api_url, secret), lambda: secret)
         return self._clients[installation_id]
 
@@ -110,19 +117,32 @@ class Reader:
             self._clients[installation.id] = (client, lambda: auth.token)
 
     def _installations(self) -> list[Installation]:
-        from github import Auth, GithubIntegration  # noqa: PLC0415 - slow to import
+        from github import GithubIntegration  # noqa: PLC0415 - slow to import
 
-        if not self.settings.app_id:
-            raise AuditRefused(
-                "--installation reads as your GitHub App: name it with --app-id and --private-key-file"
-            )
-        auth = Auth.AppAuth(self.settings.app_id, self.settings.key)
+        auth = self._app()
         more: dict[str, Any] = _calm()
         return list(
             GithubIntegration(
                 auth=auth, base_url=self.settings.github_api_url, **more
             ).get_installations()
         )
+
+    def _app(self) -> AppAuth:
+        from github import Auth  # noqa: PLC0415 - slow to import
+        from jwt import PyJWTError  # noqa: PLC0415
+
+        try:
+            key = self.settings.key
+            if not self.settings.app_id or not key:
+                raise Unreadable(_APP, passing=True)
+            auth = Auth.AppAuth(self.settings.app_id, key)
+            auth.create_jwt()
+        except (OSError, ValueError, PyJWTError) as error:
+            words = (
+                f"the App's private key cannot be used ({error}): name another --private-key-file"
+            )
+            raise Unreadable(words, passing=True) from error
+        return auth
 
     def _of_organization(self, name: str) -> list[Found]:
         from github.PaginatedList import PaginatedList  # noqa: PLC0415
@@ -212,7 +232,7 @@ def _calm() -> dict[str, Any]:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _in_words(*, as_app: bool = False) -> Iterator[None]:
     """Errors of GitHub, and of the way there, as Unreadable."""
     from github import GithubException, RateLimitExceededException  # noqa: PLC0415
     from requests import RequestException  # noqa: PLC0415
@@ -226,7 +246,9 @@ def _in_words() -> Iterator[None]:
         if status in _FAULTS:
             raise Unreadable(f"GitHub answered with a fault ({status})", passing=True) from error
         if status == 401:
-            raise AuditRefused(f"GitHub does not accept the token: {_SIGN_IN}") from error
+            # A token that has expired says nothing of a repository: the next command may bring a better one.
+            words = _REFUSED_APP if as_app else f"GitHub does not accept the token: {_SIGN_IN}"
+            raise Unreadable(words, passing=True) from error
         raise Unreadable(_NOT_THERE if status == 404 else _refusal(error)) from error
     except RequestException as error:
         raise Unreadable("GitHub could not be reached", passing=True) from error

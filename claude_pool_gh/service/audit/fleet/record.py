@@ -11,9 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from claude_pool_gh.service.audit.fleet.asked import Asked
 from claude_pool_gh.service.audit.fleet.options import Found
+from claude_pool_gh.service.audit.refused import AuditRefused
 from claude_pool_gh.storage.private import private_file
 
 _FILE: Final = "fleet.json"
@@ -26,7 +28,8 @@ class FleetRun(BaseModel):
 
     id: str
     source: str
-    only: tuple[str, ...]
+    """Where the repositories come from, in words."""
+    asked: Asked
     started_ms: int
     ended_ms: int | None = None
     """None: some repositories are left, and the next command goes on with them."""
@@ -45,9 +48,16 @@ class FleetRun(BaseModel):
 
 
 def read(state: Path) -> FleetRun | None:
-    """The newest run of a store; None before the first. Raises ValueError for a file that is none of ours."""
+    """The newest run of a store; None before the first. Raises AuditRefused for a file that cannot be understood."""
     file = state / _FILE
-    return FleetRun.model_validate_json(file.read_bytes()) if file.is_file() else None
+    if not file.is_file():
+        return None
+    try:
+        return FleetRun.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise AuditRefused(
+            f"{file} is no record of this version: drop the run that it keeps with --fresh"
+        ) from error
 
 
 def write(state: Path, run: FleetRun) -> None:

@@ -18,7 +18,7 @@ from claude_pool_gh.service.audit.fleet.carry import Fleet
 from claude_pool_gh.service.audit.fleet.options import Found
 from claude_pool_gh.storage import Transaction
 
-_GOES_ON: Final = "the same command goes on with it"
+_RESUME: Final = "run the same command to resume"
 
 
 async def rows(fleet: Fleet) -> list[Row]:
@@ -31,16 +31,18 @@ async def _row(fleet: Fleet, found: Found) -> Row:
     if (reason := fleet.run.settled.get(name)) is not None:
         return Row(repository=name, state=RowState.not_audited, reason=reason)
     if (reason := fleet.postponed.get(name)) is not None:
-        told = f"{reason}; {_GOES_ON}"
+        told = f"{reason}; {_RESUME}"
         return Row(repository=name, state=RowState.waiting, reason=told)
     chain = await fleet.host.database.read(lambda tx: _chain(tx, fleet.run.chain_of(found)))
     if chain is None:
-        return Row(repository=name, state=RowState.waiting, reason=f"not begun; {_GOES_ON}")
+        return Row(repository=name, state=RowState.waiting, reason=f"not begun; {_RESUME}")
     is_done = chain.state is ChainState.done
     row = await _carried(fleet, found, chain, interrupted=not is_done)
     if is_done:
         return row
-    return replace(row, state=RowState.waiting, reason=f"{row.reason} {_GOES_ON}.".strip())
+    return replace(
+        row, state=RowState.waiting, reason=f"{row.reason}; {_RESUME}" if row.reason else _RESUME
+    )
 
 
 async def _carried(fleet: Fleet, found: Found, chain: ChainRow, *, interrupted: bool) -> Row:

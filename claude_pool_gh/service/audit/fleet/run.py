@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict
 
 from claude_pool_gh.audits.fleet import outputs
 from claude_pool_gh.audits.fleet.model import Overview
@@ -21,13 +20,14 @@ from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.service.audit import carrying, reports
 from claude_pool_gh.service.audit.fleet import record
-from claude_pool_gh.service.audit.fleet.carry import Fleet, Later, Logins, NotAudited, host_of
+from claude_pool_gh.service.audit.fleet.asked import asked, store_name
+from claude_pool_gh.service.audit.fleet.carry import Fleet, FleetLogins, Later, NotAudited, host_of
 from claude_pool_gh.service.audit.fleet.options import FleetOptions
 from claude_pool_gh.service.audit.fleet.reader import Reader
 from claude_pool_gh.service.audit.fleet.record import FleetRun
 from claude_pool_gh.service.audit.fleet.rows import rows
 from claude_pool_gh.service.audit.options import Form
-from claude_pool_gh.service.audit.progress import Progress
+from claude_pool_gh.service.audit.progress import AuditProgress
 from claude_pool_gh.service.audit.refused import (
     CLEAN,
     FINDINGS,
@@ -47,7 +47,19 @@ _FORMS: Final[dict[Form, Callable[[Overview], str]]] = {
     Form.html: outputs.html,
 }
 """Code scanning has no form for several repositories; each one's own report has."""
-_PLANS: Final = TypeAdapter(list[AuditPlan])
+
+
+class FleetPlan(BaseModel):
+    """The plans of a fleet's repositories, and why some have none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    form: Literal[1] = 1
+    plans: tuple[AuditPlan, ...]
+    not_planned: dict[str, str]
+    """The reason, by repository."""
+    left_out: dict[str, int]
+    """By the filters, for each reason."""
 
 
 async def audit(options: FleetOptions) -> int:
@@ -61,8 +73,8 @@ async def audit(options: FleetOptions) -> int:
             "say with --budget what all repositories together may cost; --plan shows an estimate, for nothing"
         )
     async with carrying.opened_store(state) as database:
-        run = await _opened(options, state, reader, database)
-        logins = Logins(reader, {each.id: each for each in run.repositories})
+        run = await opened(options, state, reader, database)
+        logins = FleetLogins(reader, {each.id: each for each in run.repositories})
         worktrees = Worktrees(state.absolute(), logins, tries=3)
         worktrees.sweep()
         fleet = Fleet(
@@ -80,23 +92,20 @@ async def audit(options: FleetOptions) -> int:
 
 
 def _state(options: FleetOptions) -> Path:
-    words = options.source.words
-    digest = sha256(f"{type(options.source).__name__}:{words}".encode()).hexdigest()[:10]
-    base = options.each.state or state_home() / _FLEETS / digest
+    base = options.each.state or state_home() / _FLEETS / store_name(options)
     return base / options.each.audit
 
 
-async def _opened(
+async def opened(
     options: FleetOptions, state: Path, reader: Reader, database: Database
 ) -> FleetRun:
     """The run that is carried: the unfinished one of the store, or a new one over what GitHub lists now."""
-    known = record.read(state)
-    is_new = known is None or known.ended_ms is not None
-    if known is not None and not is_new and not options.each.fresh:
-        if known.only != options.each.only:
+    known, wanted = None if options.each.fresh else record.read(state), asked(options)
+    if known is not None and known.ended_ms is None:
+        if others := ", ".join(known.asked.differences(wanted)):
             raise AuditRefused(
-                "an earlier run over this fleet is unfinished, and read other paths: give the same --only, "
-                "or drop it with --fresh"
+                f"an earlier run in {state} is unfinished, and was asked for something else: {others}. "
+                "Ask for the same to resume it, drop it with --fresh, or name another --state-dir"
             )
         left = len(known.repositories) - len(known.settled)
         if not options.each.plan_only:
@@ -107,7 +116,7 @@ async def _opened(
     run = FleetRun(
         id=new_id("fleet"),
         source=options.source.words,
-        only=options.each.only,
+        asked=wanted,
         started_ms=_now(),
         repositories=tuple(kept),
         left_out=dict(left_out),
@@ -126,15 +135,16 @@ async def _opened(
 
 
 async def _plan(fleet: Fleet) -> int:
-    """Print what would be read of each repository, and what all of it may cost."""
+    """Print what would be read of each repository, and what that may cost. The exit code is 2 where none has a plan."""
     plans, problems = [], dict(fleet.run.settled)
     for found in fleet.left():
         try:
             plans.append(await fleet.planned(found))
-        except (NotAudited, Later) as error:
+        except (NotAudited, Later, OSError) as error:
             problems[found.full_name] = str(error)
     if fleet.options.each.as_json:
-        print_answer(_PLANS.dump_json(plans, indent=2).decode())
+        told = FleetPlan(plans=tuple(plans), not_planned=problems, left_out=fleet.run.left_out)
+        print_answer(told.model_dump_json(indent=2))
     else:
         cost = sum(each.estimate.cost.likely for each in plans)
         for plan in plans:
@@ -142,12 +152,12 @@ async def _plan(fleet: Fleet) -> int:
         print_answer(f"{_repositories(len(plans))}, about {dollars(cost)}")
     for name, why in problems.items():
         print_note(f"{name}: {why}")
-    return CLEAN
+    return CLEAN if plans else NOT_COVERED
 
 
 async def _carry(fleet: Fleet, database: Database) -> int:
     slots = fleet.options.each.slots or _SLOTS
-    shown = Progress(database, fleet.budget, fleet.host.clock.now_ms)
+    shown = AuditProgress(database, fleet.budget, fleet.host.clock.now_ms)
     try:
         async with (
             carrying.opened_pool(
@@ -189,9 +199,15 @@ async def _report(fleet: Fleet) -> int:
             file.write_text(make(overview), "utf-8")
             written.append(file)
     print_answer(outputs.json(overview).rstrip() if options.as_json else outputs.plain(overview))
-    print_note("overview: " + ", ".join(map(str, written)))
+    if written:
+        print_note("overview: " + ", ".join(map(str, written)))
+    else:
+        print_note(
+            f"no overview was written, since SARIF has no form for it: add --format md, html or json. "
+            f"Reports: {options.out}/OWNER/NAME"
+        )
     if fleet.postponed:
-        print_note("the same command goes on with what could not be reached")
+        print_note("run the same command to resume with what could not be read now")
     return exit_code(overview)
 
 
