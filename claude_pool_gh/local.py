@@ -114,7 +114,7 @@ def state_home() -> Path:
 def recipes(folder: Path) -> RecipeLibrary:
     """The packaged recipes, those of the user, and those of the project in `folder`: the last one's go first."""
     own = user_recipes()
-    return RecipeLibrary((*own.folders, folder / PROJECT_RECIPES))
+    return RecipeLibrary((*own.folders, folder / PROJECT_RECIPES), checkout=folder)
 
 
 def user_recipes() -> RecipeLibrary:

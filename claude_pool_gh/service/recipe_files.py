@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Final
 from claude_pool_gh.conversation.recipe_terms import BRIEF, EDITING, THREAD_FIELDS
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.recipes.compile import CompileScope, faults_of
-from claude_pool_gh.pool.recipes.library import RecipeLibrary
+from claude_pool_gh.pool.recipes.library import RecipeLibrary, leads_out, linked
 from claude_pool_gh.pool.recipes.skills import Skill, files_named, read_skill, tool_of
 from claude_pool_gh.pool.recipes.workflows import Workflow, WorkflowFile, parse_workflow
 
@@ -46,7 +46,7 @@ class ListedRecipe:
 def library_at(folder: Path) -> RecipeLibrary:
     """The recipes that hold in a folder: packaged, the user's, the project's, the last one's first."""
     packaged = files("claude_pool_gh.recipes")
-    return RecipeLibrary((packaged, USER.expanduser(), folder / PROJECT))
+    return RecipeLibrary((packaged, USER.expanduser(), folder / PROJECT), checkout=folder)
 
 
 def own_files(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -59,8 +59,16 @@ def check_all(folder: Path) -> list[CheckedFile]:
     """Check every recipe of a project, as it would run on GitHub."""
     workflows, skills = own_files(folder)
     library = library_at(folder)
-    checked = [check_workflow(file, library) for file in workflows]
-    return [*checked, *(check_skill(file) for file in skills)]
+
+    def checked(file: Path, check: Callable[[Path], CheckedFile]) -> CheckedFile:
+        if leads_out(file, folder / PROJECT, folder):
+            return CheckedFile(str(file), (linked(file),))
+        return check(file)
+
+    return [
+        *(checked(file, lambda each: check_workflow(each, library)) for file in workflows),
+        *(checked(file, check_skill) for file in skills),
+    ]
 
 
 def check_workflow(file: Path, library: RecipeLibrary, *, in_shell: bool = False) -> CheckedFile:
@@ -126,7 +134,7 @@ def skills_at(folder: Path) -> list[ListedRecipe]:
 def eject(name: str, folder: Path) -> list[Path]:
     """Copy a built-in workflow with its skills, or a skill, into a project; what is there already is kept.
 
-    Returns the files that were written. Raises RecipeError where there is no built-in recipe of this name.
+    Returns the files that were written. Raises RecipeError where there is no built-in recipe of this name, or behind a link.
     """
     packaged = RecipeLibrary((files("claude_pool_gh.recipes"),))
     wanted: list[tuple[str, ...]] = []
@@ -144,6 +152,8 @@ def eject(name: str, folder: Path) -> list[Path]:
 
 def _copied(parts: Sequence[str], folder: Path) -> Path | None:
     target = (folder / PROJECT).joinpath(*parts)
+    if leads_out(target, folder / PROJECT, folder):
+        raise RecipeError(f"{target} would be written through a link that leads out: remove it")
     if target.exists():
         return None
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,7 @@ from claude_pool_gh.service.script_options import ScriptOptions
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.terminal import Terminal, print_note
 from claude_pool_gh.worktrees.errors import WorktreeError
-from claude_pool_gh.worktrees.local import uncommitted_files
+from claude_pool_gh.worktrees.unsaved import uncommitted_files
 
 POOL_PREFIX: Final = "script:"
 """How the names of pools begin that a command opens; a folder's name follows."""

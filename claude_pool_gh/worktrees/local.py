@@ -19,6 +19,7 @@ from claude_pool_gh.pool.run.folders import SharedFolder
 from claude_pool_gh.pool.store import places
 from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
+from claude_pool_gh.worktrees import foreign
 from claude_pool_gh.worktrees.checkouts.checkouts import Checkouts
 from claude_pool_gh.worktrees.checkouts.removal import remove
 from claude_pool_gh.worktrees.errors import WorktreeError
@@ -58,8 +59,8 @@ class LocalRepository:
         if isolation is Isolation.none:
             return WorkspaceSpec(isolation=isolation, folder=str(self.folder))
         try:
-            own, _ = await self._git_dirs()
-            found = await git("rev-parse", "--verify", "HEAD^{commit}", git_dir=own)
+            own, _ = await git_dirs(self.folder)
+            found = await foreign.ask("rev-parse", "--verify", "HEAD^{commit}", git_dir=own)
         except WorktreeError as error:
             raise NoWorkspace(
                 f"isolation {isolation.value!r} needs a git repository with a commit: {error.detail or error}"
@@ -69,9 +70,9 @@ class LocalRepository:
 
     async def git_dir(self) -> Path:
         """A bare repository of our own with all that the folder's has. Raises WorktreeError where that is none."""
-        _, common = await self._git_dirs()
+        _, common = await git_dirs(self.folder)
         async with self._lock:
-            return await _store(self.base_dir.absolute(), common)
+            return await store_in(self.base_dir.absolute(), common)
 
     @asynccontextmanager
     async def lease(self, wanted: WorkspaceRequest) -> AsyncIterator[Workspace]:
@@ -88,13 +89,13 @@ class LocalRepository:
             (wanted.base_dir or self.base_dir).absolute(),
         )
         try:
-            _, common = await self._git_dirs()
+            _, common = await git_dirs(self.folder)
             async with self._lock:
                 # what earlier processes left there, once before the first lease
                 if leases not in self._swept:
                     self._swept.add(leases)
                     sweep_leases(leases)
-                store = await _store(leases, common)
+                store = await store_in(leases, common)
             if isolation is Isolation.worktree and not wanted.writes:
                 start = base if wanted.start is None else await restore(store, wanted.start)
                 async with self._checkouts_of(store).reading(start) as tree:
@@ -102,7 +103,7 @@ class LocalRepository:
                 return
             lending = lend if isolation is Isolation.worktree else _lend_clone
             async with lending(store, leases, base, wanted) as lease:
-                yield _Kept(lease, store, common)
+                yield _Kept(lease, store, common, base)
         except WorktreeError as error:
             raise NoWorkspace(f"no {isolation.value} could be made: {error}") from error
 
@@ -114,13 +115,6 @@ class LocalRepository:
             known.sweep()
         return known
 
-    async def _git_dirs(self) -> tuple[Path, Path]:
-        """The git directory of the folder, and the one that all worktrees of its repository share."""
-        ask = ("rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir")
-        found = await git("-c", "safe.directory=*", "-C", self.folder.absolute(), *ask)
-        own, common = found.decode().splitlines()
-        return Path(own), Path(common)
-
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
@@ -129,6 +123,8 @@ class _Kept:
     lease: Lease
     store: Path
     repository: Path
+    base: str
+    """A commit that the repository has."""
 
     @property
     def folder(self) -> Path:
@@ -137,33 +133,41 @@ class _Kept:
     async def capture(self) -> CapturedChange | None:
         work = await self.lease.capture()
         if work is not None:
-            kept = f"+{work.commit}:{KEPT_UNDER}/{self.lease.run_id}"
-            fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options")
-            await git(*fetch, self.store, kept, git_dir=self.repository, environment=_FROM_DISK)
+            await self._bring(work.commit)
+            kept = f"{KEPT_UNDER}/{self.lease.run_id}"
+            await foreign.ask("update-ref", kept, work.commit, git_dir=self.repository)
             await self._drop_earlier_attempts()
         return work
+
+    async def _bring(self, commit: str) -> None:
+        """Write the objects of a commit into the repository, with the store's configuration.
+
+        A fetch or a push would run programs that the repository's own may name.
+        """
+        wanted = f"{checked_commit(commit)}\n^{self.base}\n".encode()
+        pack = ("pack-objects", "--quiet", "--revs", "--stdout")
+        packed = await git(*pack, git_dir=self.store, stdin=wanted, timeout=300)
+        there = {"GIT_OBJECT_DIRECTORY": str(self.repository / "objects")}
+        unpack = ("unpack-objects", "-q")
+        await git(*unpack, git_dir=self.store, stdin=packed, environment=there, timeout=300)
 
     async def _drop_earlier_attempts(self) -> None:
         """Drop the work that this attempt supersedes: of each task the newest is kept."""
         task, _, attempt = self.lease.run_id.rpartition(".")
         for earlier in range(1, int(attempt) if attempt.isdecimal() else 1):
             with suppress(WorktreeError):  # most have left nothing
-                await git(
-                    "update-ref", "-d", f"{KEPT_UNDER}/{task}.{earlier}", git_dir=self.repository
-                )
+                superseded = f"{KEPT_UNDER}/{task}.{earlier}"
+                await foreign.ask("update-ref", "-d", superseded, git_dir=self.repository)
 
 
-async def uncommitted_files(folder: Path) -> list[str]:
-    """The files of a repository's working folder that are not as in its last commit, new ones among them.
-
-    Raises WorktreeError where there is no repository.
-    """
-    ask = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal")
-    found = await git("-c", "safe.directory=*", "-C", folder.absolute(), *ask)
-    return [each[3:] for each in found.decode(errors="replace").split("\0") if each]
+async def git_dirs(folder: Path) -> tuple[Path, Path]:
+    """The git directory of a working folder, and the one that all worktrees of its repository share."""
+    ask = ("rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir")
+    own, common = (await foreign.ask(*ask, folder=folder.absolute())).decode().splitlines()
+    return Path(own), Path(common)
 
 
-async def _store(leases: Path, repository: Path) -> Path:
+async def store_in(leases: Path, repository: Path) -> Path:
     """A bare repository of our own that borrows the user's objects: what is captured is written here first."""
     store = leases / f"store-{hashlib.sha256(os.fsencode(repository)).hexdigest()[:16]}.git"
     if not (store / "HEAD").exists():
@@ -230,7 +234,9 @@ async def _name_origin(clone: Path, store: Path) -> None:
     repository = Path((store / "objects" / "info" / "alternates").read_text().strip()).parent
     with suppress(WorktreeError):
         url = (
-            (await git("config", "--get", "remote.origin.url", git_dir=repository)).decode().strip()
+            (await foreign.ask("config", "--get", "remote.origin.url", git_dir=repository))
+            .decode()
+            .strip()
         )
         if "://" in url and not url.startswith("file:"):
             await git("config", "remote.origin.url", url, git_dir=clone)

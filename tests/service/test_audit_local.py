@@ -213,6 +213,8 @@ async def test_ctrl_c_keeps_what_was_found_and_the_next_run_goes_on_with_the_res
     before = _asked(auditor, "shop/prices.py")
     with pytest.raises(AuditRefused, match="ask for the same, or drop it with --fresh"):
         await local.audit(options(model, tmp_path, only=("shop",)), shop)
+    with pytest.raises(AuditRefused, match=r"may cost \$3\.00: leave out --budget to resume it"):
+        await local.audit(options(model, tmp_path, budget_usd=2.99), shop)
     assert await local.audit(options(model, tmp_path, as_json=False), shop) == 1
     told = capsys.readouterr()
     assert "2 findings open" in told.out

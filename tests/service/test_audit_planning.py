@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from claude_pool_gh.config.model import Audit, Budget, RepositoryConfig
-from claude_pool_gh.service.audit.planning import decided
+from claude_pool_gh.pool.model.plan import AgentRun
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
+from claude_pool_gh.service.audit.planning import decided, steps_of
 from tests.service import auditing
 
 SAID = RepositoryConfig(budget=Budget(task=0.5, chain=2.0))
 DEAR = RepositoryConfig(budget=Budget(task=0.5, chain=2.0), audits={"defects": Audit(budget=9.0)})
+
+GREEDY = RepositoryConfig(budget=Budget(task=90_000, chain=90_000))
 
 
 @pytest.mark.parametrize(
@@ -21,11 +27,14 @@ DEAR = RepositoryConfig(budget=Budget(task=0.5, chain=2.0), audits={"defects": A
         (SAID, 50.0, 2.0, 0.5),
         (SAID, 1.0, 1.0, 0.5),
         (SAID, 0.25, 0.25, 0.25),
-        (DEAR, None, 9.0, 0.5),
-        (DEAR, 3.0, 3.0, 0.5),
+        (DEAR, None, 3.0, 0.5),
+        (DEAR, 5.0, 5.0, 0.5),
+        (DEAR, 50.0, 9.0, 0.5),
+        (GREEDY, None, 3.0, 1.0),
+        (GREEDY, 50.0, 50.0, 1.0),
     ],
 )
-def test_a_fleet_s_limit_never_raises_what_a_repository_says(
+def test_a_repository_lowers_the_limit_of_the_command_line_or_the_default_and_never_raises_it(
     tmp_path: Path, config: RepositoryConfig, most: float | None, run: float, agent: float
 ) -> None:
     found = decided(auditing.options(None, tmp_path, most_usd=most), config)
@@ -35,3 +44,23 @@ def test_a_fleet_s_limit_never_raises_what_a_repository_says(
 def test_the_budget_of_one_checkout_replaces_what_its_configuration_says(tmp_path: Path) -> None:
     found = decided(auditing.options(None, tmp_path, budget_usd=5.0), SAID)
     assert (found.budget, found.task) == (5_000_000, 5_000_000)
+
+
+@pytest.mark.parametrize(
+    ("flag", "found", "others"),
+    [(None, "claude-dear", "claude-repository"), ("claude-mine", "claude-mine", "claude-mine")],
+)
+def test_the_flag_for_the_model_goes_before_the_configuration_and_its_recipes(
+    tmp_path: Path, flag: str | None, found: str, others: str
+) -> None:
+    packaged = files("claude_pool_gh.recipes")
+    own = packaged.joinpath("workflows/audit-defects.yml").read_text("utf-8")
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows" / "audit-defects.yml").write_text(
+        own.replace("name: find\n", "name: find\n    model: claude-dear\n")
+    )
+    config = RepositoryConfig(model="claude-repository")
+    options = replace(auditing.options(None, tmp_path), model=flag)
+    steps = steps_of(RecipeLibrary((packaged, tmp_path)), options, decided(options, config))
+    models = {each.name: each.overrides.model for each in steps if isinstance(each, AgentRun)}
+    assert models == {"find": found, "verify": others, "merge": others}

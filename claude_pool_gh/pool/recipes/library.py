@@ -21,6 +21,18 @@ from claude_pool_gh.pool.recipes.yaml_file import no_such
 Folder = Path | Traversable
 
 
+def leads_out(file: Path, folder: Path, checkout: Path) -> bool:
+    """True where a file, or the folder of recipes it is in, is in truth elsewhere: links lead there."""
+    return not file.resolve().is_relative_to(checkout.resolve() / folder.relative_to(checkout))
+
+
+def linked(file: Path | Traversable) -> str:
+    """The words for a recipe that is not read, since a link leads out of its folder."""
+    return (
+        f"{file} is not read: a link leads out of the folder of recipes. Put the file itself there"
+    )
+
+
 @arguments.checked_methods
 @dataclass(slots=True)
 class RecipeLibrary:
@@ -31,6 +43,9 @@ class RecipeLibrary:
     added_workflows: dict[str, Workflow] = field(default_factory=dict)
     skill_tools: frozenset[str] | None = None
     """The tools that agents can have: others that a skill's file names are left out. None: any."""
+    checkout: Path | None = None
+    """A repository's working folder, if one of `folders` is below it. Recipes there are a stranger's, and what they say
+    goes into prompts: none is read through a link that leads out of their folder."""
 
     def skill(self, name: str) -> Skill:
         """A skill. Raises RecipeError where there is none, or it is faulty."""
@@ -91,13 +106,24 @@ class RecipeLibrary:
         for folder in reversed(self.folders):
             file = folder.joinpath(*parts)
             if file.is_file():
+                if self._leads_out(folder, file):
+                    raise RecipeError(linked(file))
                 return file
         return None
+
+    def _leads_out(self, folder: Folder, file: Folder) -> bool:
+        return (
+            self.checkout is not None
+            and isinstance(folder, Path)
+            and isinstance(file, Path)
+            and folder.is_relative_to(self.checkout)
+            and leads_out(file, folder, self.checkout)
+        )
 
     def _names(self, kind: str, ending: str) -> Iterator[str]:
         for folder in self.folders:
             here = folder.joinpath(kind)
-            if here.is_dir():
+            if here.is_dir() and not self._leads_out(folder, here):
                 names = (
                     entry.name for entry in here.iterdir() if not entry.name.startswith((".", "_"))
                 )

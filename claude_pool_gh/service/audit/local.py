@@ -21,7 +21,7 @@ from claude_pool_gh.conversation.recipe_terms import READING
 from claude_pool_gh.local import recipes, usual_state
 from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.clock import SystemClock
-from claude_pool_gh.pool.model.config import Isolation
+from claude_pool_gh.pool.model.config import Isolation, microdollars
 from claude_pool_gh.pool.model.ids import ChainId, new_id
 from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
 from claude_pool_gh.pool.model.ports import Finish, HostStepContext
@@ -30,7 +30,7 @@ from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.service import script
-from claude_pool_gh.service.audit import carrying, planning, reports
+from claude_pool_gh.service.audit import carrying, files, planning, reports
 from claude_pool_gh.service.audit.carrying import Audited, Ended, Failed, Unchanged
 from claude_pool_gh.service.audit.host import Shell
 from claude_pool_gh.service.audit.options import AuditOptions
@@ -42,14 +42,13 @@ from claude_pool_gh.service.audit.refused import (
     AuditRefused,
     exit_code,
     in_shell_words,
-    writable,
 )
 from claude_pool_gh.service.init import remote
 from claude_pool_gh.service.terminal import print_answer, print_note
 from claude_pool_gh.storage import Database, Transaction, backup, migrations
+from claude_pool_gh.worktrees import foreign
 from claude_pool_gh.worktrees.checkouts.removal import remove
 from claude_pool_gh.worktrees.errors import WorktreeError
-from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.local import LocalRepository
 
 _AUDITS: Final = "audits"
@@ -73,8 +72,7 @@ async def checkout_at(path: Path) -> Checkout:
     here = path.resolve()
 
     async def ask(*arguments: str) -> str:
-        found = await git("-c", "safe.directory=*", "-C", here, *arguments)
-        return found.decode(errors="replace").strip()
+        return (await foreign.ask(*arguments, folder=here)).decode(errors="replace").strip()
 
     try:
         root = Path(await ask("rev-parse", "--show-toplevel"))
@@ -84,6 +82,11 @@ async def checkout_at(path: Path) -> Checkout:
             f"{here} is in no git repository with a commit. Audits read commits: "
             f"commit what is to be read (`git init`, `git add`, `git commit`), or name another folder"
         ) from error
+    if not here.is_relative_to(root):
+        raise AuditRefused(
+            f"the configuration of the repository in {here} names {root} as its working folder (`core.worktree`): "
+            "name a folder in that"
+        )
     try:
         branch = await ask("symbolic-ref", "--quiet", "--short", "HEAD")
     except WorktreeError:
@@ -110,7 +113,7 @@ async def audit(options: AuditOptions, path: Path) -> int:
         await script.name_unsaved(checkout.root)
     if options.plan_only:
         return await _plan(options, checkout, state)
-    writable(options.out)
+    files.writable(options.out)
     return await _run(options, checkout, state)
 
 
@@ -237,7 +240,13 @@ async def _begun(bench: _Bench) -> ChainRow:
                 f"an earlier run of this audit is unfinished, and read {asked or 'everything'}: ask for the same, "
                 "or drop it with --fresh"
             )
-        budget = dollars(begun[-1].plan.limits.chain)
+        limit = begun[-1].plan.limits.chain
+        budget = dollars(limit)
+        if options.budget_usd is not None and microdollars(options.budget_usd) < limit:
+            raise AuditRefused(
+                f"an earlier run of this audit is unfinished, and may cost {budget}: leave out --budget to resume it, "
+                "or drop it with --fresh"
+            )
         print_note(
             f"going on with the run that was begun at commit {subject.commit[:9]} with {budget}"
         )

@@ -33,9 +33,10 @@ class AuditOptions:
     slots: int | None
     """None: as the repository's configuration says."""
     budget_usd: float | None
-    """For one checkout: what it may cost, and each agent run of it. None: as the repository's configuration says."""
+    """For one checkout: what it may cost, and each agent run of it. None: the default, or what the configuration says,
+    where that is less."""
     most_usd: float | None
-    """For each repository of a fleet: the most that its configuration can ask for."""
+    """For each repository of a fleet: the most that its configuration can ask for. None: the default."""
     model: str | None
     timeout_secs: float | None
     out: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from claude_pool_gh.audits.rules import KINDS
 from claude_pool_gh.audits.stated import schemas
 from claude_pool_gh.config import load as configuration
-from claude_pool_gh.config.model import Audit, RepositoryConfig
+from claude_pool_gh.config.model import Audit, Budget, RepositoryConfig
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.audit.steps import CALLS, NEEDS, beside
 from claude_pool_gh.conversation.guidance import guided
@@ -17,7 +18,7 @@ from claude_pool_gh.conversation.recipe_resolver import skills_of
 from claude_pool_gh.conversation.recipe_terms import READING
 from claude_pool_gh.conversation.verb_names import verb_names
 from claude_pool_gh.pool.model.config import MICRODOLLARS, microdollars
-from claude_pool_gh.pool.model.plan import Limits, Plan, Step, WorkspaceSpec
+from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan, Step, WorkspaceSpec
 from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
 from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.yaml_file import no_such
@@ -26,6 +27,8 @@ from claude_pool_gh.service.audit.refused import AuditRefused
 from claude_pool_gh.worktrees import history
 
 VERB: Final = "audit"
+_DEFAULTS: Final = Budget()
+"""Caps that hold where the command line names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,10 @@ async def config_at(git_dir: Path, commit: str) -> RepositoryConfig:
 
 
 def decided(options: AuditOptions, config: RepositoryConfig) -> Decided:
-    """The decisions on the audit that is asked for. Raises AuditRefused for one that there is not. Pure."""
+    """The decisions on the audit that is asked for. Raises AuditRefused for one that there is not. Pure.
+
+    Whoever runs the command pays: a repository may only lower what it costs, below the flags or the defaults.
+    """
     name = options.audit
     settings = config.audits.get(name)
     if settings is None:
@@ -62,16 +68,17 @@ def decided(options: AuditOptions, config: RepositoryConfig) -> Decided:
         settings = Audit()
     told = {} if options.slots is None else {"slots": options.slots}
     settings = settings.model_copy(update=told)
+    most = _DEFAULTS.chain if options.most_usd is None else options.most_usd
     configured = config.budget.chain if settings.budget is None else settings.budget
-    asked, most = options.budget_usd, options.most_usd
-    wanted = configured if asked is None else asked
-    budget = microdollars(wanted if most is None else min(wanted, most))
+    asked = options.budget_usd
+    budget = microdollars(min(configured, most) if asked is None else asked)
+    task = min(config.budget.task, _DEFAULTS.task)
     return Decided(
         config=config,
         kind=settings.kind or (name if name in KINDS else "defects"),
         settings=settings,
         budget=budget,
-        task=min(microdollars(config.budget.task), budget) if asked is None else budget,
+        task=min(microdollars(task), budget) if asked is None else budget,
     )
 
 
@@ -91,9 +98,19 @@ def steps_of(library: RecipeLibrary, options: AuditOptions, decided: Decided) ->
         effort=config.effort,
         turns=settings.turns,
     )
-    steps = guided(compile_steps(file.written, scope))
+    steps = _by(options.model, guided(compile_steps(file.written, scope)))
     NEEDS.check(steps, f"the workflow {name}")
     return beside(steps, settings.slots)
+
+
+def _by(model: str | None, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps with the operator's model, also where a recipe of the repository names one; None: as they are."""
+    return tuple(
+        step.model_copy(update={"overrides": step.overrides.model_copy(update={"model": model})})
+        if model is not None and isinstance(step, AgentRun)
+        else step
+        for step in steps
+    )
 
 
 def plan_of(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 import click
@@ -57,17 +55,6 @@ def coded() -> Iterator[None]:
         raise AuditRefused(
             "an internal error ended the audit: run the same command to resume"
         ) from None
-
-
-def writable(folder: Path) -> None:
-    """Make the folder for reports, before anything is paid for that could not be told. Raises AuditRefused."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise AuditRefused(
-            f"no report can be written to {folder} ({error}): name another --out"
-        ) from error
 
 
 def exit_code(result: AuditResult) -> int:

@@ -10,6 +10,7 @@ from claude_pool_gh.audits.model import AuditFinding, AuditPlan, AuditResult, Au
 from claude_pool_gh.audits.outputs import html, json, markdown, sarif, summary
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.reports.words import count
+from claude_pool_gh.service.audit import files
 from claude_pool_gh.service.audit.options import Form
 
 STEM: Final = "report"
@@ -21,12 +22,14 @@ _STATES: Final = {AuditState.new: " (new)", AuditState.reappeared: " (back again
 def write(
     result: AuditResult, kind: str, folder: Path, forms: tuple[Form, ...], home: str = ""
 ) -> list[Path]:
-    """Write `report.FORM` for each form. `home`: the repository's page, "" where there is none. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `report.FORM` for each form. `home`: the repository's page, "" where there is none.
+
+    Raises AuditRefused for a folder behind a link of the repository's, and OSError.
+    """
     written = []
     for form in forms:
         file = folder / f"{STEM}.{form}"
-        file.write_text(_document(result, kind, form, home), "utf-8")
+        files.put(file, _document(result, kind, form, home))
         written.append(file)
     return written
 
@@ -77,8 +80,8 @@ def planned(plan: AuditPlan) -> str:
 def headline(plan: AuditPlan) -> str:
     """A plan in a line."""
     shards, cost = [*plan.shards, *plan.beyond], plan.estimate.cost
-    files = sum(each.files for each in shards)
-    size = f"{count(files, 'file')} in {count(len(shards), 'part')}"
+    number = sum(each.files for each in shards)
+    size = f"{count(number, 'file')} in {count(len(shards), 'part')}"
     price = f"about {dollars(cost.likely)} ({dollars(cost.low)} to {dollars(cost.high)})"
     return f"{plan.audit}, {plan.repository} at {plan.commit[:9]}: {size}, {price}"
 

@@ -70,11 +70,13 @@ _GITHUB: Final = ("app_id", "private_key_file", "github_api_url", "github_server
     type=PositiveNumber(100_000),
     metavar="USD",
     help="Maximum cost of the run. For one checkout it also replaces the limit of each agent run (`budget.task`); "
-    "default: as the configuration says, else 3. A fleet requires it: the maximum for all repositories together.",
+    "default: 3, or less if the configuration says so. A run is resumed with the budget it began with. "
+    "A fleet requires it: the maximum for all repositories together.",
 )
 @click.option(
     "--model",
-    help="Full id of the model. Default: as the configuration says, else CLAUDE_POOL_MODEL.",
+    help="Full id of the model; goes before the configuration and recipes. "
+    "Default: as those say, else CLAUDE_POOL_MODEL.",
 )
 @click.option(
     "--timeout",
@@ -118,7 +120,7 @@ _GITHUB: Final = ("app_id", "private_key_file", "github_api_url", "github_server
     "--budget-each",
     type=PositiveNumber(100_000),
     metavar="USD",
-    help="Of a fleet, the most that one repository may cost, if its configuration asks for more.",
+    help="Of a fleet, the most that one repository may cost, if its configuration asks for more. Default: 3.",
 )
 @click.option("--topic", multiple=True, help="Of a fleet, only repositories with this topic.")
 @click.option("--language", multiple=True, help="Of a fleet, only repositories in this language.")

@@ -18,7 +18,7 @@ from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.model.ids import new_id
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.words import count
-from claude_pool_gh.service.audit import carrying, reports
+from claude_pool_gh.service.audit import carrying, files, reports
 from claude_pool_gh.service.audit.fleet import record
 from claude_pool_gh.service.audit.fleet.asked import asked, store_name
 from claude_pool_gh.service.audit.fleet.carry import Fleet, FleetLogins, Later, NotAudited, host_of
@@ -33,7 +33,6 @@ from claude_pool_gh.service.audit.refused import (
     FINDINGS,
     NOT_COVERED,
     AuditRefused,
-    writable,
 )
 from claude_pool_gh.service.terminal import print_answer, print_note
 from claude_pool_gh.storage import Database, Transaction
@@ -65,7 +64,7 @@ class FleetPlan(BaseModel):
 async def audit(options: FleetOptions) -> int:
     """Audit the repositories of a fleet, or plan it. The exit code: see `refused`."""
     if not options.each.plan_only:
-        writable(options.each.out)
+        files.writable(options.each.out)
     state = _state(options)
     reader = Reader(options.each.settings)
     if options.budget_usd is None and not options.each.plan_only:
@@ -196,7 +195,7 @@ async def _report(fleet: Fleet) -> int:
     for form in options.forms:
         if (make := _FORMS.get(form)) is not None:
             file = options.out / f"overview.{form}"
-            file.write_text(make(overview), "utf-8")
+            files.put(file, make(overview))
             written.append(file)
     print_answer(outputs.json(overview).rstrip() if options.as_json else outputs.plain(overview))
     if written:
