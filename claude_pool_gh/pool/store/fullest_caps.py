@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -59,7 +61,7 @@ def fullest(tx: Transaction, cap: Cap, now_ms: int, most: int) -> list[FullScope
     return sorted(found, key=lambda each: (-each.ratio, each.key))[:most]
 
 
-def _limit(stored: object, cap: Cap) -> int | None:
+def _limit(stored: Mapping[str, Any] | None, cap: Cap) -> int | None:
     wider = Caps.from_json(stored).wider if stored else ()
     return next(
         (each.limit for each in wider if replace(each, limit=0) == replace(cap, limit=0)), None
