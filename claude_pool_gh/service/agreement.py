@@ -88,6 +88,15 @@ def compared(server: Mapping[str, str], own: Mapping[str, str]) -> Differences:
     )
 
 
+def other_retention(server: Mapping[str, str], own: Mapping[str, str]) -> tuple[str, ...]:
+    """The settings, one line each, by which a command would not delete what the server deletes."""
+    return tuple(
+        _told(name, server, own)
+        for name, why in REFUSED.items()
+        if why == _DELETES and name in server and own[name] != server[name]
+    )
+
+
 def _told(name: str, server: Mapping[str, str], own: Mapping[str, str]) -> str:
     return f"{variable(name)} is {own[name]} here, and {server[name]} on the server"
 

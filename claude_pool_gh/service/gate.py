@@ -10,7 +10,8 @@ from typing import Final
 
 from rich.text import Text
 
-from claude_pool_gh.service.terminal import Terminal, plain
+from claude_pool_gh.service.plain import plain
+from claude_pool_gh.service.terminal import Terminal
 
 QUESTION: Final = "[a]pprove, [r]eject, [d]iff, [l]ater? "
 SHOWN_LINES: Final = 60

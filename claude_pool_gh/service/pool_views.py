@@ -13,7 +13,7 @@ from rich.text import Text
 from claude_pool_gh.pool.model.config import Frozen
 from claude_pool_gh.pool.model.records import ChainProgress, PoolStatus, SlotRecord
 from claude_pool_gh.reports.figures import dollars, minutes
-from claude_pool_gh.service.terminal import plain
+from claude_pool_gh.service.plain import plain
 
 _WIDE: Final = 240
 """Columns of a table that goes to a file or a pipe."""

@@ -12,10 +12,11 @@ from tempfile import TemporaryDirectory
 import click
 
 from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.service import agreement
 from claude_pool_gh.service.retention import PAUSE_SECONDS, kinds_of
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.show import open_to_look
-from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.storage import Database, migrations, server_settings
 from claude_pool_gh.storage import backup as copies
 from claude_pool_gh.storage.errors import DatabaseError, reason
 from claude_pool_gh.storage.piecemeal import Kind, Step, delete_all
@@ -25,6 +26,8 @@ def prune(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
     """Delete what is too old and say how much, or only say it. Raises ClickException."""
     database = open_to_look(settings.database)
     try:
+        if not dry_run:
+            _as_the_server(database, settings)
         if migrations.current(database.engine) != migrations.newest():
             raise click.ClickException(
                 "the database is of another version: start this version's server, which upgrades it"
@@ -42,6 +45,21 @@ def prune(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
         return
     told = ", ".join(f"{name}: {count}" for name, count in counts.items()) or "nothing is too old"
     click.echo(f"would be deleted: {told}" if dry_run and counts else told)
+
+
+def _as_the_server(database: Database, settings: Settings) -> None:
+    """Refuse to delete what the server keeps: a shell may lack its variables. Raises ClickException."""
+    server = asyncio.run(server_settings.read(database))
+    if others := agreement.other_retention(server, agreement.shared(settings)):
+        raise click.ClickException(
+            "\n".join(
+                (
+                    "nothing was deleted, since the server keeps records for another time:",
+                    *(f"  {each}" for each in others),
+                    "give the server's values here, or restart the server with these first; --dry-run shows the rows",
+                )
+            )
+        )
 
 
 def _delete(database: Database, kinds: Iterable[Kind]) -> Counter[str]:

@@ -134,7 +134,8 @@ def skills_at(folder: Path) -> list[ListedRecipe]:
 def eject(name: str, folder: Path) -> list[Path]:
     """Copy a built-in workflow with its skills, or a skill, into a project; what is there already is kept.
 
-    Returns the files that were written. Raises RecipeError where there is no built-in recipe of this name, or behind a link.
+    Returns the files that were written. Raises RecipeError where there is no built-in recipe of this name, and where a
+    link leads out of the project's.
     """
     packaged = RecipeLibrary((files("claude_pool_gh.recipes"),))
     wanted: list[tuple[str, ...]] = []

@@ -25,6 +25,7 @@ from claude_pool_gh.github.intake import Found, NotForUs
 from claude_pool_gh.pool.model.plan import AgentRun
 from claude_pool_gh.rehearsal.github import App, Issue, Repository, Role, SimulatedGitHub, User
 from claude_pool_gh.reports.figures import dollars
+from claude_pool_gh.service.plain import plain
 from claude_pool_gh.service.rehearse_command import LocalCommits, RehearsalOptions, staged
 from claude_pool_gh.service.runtime import Runtime, open_runtime
 from claude_pool_gh.service.settings import Settings
@@ -185,7 +186,7 @@ def _through(request: CommandRequest, installation: int) -> CommandRequest:
 
 
 def _print(request: CommandRequest, decision: Decision, runtime: Runtime) -> None:
-    click.echo(f"\n{request.line}")
+    click.echo(plain(f"\n{request.line}"))
     match decision:
         case Silence(why):
             click.echo(f"  gets no answer: {why}")
@@ -212,7 +213,7 @@ def _print(request: CommandRequest, decision: Decision, runtime: Runtime) -> Non
 
 
 def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
+    return plain("\n".join(f"    {line}" for line in text.splitlines()))
 
 
 def _of(payload: Mapping[str, Any], part: str) -> Mapping[str, Any]:

@@ -16,8 +16,8 @@ from claude_pool_gh.pool.store import chain_results, chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.figures import dollars, duration
+from claude_pool_gh.service.plain import plain
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.service.terminal import plain
 from claude_pool_gh.storage import Database, Transaction, for_people, migrations
 from claude_pool_gh.storage.errors import DatabaseError, reason
 

@@ -22,6 +22,7 @@ from claude_pool_gh.local import Pool
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
 from claude_pool_gh.pool.model.records import ChainProgress
 from claude_pool_gh.reports.figures import dollars, duration
+from claude_pool_gh.service.plain import plain
 
 _LOOK_SECONDS = 0.2
 _LINES = 6
@@ -118,8 +119,3 @@ def one_line(text: str) -> str:
     """The beginning of a text, for a line of its own."""
     flat = " ".join(plain(text).split())
     return flat if len(flat) <= 70 else f"{flat[:69]}…"
-
-
-def plain(text: str) -> str:
-    """A text that cannot drive a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)

@@ -11,6 +11,7 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.service.cli import main
 from claude_pool_gh.service.settings import Settings, variable
 from claude_pool_gh.service.show import _indented
+from tests.service.auditing import commit
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,29 @@ def test_no_secret_can_be_given_as_a_flag() -> None:
     assert "--webhook-secret" not in text
     assert "--anthropic-api-key" not in text
     assert "--private-key " not in text
+
+
+@pytest.mark.parametrize(
+    "command", [["config", "check"], ["audit", "--plan"], ["chain", "look"], ["workflow", "list"]]
+)
+def test_no_text_of_a_repository_drives_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    title = r"\e]0;X\a"
+    recipe = (
+        f'{{name: look, description: "{title}", steps: [{{name: a, prompt: b, "{title}": 1}}]}}'
+    )
+    files = {
+        ".github/claude-pool.yml": f'"{title}": 1\n',
+        ".github/claude-pool/workflows/look.yml": recipe,
+    }
+    commit(tmp_path / "shop", files)
+    monkeypatch.chdir(tmp_path / "shop")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    done = CliRunner().invoke(main, command, color=True)
+    assert "]0;X" in done.output, "it is told, as it is"
+    assert "\x1b]" not in done.output
+    assert "\x07" not in done.output
 
 
 def test_a_configuration_is_checked_line_by_line(tmp_path: Path) -> None:

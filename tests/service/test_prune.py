@@ -14,8 +14,10 @@ from click.testing import CliRunner, Result
 
 from claude_pool_gh.github import tables as github
 from claude_pool_gh.pool.store.tables import chains as chain_rows
+from claude_pool_gh.service import agreement
 from claude_pool_gh.service.cli import main
-from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.storage import Database, migrations, server_settings
 from tests.pool.make import NOW
 from tests.pool.test_planned_steps import kept, long_plan, make
 from tests.storage import old
@@ -93,6 +95,22 @@ def test_what_is_too_old_goes_and_what_the_settings_keep_stays(
     with database.engine.begin() as tx:
         assert kept(tx) == 0, "nobody has the steps of its plan any more"
         assert tx.execute(github.deliveries.select()).one().guid == "new"
+    database.close()
+
+
+def test_a_shell_without_the_server_s_variables_deletes_nothing_that_the_server_keeps(
+    database: Database, tmp_path: Path
+) -> None:
+    with database.engine.begin() as tx:
+        server = agreement.shared(Settings(KEEP_CHAINS_DAYS="none", BUDGET_USD=5))
+        server_settings.write(tx, server)
+    done = prune(tmp_path)
+    assert done.exit_code == 1
+    assert "KEEP_CHAINS_DAYS is 365" in done.output
+    assert "and none on the server" in done.output
+    assert "BUDGET_USD" not in done.output, "it deletes nothing"
+    assert prune(tmp_path, "--dry-run").exit_code == 0
+    assert prune(tmp_path, "--keep-chains-days", "none").output == "deliveries: 1\n"
     database.close()
 
 

@@ -18,6 +18,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from claude_pool_gh.extras import MissingExtra, extras_named
+from claude_pool_gh.service.plain import plain
 
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -48,12 +49,18 @@ class LazyGroup(click.Group):
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Ctrl-C ends it with one line; a package that is missing is named with its extra."""
+        """Run the command. Ctrl-C ends it with one line; a package that is missing is named with its extra.
+
+        What an error quotes of a repository cannot drive the terminal.
+        """
         try:
             with extras_named():
                 return super().invoke(ctx)
         except MissingExtra as error:
             raise click.ClickException(str(error)) from error
+        except click.ClickException as error:
+            error.message = plain(error.message)
+            raise
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)

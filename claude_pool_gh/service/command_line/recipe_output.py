@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import click
 
+from claude_pool_gh.service.plain import plain
 from claude_pool_gh.service.recipe_files import CheckedFile, ListedRecipe
 
 
@@ -18,9 +19,9 @@ def print_checks(checked: Sequence[CheckedFile], *, as_json: bool) -> int:
     else:
         for each in checked:
             for fault in each.faults:
-                click.echo(f"{each.path}: {fault}", err=True)
+                click.echo(plain(f"{each.path}: {fault}"), err=True)
             for note in each.notes:
-                click.echo(f"{each.path}: note: {note}")
+                click.echo(plain(f"{each.path}: note: {note}"))
         faulty = sum(bool(each.faults) for each in checked)
         if not faulty:
             many = "1 file" if len(checked) == 1 else f"{len(checked)} files"
@@ -35,7 +36,7 @@ def print_recipes(found: Sequence[ListedRecipe], *, as_json: bool) -> None:
         return
     for each in found:
         arguments = " ".join(f"{name}=..." for name in each.arguments)
-        click.echo(click.style(f"{each.name} {arguments}".rstrip(), bold=True))
-        click.echo(f"    {each.description}")
+        click.echo(click.style(plain(f"{each.name} {arguments}".rstrip()), bold=True))
+        click.echo(plain(f"    {each.description}"))
         if each.source != "built-in":
-            click.echo(f"    from {each.source}")
+            click.echo(plain(f"    from {each.source}"))

@@ -14,6 +14,7 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.verb_names import verb_names
 from claude_pool_gh.service.command_line.common_flags import json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
+from claude_pool_gh.service.plain import plain
 
 if TYPE_CHECKING:
     from claude_pool_gh.service import recipe_files
@@ -45,7 +46,7 @@ def command(file: Any, *, as_json: bool) -> None:
         click.echo(json.dumps([{"file": name, "fault": fault} for name, fault in faults], indent=2))
     else:
         for name, fault in faults:
-            click.echo(f"{name}: {fault}", err=True)
+            click.echo(plain(f"{name}: {fault}"), err=True)
         if not faults:
             click.echo("no errors")
     sys.exit(1 if faults else 0)
