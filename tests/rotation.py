@@ -25,6 +25,7 @@ PARTS: Final = {
     "tests/pool/test_chain_workers.py": 3,
     "tests/pool/test_failing_commits.py": 3,
     "tests/service/test_audit_fleet.py": 3,
+    "tests/service/test_audit_fleet_sign_in.py": 3,
     "tests/service/test_audit_local.py": 3,
     "tests/service/test_init.py": 3,
 }

@@ -1,4 +1,7 @@
-"""Deletes what came in and what was written long ago, a few rows at a time: each step says how many, 0 at last."""
+"""Deletes what came in and what was written long ago, a few rows at a time.
+
+Each step returns the count; 0 when none are left.
+"""
 
 from __future__ import annotations
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from claude_pool_gh.pool.core import Core
 from claude_pool_gh.pool.store import planned_steps, retention
+from claude_pool_gh.storage.piecemeal import Kind, delete_all
 
 _DAY_MS: Final = 86_400_000
 
@@ -35,45 +36,42 @@ class PoolPruned:
 
 async def prune(core: Core, older_than_secs: float) -> int:
     """See `Pool.prune`."""
-    before, deleted = core.clock.now_ms() - int(older_than_secs * 1000), 0
-    while some := await core.database.transact(lambda tx: retention.prune(tx, core.queue, before)):
-        deleted += some
-    while await core.database.transact(
-        lambda tx: retention.forget_transcripts(tx, core.queue, before)
-    ):
-        pass
-    await _forget_steps(core)
-    return deleted
+    now = core.clock.now_ms()
+    before = now - int(older_than_secs * 1000)
+    kinds = (
+        _kind("chains", retention.prune, core.queue, before),
+        _kind("transcripts", retention.forget_transcripts, core.queue, before),
+        _unused_plans(now),
+    )
+    return (await delete_all(core.database.transact, kinds, 0))["chains"]
 
 
 async def apply(core: Core, wanted: PoolRetention, pause_secs: float) -> PoolPruned:
     """See `Pool.apply_retention`."""
-    now = core.clock.now_ms()
-
-    async def all_of(days: float | None, *steps: retention.Step) -> int:
-        deleted = 0
-        if days is None:
-            return deleted
-        before = now - int(days * _DAY_MS)
-        for step in steps:
-            while some := await core.database.transact(
-                partial(step, pool=core.queue, before_ms=before)
-            ):
-                deleted += some
-                await asyncio.sleep(pause_secs)  # others' transactions come between
-        return deleted
-
-    pruned = PoolPruned(
-        transcripts=await all_of(wanted.transcripts, retention.forget_transcripts),
-        patches=await all_of(wanted.patches, retention.forget_patches),
-        chains=await all_of(wanted.chains, retention.prune_shared, retention.prune),
+    kinds = kinds_of(wanted, core.queue, core.clock.now_ms())
+    deleted = await delete_all(core.database.transact, kinds, pause_secs)
+    return PoolPruned(
+        transcripts=deleted["transcripts"], patches=deleted["patches"], chains=deleted["chains"]
     )
-    await _forget_steps(core)
-    return pruned
 
 
-async def _forget_steps(core: Core) -> None:
-    """Delete the steps that only deleted chains had."""
-    now = core.clock.now_ms()
-    while await core.database.transact(lambda tx: planned_steps.forget_unused(tx, now)):
-        pass
+def kinds_of(wanted: PoolRetention, pool: str, now_ms: int) -> Iterator[Kind]:
+    """Kinds of a pool's rows that are older than wanted, in their order: chains come before what only they refer to."""
+    for name, days, step in (
+        ("transcripts", wanted.transcripts, retention.forget_transcripts),
+        ("patches", wanted.patches, retention.forget_patches),
+        ("chains", wanted.chains, retention.prune_shared),
+        ("chains", wanted.chains, retention.prune),
+    ):
+        if days is not None:
+            yield _kind(name, step, pool, now_ms - int(days * _DAY_MS))
+    yield _unused_plans(now_ms)
+
+
+def _kind(name: str, step: retention.Step, pool: str, before_ms: int) -> Kind:
+    return Kind(name, partial(step, pool=pool, before_ms=before_ms))
+
+
+def _unused_plans(now_ms: int) -> Kind:
+    """Steps that only deleted chains had."""
+    return Kind("plans", partial(planned_steps.forget_unused, now_ms=now_ms))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 from claude_pool_gh.service.settings import Settings, variable
 
@@ -77,6 +78,7 @@ def shared(settings: Settings) -> dict[str, str]:
 
 def compared(server: Mapping[str, str], own: Mapping[str, str]) -> Differences:
     """The differences of a worker's settings. What one of the two versions does not know is no difference."""
+    server = {name: _without_login(value) for name, value in server.items()}
     both = [name for name in own if name in server and own[name] != server[name]]
     return Differences(
         refused=tuple(
@@ -106,4 +108,12 @@ def _text(value: object) -> str:
         case float():
             return f"{value:.12g}"
         case _:
-            return str(value)
+            return _without_login(str(value))
+
+
+def _without_login(text: str) -> str:
+    """An address without what may be a secret in it; any other text as it is."""
+    if "://" not in text:
+        return text
+    address = urlsplit(text)
+    return urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))

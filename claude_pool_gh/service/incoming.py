@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -14,7 +14,7 @@ from claude_pool_gh.service.bounds import TooMuch
 T = TypeVar("T")
 
 STORED_WITHIN: Final = 8.0
-"""Seconds in which a delivery is stored. GitHub gives it up after ten, and the answer has to get there."""
+"""Seconds from a delivery's begin until it is stored. GitHub gives it up after ten, and the answer has to get there."""
 _WEIGHT: Final = 0.1
 """Of the newest interval between two ends in what is taken for the usual one."""
 _LATE: Final = "too many deliveries at once; deliver it again"
@@ -22,11 +22,13 @@ _LATE: Final = "too many deliveries at once; deliver it again"
 
 @dataclass(slots=True)
 class Incoming:
-    """The number of deliveries that are being taken in, and how fast they are.
+    """The number of verified deliveries that are being stored, and how fast they are.
 
     GitHub gives a delivery up after ten seconds; nobody notices a command that begins some seconds later. So commands
     wait for deliveries. What would not be stored in time is refused at once: GitHub then notes it as failed, and it is
     asked for later with everything else that was missed.
+
+    Requests of strangers are never counted here: slow ones would say that storing is slow.
     """
 
     many: int = 16
@@ -36,42 +38,44 @@ class Incoming:
     now: Callable[[], float] = time.monotonic
     count: int = 0
     pace: float = 0.0
-    """Seconds between the ends of two, while there are many."""
+    """Seconds between the ends of two, while there are many; 0 while there are few."""
     _ended: float | None = None
     _few: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def check(self) -> None:
-        """Raises TooMuch where one more would not be stored in time, as fast as they are stored now."""
-        if self.count * self.pace > self.stored_within:
-            raise TooMuch(503, _LATE)
+    async def stored(self, store: Callable[[], Awaitable[T]], begun: float) -> T:
+        """The result of storing one whose request began at a moment of `now`.
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Around taking in one of them."""
+        Raises TooMuch where it would not be stored in time, as fast as they are stored now, or where it is not; then
+        it may be stored all the same.
+        """
+        left = begun + self.stored_within - self.now()
+        if left <= 0 or self.count * self.pace > left:
+            raise TooMuch(503, _LATE)
         self.count += 1
         try:
-            yield
+            return await self.in_time(store(), begun)
         finally:
             self._end()
 
+    async def in_time(self, doing: Awaitable[T], begun: float) -> T:
+        """The result of a part of it. Raises TooMuch where that takes too long."""
+        try:
+            async with asyncio.timeout(begun + self.stored_within - self.now()):
+                return await doing
+        except TimeoutError:
+            raise TooMuch(503, _LATE) from None
+
     def _end(self) -> None:
-        now, before = self.now(), self._ended
-        # Where there are few, the time between two says how often they come.
-        was_busy = self.count >= self.many
+        now, before, was_busy = self.now(), self._ended, self.count >= self.many
         self._ended = now if was_busy else None
         if was_busy and before is not None:
             self.pace += _WEIGHT * (now - before - self.pace)
         self.count -= 1
         if self.count < self.many:
+            # The time between few says how often they come. What was measured before is forgotten: after a stall
+            # nothing would ever measure it again, were too few let in to be many.
+            self.pace, self._ended = 0.0, None
             self._few.set()
-
-    async def stored(self, storing: Awaitable[T]) -> T:
-        """The result of storing one. Raises TooMuch where that takes too long; it may be stored all the same."""
-        try:
-            async with asyncio.timeout(self.stored_within):
-                return await storing
-        except TimeoutError:
-            raise TooMuch(503, _LATE) from None
 
     async def turn(self) -> None:
         """Wait until there are few."""

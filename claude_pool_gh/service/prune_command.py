@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.service import agreement
-from claude_pool_gh.service.retention import PAUSE_SECONDS, prune_rows, would_prune
+from claude_pool_gh.service.retention import PAUSE_SECONDS, kinds_of
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.show import open_to_look
-from claude_pool_gh.storage import Database, Transaction, migrations, server_settings
+from claude_pool_gh.storage import Database, migrations, server_settings
+from claude_pool_gh.storage import backup as copies
 from claude_pool_gh.storage.errors import DatabaseError, reason
-
-
-class _TakenBack(Exception):
-    """Rolls back the transaction in which it was counted."""
-
-    def __init__(self, counts: Counter[str]) -> None:
-        super().__init__()
-        self.counts = counts
+from claude_pool_gh.storage.piecemeal import Kind, Step, delete_all
 
 
 def prune(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
@@ -35,8 +32,8 @@ def prune(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
             raise click.ClickException(
                 "the database is of another version: start this version's server, which upgrades it"
             )
-        act = _count if dry_run else _delete
-        counts = asyncio.run(act(database, settings))
+        kinds = kinds_of(settings, SystemClock().now_ms())
+        counts = (_count if dry_run else _delete)(database, kinds)
     except DatabaseError as error:
         raise click.ClickException(
             f"{reason(error)}; what was deleted until then stays deleted"
@@ -65,16 +62,39 @@ def _as_the_server(database: Database, settings: Settings) -> None:
         )
 
 
-async def _delete(database: Database, settings: Settings) -> Counter[str]:
-    return await prune_rows(database, settings, SystemClock().now_ms(), PAUSE_SECONDS)
+def _delete(database: Database, kinds: Iterable[Kind]) -> Counter[str]:
+    return asyncio.run(delete_all(database.transact, kinds, PAUSE_SECONDS))
 
 
-async def _count(database: Database, settings: Settings) -> Counter[str]:
-    def counted(tx: Transaction) -> None:
-        raise _TakenBack(would_prune(tx, settings, SystemClock().now_ms()))
-
+def _count(database: Database, kinds: Iterable[Kind]) -> Counter[str]:
+    """Delete the same from what nobody else waits for: a copy of SQLite's file, which has room for one writer."""
+    file = database.engine.url.database
+    if database.engine.dialect.name != "sqlite" or not file:
+        return _taken_back(database, kinds)
     try:
-        await database.transact(counted)
-    except _TakenBack as taken_back:
-        return taken_back.counts
-    return Counter()
+        with TemporaryDirectory(prefix="claude-pool-prune-") as folder:
+            copy = Path(folder) / "copy.sqlite"
+            copies.copy(Path(file), copy)
+            copied = Database.open(f"sqlite:///{copy}")
+            try:
+                return asyncio.run(delete_all(copied.transact, kinds, 0))
+            finally:
+                copied.close()
+    except (OSError, copies.NoBackup) as error:
+        raise click.ClickException(
+            f"the database cannot be copied to count in it: {error}; "
+            "let TMPDIR name a folder with room for it"
+        ) from error
+
+
+def _taken_back(database: Database, kinds: Iterable[Kind]) -> Counter[str]:
+    """Delete the same in one transaction that is rolled back; it holds only rows that are too old."""
+    with database.engine.connect() as tx:
+
+        async def act(step: Step) -> int:
+            return step(tx)
+
+        try:
+            return asyncio.run(delete_all(act, kinds, 0))
+        finally:
+            tx.rollback()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Final
 
 from claude_pool_gh.conversation.caps import REPOSITORY
 from claude_pool_gh.github import retention as github_rows
+from claude_pool_gh.pool import pruning
 from claude_pool_gh.pool.model.ports import Clock
-from claude_pool_gh.pool.store import chains, lookup, planned_steps
-from claude_pool_gh.pool.store import retention as pool_rows
+from claude_pool_gh.pool.pruning import PoolRetention
+from claude_pool_gh.pool.store import chains, lookup
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.storage.piecemeal import Kind, delete_all
 from claude_pool_gh.worktrees.leases import Worktrees
 
 logger = logging.getLogger(__name__)
@@ -44,28 +45,14 @@ class Deleted:
     repositories: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of rows that are deleted when they are old."""
-
-    name: str
-    """Of the field in `Deleted`."""
-    step: Callable[[Transaction], int]
-    """Deletes some; returns how many, 0 when nothing is left."""
-
-
 def kinds_of(keep: Settings, now_ms: int) -> Iterator[Kind]:
     """Kinds that are deleted by the settings, in their order: chains come before what only they refer to."""
-    of_pool = (
-        ("transcripts", keep.keep_transcripts_days, pool_rows.forget_transcripts),
-        ("patches", keep.keep_patches_days, pool_rows.forget_patches),
-        ("chains", keep.keep_chains_days, pool_rows.prune_shared),
-        ("chains", keep.keep_chains_days, pool_rows.prune),
+    kept_for = PoolRetention(
+        transcripts=keep.keep_transcripts_days,
+        patches=keep.keep_patches_days,
+        chains=keep.keep_chains_days,
     )
-    for name, days, step in of_pool:
-        if days is not None:
-            yield Kind(name, partial(step, pool=chains.MAIN, before_ms=_before(now_ms, days)))
-    yield Kind("plans", partial(planned_steps.forget_unused, now_ms=now_ms))
+    yield from pruning.kinds_of(kept_for, chains.MAIN, now_ms)
     of_github = (
         ("deliveries", keep.keep_deliveries_days, github_rows.forget_deliveries),
         ("commands", keep.keep_deliveries_days, github_rows.forget_answered),
@@ -74,32 +61,7 @@ def kinds_of(keep: Settings, now_ms: int) -> Iterator[Kind]:
     )
     for name, days, forget in of_github:
         if days is not None:
-            yield Kind(name, partial(forget, before_ms=_before(now_ms, days)))
-
-
-async def prune_rows(
-    database: Database, keep: Settings, now_ms: int, pause_secs: float
-) -> Counter[str]:
-    """Delete rows that are too old by now, some in each transaction; how many of each kind."""
-    counts: Counter[str] = Counter()
-    for kind in kinds_of(keep, now_ms):
-        while some := await database.transact(kind.step):
-            counts[kind.name] += some
-            await asyncio.sleep(pause_secs)  # others' transactions come between
-    return counts
-
-
-def would_prune(tx: Transaction, keep: Settings, now_ms: int) -> Counter[str]:
-    """Delete the same in one transaction, which is to be rolled back; how many of each kind."""
-    counts: Counter[str] = Counter()
-    for kind in kinds_of(keep, now_ms):
-        while some := kind.step(tx):
-            counts[kind.name] += some
-    return counts
-
-
-def _before(now_ms: int, days: float) -> int:
-    return now_ms - int(days * _DAY * 1000)
+            yield Kind(name, partial(forget, before_ms=now_ms - int(days * _DAY * 1000)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +86,8 @@ class Retention:
 
     async def prune(self) -> Deleted:
         """One round: everything that is too old by now."""
-        counts = await prune_rows(
-            self.database, self.settings, self.clock.now_ms(), self.pause_secs
-        )
+        kinds = kinds_of(self.settings, self.clock.now_ms())
+        counts = await delete_all(self.database.transact, kinds, self.pause_secs)
         commits = self.settings.keep_commits_days
         deleted = Deleted(
             **counts,

@@ -48,6 +48,7 @@ from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.service.monitoring.metrics import Metrics
 from claude_pool_gh.service.monitoring.monitor import Monitor
 from claude_pool_gh.service.monitoring.readiness import Readiness
+from claude_pool_gh.service.monitoring.repository_caps import RepositoryCaps
 from claude_pool_gh.service.monitoring.traces import NoTraces, Traces, open_traces
 from claude_pool_gh.service.pushing import pusher
 from claude_pool_gh.service.retention import Retention
@@ -317,6 +318,7 @@ async def open_runtime(
                 watch,
                 lambda: {**beats, "the writer of effects": writer.looked},
             ),
+            repository_caps=RepositoryCaps(database=database, now_ms=clock.now_ms),
         )
         metrics.add("effects", "Tries to write to GitHub", ("kind", "outcome"), writer.counts)
         metrics.add("model_answers", "Answers of the model's API", ("status",), agent.answers)

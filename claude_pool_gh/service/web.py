@@ -24,6 +24,7 @@ from claude_pool_gh.service.bounds import (
     connections_for,
     raise_file_limit,
 )
+from claude_pool_gh.service.incoming import STORED_WITHIN
 from claude_pool_gh.service.monitoring import spans
 from claude_pool_gh.service.monitoring.monitor import healthz
 from claude_pool_gh.service.runtime import Runtime
@@ -32,7 +33,8 @@ from claude_pool_gh.storage import Transaction
 
 logger = logging.getLogger(__name__)
 
-_BODY_SECONDS: Final = 10.0
+_BODY_SECONDS: Final = STORED_WITHIN
+"""For a body to come: later than this it is not stored in time either."""
 _SHORT: Final = 16 * 1024
 """Bytes of a body that is read in less time than it takes to hand it to another thread and back, if there are many."""
 _Read: TypeAlias = tuple[VerifiedDelivery, intake.Found | intake.NotForUs] | Rejected
@@ -60,35 +62,34 @@ class WebhookApp:
 
     async def _webhook(self, request: web.Request) -> web.Response:
         try:
-            self._house.incoming.check()
-            with self._house.incoming.one():
-                return await self._delivered(request)
+            return await self._delivered(request, self._house.incoming.now())
         except TooMuch as error:
             return self._answer(error.status, str(error))
 
-    async def _delivered(self, request: web.Request) -> web.Response:
+    async def _delivered(self, request: web.Request, begun: float) -> web.Response:
         try:
             async with asyncio.timeout(_BODY_SECONDS):
                 body = await self._bodies.read(request.content.iter_any(), BODY_LIMIT)
         except TimeoutError:
             return self._answer(408, "too slow")
         try:
-            match await self._read(request.headers, body):
+            match await self._read(request.headers, body, begun):
                 case Rejected(status, reason):
                     return self._answer(status, reason)
                 case (delivery, found):
-                    return await self._take(delivery, found)
+                    return await self._take(delivery, found, begun)
         finally:
             self._bodies.release(len(body))
 
-    async def _read(self, headers: Mapping[str, str], body: bytes) -> _Read:
+    async def _read(self, headers: Mapping[str, str], body: bytes, begun: float) -> _Read:
         """Verify and read a body; whatever stands in a long one, others are served meanwhile."""
         if len(body) <= _SHORT:
             return _read(self._secrets, headers, body)
-        return await asyncio.to_thread(_read, self._secrets, headers, body)
+        reading = asyncio.to_thread(_read, self._secrets, headers, body)
+        return await self._house.incoming.in_time(reading, begun)
 
     async def _take(
-        self, delivery: VerifiedDelivery, found: intake.Found | intake.NotForUs
+        self, delivery: VerifiedDelivery, found: intake.Found | intake.NotForUs, begun: float
     ) -> web.Response:
         """Durable first, then 202; the work happens outside the request."""
         if isinstance(found, intake.NotForUs):
@@ -97,8 +98,12 @@ class WebhookApp:
             return self._answer(202, "nothing for us in it")
         now, asked = self._house.clock.now_ms(), found.requests
         told = self._house.event_handler.take
+
+        def taken_in(tx: Transaction) -> int:
+            return inbox.take_in(tx, delivery, found, now, told)
+
         new = await self._house.incoming.stored(
-            self._house.database.transact(lambda tx: inbox.take_in(tx, delivery, found, now, told))
+            lambda: self._house.database.transact(taken_in), begun
         )
         for request in asked if new else ():
             span = spans.of_delivery(delivery, request, now, self._house.clock.now_ms())

@@ -59,7 +59,7 @@ async def agreed(settings: Settings) -> AsyncIterator[Runtime]:
             "\n".join(
                 (
                     *differences.refused,
-                    "give this worker the server's settings, or start the server anew with these first",
+                    "give this worker the server's settings, or restart the server with these settings first",
                 )
             )
         )

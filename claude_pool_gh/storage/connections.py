@@ -23,7 +23,11 @@ SNAPSHOT: Final = {
     "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ",
 }
 """Begins a transaction that only reads."""
-WRITING: Final = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
+WRITING: Final = {
+    "sqlite": "BEGIN IMMEDIATE",
+    # Named: a lock of ours protects a sum only if it is read after the lock was taken, whatever the server's default.
+    "postgresql": "BEGIN ISOLATION LEVEL READ COMMITTED",
+}
 """Begins one that writes."""
 BEGUN: Final = ""
 """Begins none, where there is one."""

@@ -5,9 +5,10 @@ What earlier versions stored as plain text is read as before, so no row has to b
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -17,6 +18,8 @@ LEAST: Final = 400
 
 _KINDS: Final = ("TEXT", "JSON")
 """Kinds of columns in which bytes are deflated text."""
+
+_NAME: Final = re.compile(r"[a-z0-9_]+ [a-z0-9_]+", re.ASCII)
 
 Convert = Callable[[Any], Any]
 
@@ -38,14 +41,34 @@ def inflated(stored: bytes | str) -> str:
 def inflate_all(database: sqlite3.Connection) -> None:
     """Store every deflated value as plain text again, for whoever looks for something in all texts of a database."""
     database.create_function("inflated", 1, inflated, deterministic=True)
+    for table, column in _columns(database):
+        database.execute(
+            f'UPDATE "{table}" SET "{column}" = inflated("{column}")'  # noqa: S608 - names of ours
+            f" WHERE typeof(\"{column}\") = 'blob'"
+        )
+
+
+def holds_deflated(database: sqlite3.Connection) -> bool:
+    """True where any value of a database is deflated, or passes for it."""
+    return any(
+        database.execute(
+            f'SELECT 1 FROM "{table}" WHERE typeof("{column}") = \'blob\' LIMIT 1'  # noqa: S608 - names of ours
+        ).fetchone()
+        for table, column in _columns(database)
+    )
+
+
+def _columns(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Table and name of each column that can hold deflated text. Raises ValueError for names that are none of ours."""
     tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     for (table,) in tables:
-        for _, column, kind, *_ in database.execute(f'PRAGMA table_info("{table}")').fetchall():
+        for _, column, kind, *_ in database.execute(
+            "SELECT * FROM pragma_table_info(?)", (table,)
+        ).fetchall():
             if kind in _KINDS:
-                database.execute(
-                    f'UPDATE "{table}" SET "{column}" = inflated("{column}")'  # noqa: S608 - names of ours
-                    f" WHERE typeof(\"{column}\") = 'blob'"
-                )
+                if not _NAME.fullmatch(f"{table} {column}"):
+                    raise ValueError("a table or column has a name that none of ours has")
+                yield table, column
 
 
 class _Deflated(sa.TypeDecorator[Any]):

@@ -74,10 +74,11 @@ def hold(place: Path) -> None:
     if file in _held:
         return
     for left in place.glob(".*.lock"):
-        # One that was made just now may not be locked yet.
-        mark, age = left.name[1 : -len(".lock")], time.time() - left.stat().st_mtime
-        if age > _OLD_SECONDS and is_mark_gone(mark) and not _is_held(place, mark):
-            left.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another process that starts now deletes the same ones
+            # One that was made just now may not be locked yet.
+            mark, age = left.name[1 : -len(".lock")], time.time() - left.stat().st_mtime
+            if age > _OLD_SECONDS and is_mark_gone(mark) and not _is_held(place, mark):
+                left.unlink()
     _held[file] = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     with suppress(OSError):  # a file system without locks is as it was before there were any
         fcntl.flock(_held[file], fcntl.LOCK_EX | fcntl.LOCK_NB)

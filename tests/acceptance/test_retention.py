@@ -97,7 +97,7 @@ async def test_each_thing_goes_in_its_time_and_a_review_afterwards_is_as_always(
     assert after["findings"] == before["findings"], "a finding is known as long as its thread"
     assert w.ledger == ledger, "what was spent counts"
     account = w.rows("SELECT kind, key FROM chain_scopes ORDER BY kind")
-    assert [kind for kind, _ in account] == ["repository", "thread", "user"]
+    assert [kind for kind, _ in account] == ["conversation", "repository", "thread", "user"]
     assert await pruned(w, 366) == Deleted()
 
     await w.begin()
@@ -175,7 +175,9 @@ def test_too_short_a_time_is_refused(days: str) -> None:
 def test_a_mirror_keeps_young_refs(tmp_path: Path) -> None:
     from claude_pool_gh.worktrees.pruning import _older  # noqa: PLC0415
 
-    (tmp_path / "old").touch()
-    (tmp_path / "young").touch()
-    os.utime(tmp_path / "old", (1, 1))
-    assert _older(tmp_path, time.time() - 60) == ["old"]
+    kept = tmp_path / "refs" / "pool" / "commits"
+    kept.mkdir(parents=True)
+    (kept / "old").touch()
+    (kept / "young").touch()
+    os.utime(kept / "old", (1, 1))
+    assert _older(tmp_path, time.time() - 60) == ["refs/pool/commits/old"]

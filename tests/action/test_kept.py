@@ -124,6 +124,8 @@ def test_a_damaged_state_leaves_nothing(body: bytes, tmp_path: Path) -> None:
         ("DROP TABLE chains", Damaged),
         ("DELETE FROM alembic_version", Damaged),
         ("UPDATE alembic_version SET version_num = '9999'", Unreadable),
+        ("INSERT INTO planned_steps VALUES ('a', x'00', 1)", Damaged),
+        ('CREATE TABLE "a""; DROP TABLE chains; --" (a TEXT)', Damaged),
     ],
 )
 def test_a_database_that_is_none_of_ours_is_not_opened(

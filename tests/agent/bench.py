@@ -65,7 +65,7 @@ class Bench:
         plan = Plan(
             verb="test",
             steps=(),
-            limits=Limits(task=5 * DOLLAR, chain=100 * DOLLAR, wall_seconds=60, idle_seconds=20),
+            limits=Limits(task=5 * DOLLAR, chain=100 * DOLLAR, wall_seconds=300, idle_seconds=20),
         )
         account = {"thread": self.chain}
         wide = 100 * DOLLAR
@@ -143,7 +143,7 @@ def a_task(name: str, **changes: Any) -> AgentTask:
         "effort": None,
         "turns": 40,
         "schema": ANSWER,
-        "wall_seconds": 60.0,
+        "wall_seconds": 300.0,
         "idle_seconds": 30.0,
     }
     return AgentTask(**values | changes)

@@ -44,7 +44,7 @@ async def test_a_server_that_does_not_start_fails_the_run_before_it_costs_anythi
         ({}, "it has nothing"),
         ({"command": ""}, "`command` of the MCP server 't' must be a text"),
         ({"command": "x", "url": "http://x"}, "it has `command`, `url`"),
-        ({"url": "http://x"}, "with `type`: `http` or `sse`"),
+        ({"url": "http://x"}, "add its `type`: `http` or `sse`"),
     ],
 )
 def test_an_entry_that_names_no_server_is_refused_when_the_settings_are_made(

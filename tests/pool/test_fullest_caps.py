@@ -19,7 +19,20 @@ def make(tx: Transaction, name: str, repository: str, limit: int | None, now_ms:
     assert chains.create(tx, name, plan(), account(repository=repository), own, now_ms)
 
 
-def test_the_dearest_scopes_come_first_each_beside_its_own_newest_limit(database: Database) -> None:
+def test_a_small_cap_that_is_full_comes_before_dearer_scopes(database: Database) -> None:
+    with database.engine.begin() as tx:
+        for number in range(20):
+            make(tx, f"dear{number}", f"dear{number}", 300, NOW)
+        make(tx, "small", "small", 60, NOW)
+        tx.exec_driver_sql("UPDATE reservations SET reserved = 10 WHERE chain_id <> 'small'")
+        tx.exec_driver_sql("UPDATE reservations SET reserved = 5 WHERE chain_id = 'small'")
+        dearest = fullest(tx, MONTH, NOW, 20)
+    assert len(dearest) == 20
+    assert dearest[0].key == "small"
+    assert dearest[0].ratio == pytest.approx(5 / 60)
+
+
+def test_the_fullest_scopes_come_first_each_beside_its_own_newest_limit(database: Database) -> None:
     with database.engine.begin() as tx:
         make(tx, "a1", "a", 1_000, NOW)
         make(tx, "a2", "a", 120, NOW + 1)

@@ -81,3 +81,25 @@ def test_money_of_one_chain_or_one_cap_is_set_aside_one_after_the_other(database
             lambda tx: chains.create(tx, "c", plan(), account(), caps(), NOW),
             lambda tx: chains.create(tx, "d", plan(), account(), caps(), NOW),
         )
+
+
+@pytest.mark.parametrize("closed", ["a.1", "a"], ids=["task", "chain"])
+def test_nothing_is_set_aside_inside_what_is_being_settled(database: Database, closed: str) -> None:
+    """It would count nowhere: the sum that stays is the one without it."""
+    with pytest.raises(WAITED):
+        _beside(database, lambda tx: _request(tx, "a"), lambda tx: ledger.settle(tx, closed, NOW))
+
+
+async def test_sums_are_read_after_the_lock_whatever_the_servers_default_is(
+    postgres: Callable[[], str],
+) -> None:
+    """In a snapshot that is older than the lock, two that share a cap both find it free."""
+    url = sa.make_url(postgres())
+    with sa.create_engine(url.set(drivername="postgresql+psycopg")).begin() as tx:
+        default = "SET default_transaction_isolation = 'repeatable read'"
+        tx.exec_driver_sql(f"ALTER DATABASE {url.database} {default}")
+    database = Database.open(url.render_as_string(hide_password=False))
+    shown = sa.text("SHOW transaction_isolation")
+    assert await database.transact(lambda tx: tx.execute(shown).scalar_one()) == "read committed"
+    assert await database.read(lambda tx: tx.execute(shown).scalar_one()) == "repeatable read"
+    database.close()

@@ -42,6 +42,18 @@ def test_what_is_stored_of_a_server_holds_no_secret() -> None:
     assert not {*secret, "database_url"} & {*agreement.shared(SERVER)}
 
 
+def test_a_password_in_an_address_is_neither_stored_nor_told() -> None:
+    address = "https://user:sekret@gw.example.com:8443/v1?key=sekret#sekret"
+    own = SERVER.model_copy(update={"anthropic_base_url": address, "github_api_url": address})
+    told = agreement.shared(own)
+    assert told["anthropic_base_url"] == "https://gw.example.com:8443/v1"
+    assert "sekret" not in f"{told}{agreement.compared(agreement.shared(SERVER), told)}"
+    other = own.model_copy(update={"anthropic_base_url": address.replace("sekret", "another")})
+    assert agreement.compared(told, agreement.shared(other)) == agreement.Differences((), ())
+    earlier = told | {"public_url": "https://user:sekret@pool.example.com"}
+    assert "sekret" not in str(agreement.compared(earlier, agreement.shared(SERVER)))
+
+
 @pytest.mark.parametrize("cap", [99.5, 1000, None])
 def test_another_cap_is_refused(cap: float | None) -> None:
     own = SERVER.model_copy(update={"budget_usd": cap})

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,26 +20,41 @@ from aiohttp.test_utils import TestServer
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.service.bounds import TooMuch
 from claude_pool_gh.service.incoming import Incoming
+from claude_pool_gh.service.monitoring.monitor import healthz
+from claude_pool_gh.service.monitoring.traces import NoTraces
 from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.web import WebhookApp
-from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.storage import Database, Transaction, migrations
 from tests.patience import PATIENCE
 
 SECRET = "s" * 32
 
 
+@asynccontextmanager
+async def storing(incoming: Incoming) -> AsyncIterator[None]:
+    """One delivery that is being stored while the block lasts."""
+    over = asyncio.Event()
+    one = asyncio.create_task(incoming.stored(over.wait, incoming.now()))
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        over.set()
+        await one
+
+
 async def test_other_work_waits_while_many_deliveries_come_in_and_not_for_ever() -> None:
-    incoming = Incoming(many=2, longest=0.2)
-    await asyncio.wait_for(incoming.turn(), 0.1)
-    with incoming.one():
-        await asyncio.wait_for(incoming.turn(), 0.1)
-        with incoming.one():
+    incoming = Incoming(many=2, longest=0.2, stored_within=PATIENCE)
+    await asyncio.wait_for(incoming.turn(), PATIENCE)
+    async with storing(incoming):
+        await asyncio.wait_for(incoming.turn(), PATIENCE)
+        async with storing(incoming):
             waiting = asyncio.create_task(incoming.turn())
             await asyncio.sleep(0.05)
             assert not waiting.done()
         await waiting
-        with incoming.one():
+        async with storing(incoming):
             loop = asyncio.get_running_loop()
             began = loop.time()
             await incoming.turn()
@@ -47,45 +62,44 @@ async def test_other_work_waits_while_many_deliveries_come_in_and_not_for_ever()
     assert incoming.count == 0
 
 
-def test_one_more_than_can_be_stored_in_time_is_refused_at_once() -> None:
-    seconds = iter(range(1_000))
-    incoming = Incoming(many=2, stored_within=8.0, now=lambda: float(next(seconds)))
-    incoming.check()
-    for _ in range(200):
-        incoming.count = 11
-        with incoming.one():
-            pass
-    assert 0.9 < incoming.pace < 1.1, "one a second"
-    incoming.count = 7
-    incoming.check()
-    incoming.count = 20
+async def test_the_time_in_which_a_body_came_is_time_in_which_nothing_was_stored() -> None:
+    seconds = [100.0]
+    incoming = Incoming(now=lambda: seconds[0])
+    begun, stored = incoming.now(), list[str]()
+
+    async def store() -> None:
+        stored.append("it")
+
+    seconds[0] += 7.9
+    await incoming.stored(store, begun)
+    seconds[0] += 0.2
     with pytest.raises(TooMuch, match="deliver it again") as refused:
-        incoming.check()
-    assert refused.value.status == 503
-    incoming.count = 0
-    incoming.check()
-
-
-def test_the_time_between_few_says_nothing_about_their_pace() -> None:
-    seconds = iter(range(0, 100_000, 100))
-    incoming = Incoming(now=lambda: float(next(seconds)))
-    for _ in range(100):
-        with incoming.one():
-            pass
-    assert incoming.pace == 0.0
+        await incoming.stored(store, begun)
+    assert (refused.value.status, stored) == (503, ["it"])
+    with pytest.raises(TooMuch):
+        await incoming.in_time(asyncio.sleep(PATIENCE), begun)
 
 
 @asynccontextmanager
-async def serving(tmp_path: Path, stored_within: float) -> AsyncIterator[TestServer]:
-    """The webhook's own part of a server, on a real database."""
+async def serving(
+    tmp_path: Path, incoming: Incoming, gate: asyncio.Semaphore | None = None
+) -> AsyncIterator[TestServer]:
+    """The webhook's own part of a server, on a real database; `gate`: lets the transactions to it, one each."""
     database = Database.open(f"sqlite:///{tmp_path}/pool.sqlite")
     migrations.upgrade(database.engine)
+
+    async def transact(act: Callable[[Transaction], int]) -> int:
+        if gate is not None:
+            await gate.acquire()
+        return await database.transact(act)
+
     parts: dict[str, Any] = {
-        "database": database,
+        "database": SimpleNamespace(transact=transact),
         "clock": SystemClock(),
-        "incoming": Incoming(stored_within=stored_within),
+        "incoming": incoming,
         "event_handler": SimpleNamespace(take=lambda _tx, _news: None),
-        "monitor": SimpleNamespace(readyz=lambda _request: None),
+        "monitor": SimpleNamespace(readyz=healthz),
+        "traces": NoTraces(),
         "writer": SimpleNamespace(wake=lambda: None),
         "wake": lambda: None,
     }
@@ -125,28 +139,83 @@ async def deliver(server: TestServer, number: int, *, padding: int = 0) -> tuple
         return answer.status, await answer.text()
 
 
+def rows_of(tmp_path: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(tmp_path / "pool.sqlite")) as database:
+        return database.execute(sql).fetchall()
+
+
 async def test_what_is_not_stored_in_time_is_refused_and_taken_in_when_it_comes_again(
     tmp_path: Path,
 ) -> None:
-    async with serving(tmp_path, 0.5) as server:
+    async with serving(tmp_path, Incoming(stored_within=0.5)) as server:
         with closing(sqlite3.connect(tmp_path / "pool.sqlite", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             status, text = await deliver(server, 1)
             assert (status, "deliver it again" in text) == (503, True)
             other.execute("ROLLBACK")
         async with asyncio.timeout(PATIENCE):
-            while await deliver(server, 1) not in ((202, "1 new\n"), (202, "known already\n")):
-                pass  # a busy machine may be late again
-    with closing(sqlite3.connect(tmp_path / "pool.sqlite")) as rows:
-        assert rows.execute("SELECT count(*) FROM commands").fetchone() == (1,)
+            while (answer := await deliver(server, 1))[0] != 202:
+                assert answer[0] == 503, "a busy machine may be late again"
+        assert answer in ((202, "1 new\n"), (202, "known already\n"))
+    assert rows_of(tmp_path, "SELECT count(*) FROM commands") == [(1,)]
+    assert rows_of(tmp_path, "SELECT count(*) FROM deliveries") == [(1,)]
 
 
 async def test_a_hundred_at_once_are_all_stored_long_bodies_too(
     tmp_path: Path,
 ) -> None:
-    async with serving(tmp_path, PATIENCE) as server:
+    async with serving(tmp_path, Incoming(stored_within=PATIENCE)) as server:
         wanted = [deliver(server, number, padding=number % 2 * 40_000) for number in range(1, 101)]
         assert set(await asyncio.gather(*wanted)) == {(202, "1 new\n")}
-    with closing(sqlite3.connect(tmp_path / "pool.sqlite")) as rows:
-        assert rows.execute("SELECT count(*) FROM commands").fetchone() == (100,)
-        assert rows.execute("SELECT owner, name FROM repositories").fetchall() == [("octo", "shop")]
+    assert rows_of(tmp_path, "SELECT count(*) FROM commands") == [(100,)]
+    assert rows_of(tmp_path, "SELECT owner, name FROM repositories") == [("octo", "shop")]
+
+
+async def test_strangers_who_send_slowly_change_nothing_for_what_github_delivers(
+    tmp_path: Path,
+) -> None:
+    seconds = [0.0]
+    incoming = Incoming(stored_within=PATIENCE, now=lambda: seconds[0])
+    async with serving(tmp_path, incoming) as server:
+        strangers = [await stranger(server) for _ in range(40)]
+        assert await deliver(server, 1) == (202, "1 new\n")
+        for number, (reader, writer) in enumerate(strangers, start=2):
+            seconds[0] += PATIENCE
+            writer.write(b"{}")
+            assert (await reader.readline()).split()[1] == b"401"
+            writer.close()
+            assert await deliver(server, number) == (202, "1 new\n")
+    assert rows_of(tmp_path, "SELECT count(*) FROM commands") == [(41,)]
+
+
+async def stranger(server: TestServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A request without a signature whose body does not come."""
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    head = b"POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nX-GitHub-Event: ping\r\n\r\n"
+    writer.write(head)
+    return reader, writer
+
+
+async def test_what_would_come_too_late_is_refused_at_once_and_no_longer_when_the_stall_is_over(
+    tmp_path: Path,
+) -> None:
+    seconds, gate = [0.0], asyncio.Semaphore(0)
+    incoming = Incoming(stored_within=PATIENCE, now=lambda: seconds[0])
+    async with serving(tmp_path, incoming, gate) as server:
+        waiting = {asyncio.create_task(deliver(server, number)) for number in range(1, 31)}
+        async with asyncio.timeout(PATIENCE):
+            while incoming.count < 30:
+                await asyncio.sleep(0.01)
+        for _ in range(10):
+            gate.release()
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            assert [task.result() for task in done] == [(202, "1 new\n")]
+            seconds[0] += PATIENCE
+        status, text = await deliver(server, 100)
+        assert (status, "deliver it again" in text) == (503, True)
+        for _ in range(1_000):
+            gate.release()
+        assert set(await asyncio.gather(*waiting)) == {(202, "1 new\n")}
+        again = [deliver(server, number) for number in range(100, 140)]
+        assert set(await asyncio.gather(*again)) == {(202, "1 new\n")}
+    assert rows_of(tmp_path, "SELECT count(*) FROM commands") == [(70,)]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,7 +25,11 @@ from tests.storage import old
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    opened = Database.open(f"sqlite:///{tmp_path}/pool.sqlite")
+    return filled(f"sqlite:///{tmp_path}/pool.sqlite")
+
+
+def filled(url: str) -> Database:
+    opened = Database.open(url)
     migrations.upgrade(opened.engine)
     with opened.engine.begin() as tx:
         make(tx, "old", long_plan(), NOW - 10**11)
@@ -47,6 +55,34 @@ def test_a_dry_run_counts_and_changes_nothing(database: Database, tmp_path: Path
         == "would be deleted: chains: 1, plans: 1, deliveries: 1\n"
     )
     database.close()
+
+
+def test_a_dry_run_waits_for_no_writer_and_holds_none_up(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
+    with closing(sqlite3.connect(tmp_path / "pool.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = prune(tmp_path, "--dry-run", "--json")
+        other.execute("ROLLBACK")
+    assert json.loads(done.output)["rows"] == {"chains": 1, "plans": 1, "deliveries": 1}
+    assert not list(copies.iterdir())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert "let TMPDIR name a folder with room for it" in prune(tmp_path, "--dry-run").output
+    database.close()
+
+
+@pytest.mark.long
+def test_a_dry_run_changes_nothing_on_postgresql_either(
+    postgres: Callable[[], str], tmp_path: Path
+) -> None:
+    url = postgres()
+    filled(url).close()
+    for _ in range(2):
+        done = prune(tmp_path, "--dry-run", "--json", "--database-url", url)
+        assert json.loads(done.output)["rows"] == {"chains": 1, "plans": 1, "deliveries": 1}
 
 
 def test_what_is_too_old_goes_and_what_the_settings_keep_stays(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,7 @@ from claude_pool_gh.service.monitoring.traces import (
     other_protocol,
 )
 from claude_pool_gh.service.settings import Settings
+from tests.patience import PATIENCE
 from tests.service.otlp_receiver import attributes, receiving
 from tests.service.test_extras import WITHOUT
 
@@ -116,16 +120,42 @@ def test_a_server_without_the_extra_says_so_and_runs() -> None:
     assert said.endswith("NoTraces")
 
 
-async def test_a_collector_that_is_away_holds_nothing_up(
+def test_a_collector_that_is_away_holds_nothing_up(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Spans that are not taken are dropped, and nobody waits for them."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", f"{10 * PATIENCE}")
     with caplog.at_level(logging.CRITICAL):
-        traces = OtlpTraces({})
-        for _ in range(5_000):
-            traces.add(CHAIN)
-        await asyncio.to_thread(traces.close)
+        traces = OtlpTraces({}, close_seconds=0.1)
+        assert ends(lambda: add_many(traces))
+        assert ends(traces.close)
+
+
+def test_a_collector_that_hangs_delays_a_stop_no_longer_than_it_may(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", f"{10 * PATIENCE}")
+        traces = OtlpTraces({}, close_seconds=0.1)
+        traces.add(CHAIN)
+        assert ends(traces.close)
+    assert "the last traces were not taken in time" in caplog.text
+
+
+def add_many(traces: OtlpTraces) -> None:
+    for _ in range(5_000):
+        traces.add(CHAIN)
+
+
+def ends(act: Callable[[], object]) -> bool:
+    """Something ends by itself, in a thread that nothing waits for if it does not."""
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    return not thread.is_alive()
 
 
 async def test_doctor_sends_a_request_without_spans(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,10 +191,13 @@ async def diagnosis() -> Diagnosis:
     return await asyncio.to_thread(doctor_traces.examine, Settings())
 
 
-def test_nothing_takes_spans_where_nobody_asked() -> None:
-    traces = NoTraces()
-    traces.add(CHAIN)
-    traces.close()
+async def test_nothing_takes_spans_where_nobody_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with receiving() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        async with open_traces({"OTEL_SDK_DISABLED": "true"}) as traces:
+            assert isinstance(traces, NoTraces)
+            traces.add(CHAIN)
+    assert receiver.bodies == []
 
 
 def run(code: str) -> str:

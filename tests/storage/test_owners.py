@@ -95,3 +95,10 @@ def test_locks_of_the_dead_do_not_pile_up(tmp_path: Path) -> None:
     hold(tmp_path)
     hold(tmp_path)
     assert set(tmp_path.iterdir()) == {fresh, tmp_path / f".{own_mark()}.lock"}
+
+
+def test_a_lock_that_another_process_deletes_meanwhile_stops_no_start(tmp_path: Path) -> None:
+    """A link to nothing: it stands in the folder, and is gone for whoever asks how old it is."""
+    (tmp_path / ".a.1.f.lock").symlink_to(tmp_path / "gone")
+    hold(tmp_path)
+    assert (tmp_path / f".{own_mark()}.lock").is_file()

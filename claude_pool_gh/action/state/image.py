@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.storage import migrations
-from claude_pool_gh.storage.deflated import inflate_all
+from claude_pool_gh.storage.deflated import holds_deflated, inflate_all
 
 _FORMAT: Final = 1
 _LIMIT: Final = 256 * 1024 * 1024
@@ -176,6 +176,10 @@ def _check(kept: sqlite3.Connection) -> None:
     (version,) = kept.execute("SELECT version_num FROM alembic_version").fetchone()
     if _is_newer({"schema": version}):
         raise Unreadable("a newer version of claude-pool has written it")
+    if holds_deflated(
+        kept
+    ):  # `pack` has inflated all: another one has put it there, whatever it holds
+        raise Damaged
 
 
 def _gone() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,36 +27,41 @@ class FullScope:
 
 
 def fullest(tx: Transaction, cap: Cap, now_ms: int, most: int) -> list[FullScope]:
-    """The scopes that have spent most inside a cap's window, dearest first, each beside the limit of its newest chain.
+    """The scopes that have used most of their limit inside a cap's window, fullest first.
 
-    `cap`: its scope and window; its limit is not looked at.
+    The limit of a scope is that of its newest chain. `cap`: its scope and window; its limit is not looked at.
     """
-    dearest = (
+    used = (
         sa.select(_S.key, USED.label("used"))
         .join(reservations, _R.chain_id == _S.chain_id)
         .where(_R.level == "chain", _R.created_ms >= start_of(cap.window, now_ms))
         .where(_S.kind == cap.scope)
         .group_by(_S.key)
-        .order_by(USED.desc(), _S.key)
-        .limit(most)
+        .subquery()
     )
-    found = []
-    for key, used in tx.execute(dearest).all():
-        limit = _limit(tx, cap, key)
-        if limit:
-            found.append(FullScope(key, int(used) / limit))
-    return found
-
-
-def _limit(tx: Transaction, cap: Cap, key: str) -> int | None:
+    place = sa.func.row_number().over(
+        partition_by=_S.key, order_by=(_C.created_ms.desc(), _C.place.desc())
+    )
     newest = (
-        sa.select(_C.caps)
+        sa.select(_S.key, _C.id, place.label("place"))
         .join(chain_scopes, _S.chain_id == _C.id)
-        .where(_S.kind == cap.scope, _S.key == key, _C.kind == "chain")
-        .order_by(_C.created_ms.desc())
-        .limit(1)
+        .where(_S.kind == cap.scope, _C.kind == "chain")
+        .subquery()
     )
-    stored = tx.execute(newest).scalar()
+    each_with_caps = (
+        sa.select(used.c.key, used.c.used, _C.caps)
+        .join(newest, sa.and_(newest.c.key == used.c.key, newest.c.place == 1))
+        .join(chains, _C.id == newest.c.id)
+    )
+    found = [
+        FullScope(key, int(spent) / limit)
+        for key, spent, caps in tx.execute(each_with_caps)
+        if (limit := _limit(caps, cap))
+    ]
+    return sorted(found, key=lambda each: (-each.ratio, each.key))[:most]
+
+
+def _limit(stored: Mapping[str, Any] | None, cap: Cap) -> int | None:
     wider = Caps.from_json(stored).wider if stored else ()
     return next(
         (each.limit for each in wider if replace(each, limit=0) == replace(cap, limit=0)), None

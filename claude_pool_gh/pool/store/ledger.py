@@ -8,7 +8,7 @@ chain's own counts against the wider caps, see `cap_uses`.
 So no cap is ever passed: nothing is spent that was not reserved before, and everything is reserved
 inside something that is large enough. Three rules keep that true while many write at the same time:
 
-- Whoever reserves inside a chain, or lets it hold more, takes the lock of that chain first; whoever
+- Whoever reserves or settles inside a chain, or lets it hold more, takes the lock of that chain first; whoever
   takes more of the wider caps takes the lock `ledger` as well, after it. So sums are read and used by
   one at a time, and chains that share no cap do not wait for each other's commits.
 - A settled reservation takes nothing in any more (`left_in` is 0), and its first settlement stands.
@@ -341,6 +341,8 @@ def settle(tx: Transaction, reservation_id: str, now_ms: int) -> int:
 
     Reservations inside that are still open are settled first, as upper bounds: nobody will settle them later.
     """
+    if tx.dialect.name == "postgresql":  # SQLite's writers queue anyway
+        _locked(tx, reservation_id)
     closed = tx.execute(_CLOSE, {"wanted": reservation_id, "now": now_ms}).one_or_none()
     if closed is not None:
         return int(closed.settled)
@@ -368,9 +370,9 @@ def _lock(tx: Transaction, chain_id: str) -> None:
     one_at_a_time(tx, f"ledger {chain_id}")
 
 
-def _locked(tx: Transaction, run_id: str) -> sa.Row[*tuple[Any, ...]] | None:
-    """The chain and the step of a run for which money was set aside, once the lock of its chain is taken."""
-    found = tx.execute(_OWNER, {"wanted": run_id}).one_or_none()
+def _locked(tx: Transaction, reservation_id: str) -> sa.Row[*tuple[Any, ...]] | None:
+    """The chain and the step of a reservation, once the lock of its chain is taken; None where there is none."""
+    found = tx.execute(_OWNER, {"wanted": reservation_id}).one_or_none()
     if found is not None:
         _lock(tx, found.chain_id)
     return found

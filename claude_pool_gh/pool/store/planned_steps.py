@@ -63,7 +63,7 @@ def whole(row: sa.Row[Any]) -> Mapping[str, Any]:
 
 
 def forget_unused(tx: Transaction, now_ms: int) -> int:
-    """Delete some steps that no chain has any more; returns how many, 0 at last."""
+    """Delete some steps that no chain has any more; returns the count; 0 when none are left."""
     used = sa.select(chains.c.id).where(chains.c.steps_digest == _S.digest).exists()
     some = (
         sa.select(_S.digest).where(_S.used_ms < now_ms - _UNUSED_MS, ~used).limit(_AT_ONCE)

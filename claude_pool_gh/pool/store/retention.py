@@ -86,9 +86,9 @@ def _prune(tx: Transaction, pool: str, before_ms: int, *, shared: bool, at_once:
 
 
 def forget_transcripts(tx: Transaction, pool: str, before_ms: int) -> int:
-    """Delete what some agents said and did on the way, and what they were asked; returns of how many, 0 at last.
+    """Delete what some agents said and did on the way, and what they were asked, and return of how many.
 
-    Of the chains of a pool that ended before a moment.
+    Of the chains of a pool that ended before a moment; 0 when none are left.
     """
     ended = sa.and_(_C.pool == pool, _C.state == ChainState.done, _C.ended_ms < before_ms)
     some = (
@@ -102,7 +102,10 @@ def forget_transcripts(tx: Transaction, pool: str, before_ms: int) -> int:
 
 
 def forget_patches(tx: Transaction, pool: str, before_ms: int) -> int:
-    """Delete some patches of a pool's ended chains that were made before a moment; returns how many, 0 at last."""
+    """Delete some patches of a pool's ended chains that were made before a moment.
+
+    Returns the count; 0 when none are left.
+    """
     over = sa.and_(_C.id == _P.chain_id, _C.pool == pool, _C.state == ChainState.done)
     some = (
         sa.select(_P.run_id)

@@ -55,7 +55,7 @@ class Moment:
     pool_cap: float | None
     """The part of the monthly cap on all spending that is spent or set aside; None without a cap too."""
     repository_caps: Mapping[str, float]
-    """The same of the monthly caps of the repositories that have spent most, by `owner/name`."""
+    """The same of the monthly caps of the repositories that have used most of theirs, by `owner/name`."""
     free_bytes: int
     rate_limit: int | None
     now_ms: int

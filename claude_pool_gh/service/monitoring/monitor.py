@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,17 +14,15 @@ from typing import Final
 
 from aiohttp import web
 
-from claude_pool_gh.conversation.caps import REPOSITORY
 from claude_pool_gh.github import backlog as github_backlog
-from claude_pool_gh.github import inbox
-from claude_pool_gh.pool.model.caps import Cap, Caps, Window
+from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.records import Load
 from claude_pool_gh.pool.store import backlog as pool_backlog
 from claude_pool_gh.pool.store.cap_uses import cap_uses
-from claude_pool_gh.pool.store.fullest_caps import fullest
 from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.service.monitoring.metrics import Metrics, Moment
 from claude_pool_gh.service.monitoring.readiness import Readiness
+from claude_pool_gh.service.monitoring.repository_caps import RepositoryCaps
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.storage.errors import DatabaseError
 
@@ -32,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 _READ_SECONDS: Final = 3.0
 _FORM: Final = "text/plain; version=0.0.4; charset=utf-8"
-_REPOSITORIES: Final = 20
-"""Repositories whose cap is shown: more would only be more series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,6 @@ class Stored:
     pool: pool_backlog.Backlog | None = None
     github: github_backlog.Backlog | None = None
     cap: float | None = None
-    repositories: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +54,7 @@ class Monitor:
     github: GitHubWatch
     metrics: Metrics
     readiness: Readiness
+    repository_caps: RepositoryCaps
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
@@ -68,14 +64,16 @@ class Monitor:
     async def metrics_answer(self, _request: web.Request) -> web.Response:
         """`/metrics`."""
         ready = not await self._faults()
-        stored = await self._stored()
+        stored, repository_caps = await asyncio.gather(
+            self._stored(), self.repository_caps.ratios()
+        )
         moment = Moment(
             load=self.load(),
             ready=ready,
             pool=stored.pool,
             github=stored.github,
             pool_cap=stored.cap,
-            repository_caps=stored.repositories,
+            repository_caps=repository_caps,
             free_bytes=shutil.disk_usage(self.folder).free,
             rate_limit=self.github.rate_limit,
             now_ms=self.now_ms(),
@@ -134,16 +132,4 @@ def _stored(tx: Transaction, cap: int | None, now_ms: int) -> Stored:
     if cap is not None:
         (use,) = cap_uses(tx, {}, Caps(task=0, chain=0, pool=cap), now_ms)
         used = use.used / use.limit
-    return Stored(
-        pool_backlog.backlog(tx), github_backlog.backlog(tx), used, _repositories(tx, now_ms)
-    )
-
-
-def _repositories(tx: Transaction, now_ms: int) -> dict[str, float]:
-    """The repositories that have spent most this month, and the part of its monthly cap that each has used."""
-    found = {}
-    for each in fullest(tx, Cap(REPOSITORY, Window.month, 0), now_ms, _REPOSITORIES):
-        known = inbox.known_repository(tx, int(each.key))
-        if known is not None:
-            found[known.full_name] = each.ratio
-    return found
+    return Stored(pool_backlog.backlog(tx), github_backlog.backlog(tx), used)

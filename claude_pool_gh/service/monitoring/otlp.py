@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib.metadata import version
@@ -11,7 +13,7 @@ import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import (
@@ -25,8 +27,11 @@ from opentelemetry.trace import (
 
 from claude_pool_gh.service.monitoring.traces import Span
 
+logger = logging.getLogger(__name__)
+
 _NAME: Final = "claude-pool-gh"
-_FLUSH_MS: Final = 5_000
+_CLOSE_SECONDS: Final = 5.0
+"""For the rest to be sent when a process stops; a collector that hangs delays it no longer."""
 _NS: Final = 1_000_000
 
 
@@ -46,7 +51,10 @@ class _Ids(IdGenerator):
 class OtlpTraces:
     """See `Traces`."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], close_seconds: float = _CLOSE_SECONDS
+    ) -> None:
+        self._close_seconds = close_seconds
         named = {} if environment.get("OTEL_SERVICE_NAME") else {"service.name": _NAME}
         self._ids = _Ids()
         self._provider = TracerProvider(
@@ -54,7 +62,8 @@ class OtlpTraces:
             id_generator=self._ids,
             shutdown_on_exit=False,
         )
-        self._provider.add_span_processor(BatchSpanProcessor(_exporter()))
+        self._exporter: SpanExporter = _exporter()
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer(_NAME)
 
     def add(self, span: Span) -> None:
@@ -89,8 +98,13 @@ class OtlpTraces:
 
     def close(self) -> None:
         """See `Traces.close`."""
-        self._provider.force_flush(_FLUSH_MS)
-        self._provider.shutdown()
+        # Sends what is left too. No argument of the SDK's bounds that: it waits for each request to end.
+        ending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(self._close_seconds)
+        if ending.is_alive():
+            self._exporter.shutdown()  # no request is made again, and no other one begun
+            logger.warning("the last traces were not taken in time", extra={"action": "no_traces"})
 
 
 def _exporter() -> OTLPSpanExporter:
