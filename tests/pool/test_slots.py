@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -34,6 +35,9 @@ def make(count: int, *roles: str | None) -> list[Slot]:
     return [Slot(f"s{number}", SlotConfig(role=role)) for number, role in enumerate(every)]
 
 
+_AT_WORK: Final = set[asyncio.Task[None]]()
+
+
 class Worker:
     """Holds a slot until told to let go."""
 
@@ -50,6 +54,9 @@ class Worker:
         self.refusal: Exception | None = None
         self.done = asyncio.Event()
         self.task = asyncio.create_task(self._work(slots, need, seconds, stop))
+        # A task that nobody holds may be collected while slots are handed out, and gives its own back in the middle.
+        _AT_WORK.add(self.task)
+        self.task.add_done_callback(_AT_WORK.discard)
 
     async def _work(
         self,
