@@ -176,9 +176,8 @@ def _check(kept: sqlite3.Connection) -> None:
     (version,) = kept.execute("SELECT version_num FROM alembic_version").fetchone()
     if _is_newer({"schema": version}):
         raise Unreadable("a newer version of claude-pool has written it")
-    if holds_deflated(
-        kept
-    ):  # `pack` has inflated all: another one has put it there, whatever it holds
+    # `pack` has inflated all: another one has put it there, whatever it holds.
+    if holds_deflated(kept):
         raise Damaged
 
 
