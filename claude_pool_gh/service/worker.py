@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from claude_pool_gh.service import agreement
 from claude_pool_gh.service.runtime import Runtime, open_runtime
 from claude_pool_gh.service.serve import (
     StartError,
@@ -18,7 +17,8 @@ from claude_pool_gh.service.serve import (
     opened,
 )
 from claude_pool_gh.service.settings import Settings, variable
-from claude_pool_gh.storage import Database, for_people, parsed_url, server_settings
+from claude_pool_gh.service.settings_watch import SettingsWatch
+from claude_pool_gh.storage import Database, for_people, parsed_url
 
 logger = logging.getLogger(__name__)
 
@@ -43,42 +43,60 @@ def check(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def agreed(settings: Settings) -> AsyncIterator[Runtime]:
+async def agreed(settings: Settings, watch: SettingsWatch) -> AsyncIterator[Runtime]:
     """The running parts of a worker whose settings fit the server's; nothing runs before that is known.
 
     Raises StartError where they would break what the server promises.
     """
     database = Database.open(settings.database)
     try:
-        server = await server_settings.read(database)
+        refused = await watch.refused(database)
     finally:
         database.close()
-    differences = agreement.compared(server, agreement.shared(settings))
-    if differences.refused:
-        raise StartError(
-            "\n".join(
-                (
-                    *differences.refused,
-                    "give this worker the server's settings, or restart the server with these settings first",
-                )
-            )
-        )
-    for line in differences.warned:
-        logger.warning("not the server's setting: %s", line, extra={"action": "settings_differ"})
+    if refused:
+        raise _disagreement(refused)
     async with open_runtime(settings) as runtime:
         yield runtime
 
 
 async def work(settings: Settings) -> None:
-    """Run chains until SIGTERM or SIGINT; then end what runs, within `stop_timeout`, and leave the rest to others."""
+    """Run chains until SIGTERM or SIGINT; then end what runs, within `stop_timeout`, and leave the rest to others.
+
+    It ends in the same way, with a StartError, where a server starts with settings that this worker must share.
+    """
     check(settings)
-    signals = StopSignals()
+    signals, watch = StopSignals(), SettingsWatch.of(settings)
     signals.listen()
-    async with opened(agreed(settings)) as runtime, monitored(runtime, settings):
+    async with opened(agreed(settings, watch)) as runtime, monitored(runtime, settings):
         # The one line that a starter may wait for.
         print(f"working for {for_people(settings.database)} on {settings.slots} slots", flush=True)  # noqa: T201
         runtime.pool.wake()
         pruning = asyncio.create_task(runtime.retention.prune_for_ever())
-        await signals.first.wait()
+        refused = await until_stopped(signals, watch, runtime.database)
         pruning.cancel()
+        if refused:
+            told = {"action": "settings_refused", "settings": list(refused)}
+            logger.error("a server has started with other settings", extra=told)
         await end_what_runs(runtime, settings.stop_timeout, signals)
+    if refused:
+        raise _disagreement(refused)
+
+
+async def until_stopped(
+    signals: StopSignals, watch: SettingsWatch, database: Database
+) -> tuple[str, ...]:
+    """Wait for a signal, or for a server whose settings this worker must share: those that differ, one line each."""
+    told = asyncio.create_task(signals.first.wait())
+    differing = asyncio.create_task(watch.until_refused(database))
+    await asyncio.wait((told, differing), return_when=asyncio.FIRST_COMPLETED)
+    refused = differing.result() if differing.done() and not told.done() else ()
+    for each in (told, differing):
+        each.cancel()
+    return refused
+
+
+def _disagreement(refused: Sequence[str]) -> StartError:
+    help_ = (
+        "give this worker the server's settings, or restart the server with these settings first"
+    )
+    return StartError("\n".join((*refused, help_)))

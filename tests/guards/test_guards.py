@@ -1666,6 +1666,14 @@ GUARDS = [
         "leave_each_other",
     ),
     Guard(
+        "a worker notices a server that starts later with other settings",
+        "service/worker.py",
+        "create_task(watch.until_refused(database))",
+        "create_task(asyncio.sleep(0, ()))",
+        "tests/service/test_agreement.py",
+        "starts_later",
+    ),
+    Guard(
         "every open pool is a worker of its own",
         "storage/owners.py",
         'return f"{own_id()}/{uuid4().hex[:8]}"',

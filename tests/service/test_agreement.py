@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from claude_pool_gh.service import agreement, worker
-from claude_pool_gh.service.serve import StartError
+from claude_pool_gh.service.serve import StartError, StopSignals
 from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.service.settings_watch import SettingsWatch
 from claude_pool_gh.storage import Database, migrations, server_settings
 
 SERVER = Settings(app_id="1", budget_usd=100, model="m")
@@ -75,7 +77,7 @@ async def test_a_worker_that_would_break_a_promise_does_not_open_its_pool(tmp_pa
     url = await stored(tmp_path, SERVER.model_copy(update={"keep_chains_days": 900.0}))
     own = SERVER.model_copy(update={"database_url": url, "state_dir": tmp_path / "worker"})
     with pytest.raises(StartError, match="KEEP_CHAINS_DAYS is 365 here, and 900 on the server"):
-        async with worker.agreed(own):
+        async with worker.agreed(own, SettingsWatch.of(own)):
             pytest.fail("it has started")
     assert not (tmp_path / "worker").exists()
 
@@ -94,7 +96,7 @@ async def test_other_differences_are_logged_before_the_pool_opens(
         }
     )
     with caplog.at_level(logging.WARNING):
-        async with worker.agreed(own) as runtime:
+        async with worker.agreed(own, SettingsWatch.of(own)) as runtime:
             assert runtime.pool.load.slots == 7
     (line,) = [each for each in caplog.records if getattr(each, "action", "") == "settings_differ"]
     assert line.getMessage() == (
@@ -106,3 +108,42 @@ async def test_where_no_server_has_started_yet_nothing_is_compared(tmp_path: Pat
     database = Database.open(f"sqlite:///{tmp_path}/new.sqlite")
     assert await server_settings.read(database) == {}
     database.close()
+
+
+async def test_a_server_that_starts_later_with_other_settings_is_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database.open(await stored(tmp_path, SERVER))
+    try:
+        watch = SettingsWatch(agreement.shared(SERVER), seconds=0.01)
+        assert await watch.refused(database) == ()
+        waiting = asyncio.create_task(worker.until_stopped(StopSignals(), watch, database))
+        with caplog.at_level(logging.WARNING):
+            await _started(database, SERVER.model_copy(update={"model": "other"}))
+            await asyncio.sleep(0.2)  # many looks: told once
+            assert not waiting.done()
+        (line,) = caplog.records
+        assert line.getMessage().endswith("CLAUDE_POOL_MODEL is m here, and other on the server")
+        await _started(database, SERVER.model_copy(update={"budget_usd": 5}))
+        async with asyncio.timeout(30):
+            (line,) = await waiting
+        assert line.startswith("CLAUDE_POOL_BUDGET_USD is 100 here, and 5 on the server: ")
+    finally:
+        database.close()
+
+
+async def test_a_worker_that_is_told_to_stop_ends_without_a_complaint(tmp_path: Path) -> None:
+    database = Database.open(await stored(tmp_path, SERVER))
+    try:
+        signals = StopSignals()
+        signals.first.set()
+        watch = SettingsWatch.of(SERVER.model_copy(update={"budget_usd": 5}))
+        async with asyncio.timeout(30):
+            assert await worker.until_stopped(signals, watch, database) == ()
+    finally:
+        database.close()
+
+
+async def _started(database: Database, settings: Settings) -> None:
+    own = agreement.shared(settings)
+    await database.transact(lambda tx: server_settings.write(tx, own))
