@@ -158,6 +158,7 @@ def _tokens(model: str, usage: Mapping[str, Any]) -> Decimal:
     return dollars if usage.get("inference_geo") in _EVERYWHERE else dollars * _ABROAD
 
 
+@lru_cache(maxsize=512)  # each request asks the same several times
 def _dollars(model: str, **counts: int) -> Decimal:
     used = Usage(**{name: count for name, count in counts.items() if count})
     if is_priced(model):

@@ -183,7 +183,6 @@ async def test_nothing_of_ended_chains_stays_in_memory(open_pool: OpenPool) -> N
         await run_chain(pool, [step("one", "1")])
         await until(lambda: not pool.live.held and not pool._core.dispatcher._carried)
         assert not pool._core.waiting.events
-        assert not pool._core.waiting.callers
         assert pool.load.busy == pool.load.tasks_waiting == 0
 
 

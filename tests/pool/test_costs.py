@@ -15,14 +15,14 @@ TASKS = 10
 FENCED = 2
 """Transactions that carry a lone task once it was taken up, which also begins it: its attempt begins, that ends, and
 the chain with it. There were five."""
-STATEMENTS = 29
-"""Statements of a lone task, from its submission to its result, but for the receipt that each of its transactions
-leaves on PostgreSQL; 57 before they were counted. One of them finds that its row is there already: a worker of an
-earlier version, on the same store, may have submitted it without."""
+STATEMENTS = 27
+"""Statements of a lone task, from its submission to its result, but for the looks for its end; on PostgreSQL two
+more say whose money is to be locked, and each transaction leaves a receipt. There were 57. One of them finds that its
+row is there already: a worker of an earlier version, on the same store, may have submitted it without."""
 BESIDE = re.compile(
-    r"BEGIN|SELECT chains\.id\s+FROM chains\s+WHERE chains\.id IN|"
+    r"BEGIN|SELECT chains\.id(, chains\.state)?\s+FROM chains\s+WHERE chains\.id IN|"
     r".*(workers|INSERT INTO receipts|pg_advisory|deadline_ms <|\bpriority, chains\.created_ms|chains\.owner|"
-    r"chains\.id, chains\.generation, chains\.cancel_requested)",
+    r"reservations\.chain_id, reservations\.step|chains\.id, chains\.generation, chains\.cancel_requested)",
     re.DOTALL,
 )
 """What the pool asks by the clock, or again and again while there is room: not for one task."""
@@ -36,6 +36,16 @@ async def test_a_lone_task_costs_no_more_than_it_does_now(open_pool: OpenPool) -
         # Each transaction for a chain begins by proving that it still holds it.
         assert sum(each.startswith("SELECT chains.generation") for each in seen) == FENCED * TASKS
         assert sum(not BESIDE.match(each) for each in seen) == STATEMENTS * TASKS
+
+
+async def test_tasks_that_wait_together_are_looked_for_together(open_pool: OpenPool) -> None:
+    """Each is taken up by one statement, and their caller asks for some at a time whether they have ended."""
+    count = 40
+    async with open_pool(Puppet(), slots=1) as pool:
+        seen = _watched(pool.database)
+        assert all(each.success for each in await pool.fan_out(["x"] * count))
+    assert sum(each.startswith("UPDATE chains SET owner") for each in seen) < 1.5 * count
+    assert 1 <= sum(each.startswith("SELECT chains.id, chains.state") for each in seen) <= count / 2
 
 
 async def test_a_chain_that_begins_otherwise_costs_one_transaction_more(

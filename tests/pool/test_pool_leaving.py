@@ -139,7 +139,7 @@ async def test_a_drain_says_what_is_lost_where_nothing_is_kept(
         ids = [await pool.submit(str(number)) for number in range(6)]
         await until(lambda: agent.running == 1)
         waiting = asyncio.create_task(pool.wait(ids[-1]))
-        await until(lambda: bool(pool._core.waiting.callers))
+        await until(lambda: bool(pool._core.waiting.events))
         summary = await pool.drain(deadline_secs=0)
         assert (summary.cancelled, summary.left_queued, summary.lost) == ((ids[0],), 0, 5)
         with pytest.raises(

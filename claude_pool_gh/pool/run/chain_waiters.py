@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,8 +19,8 @@ _LOOK_SECONDS = 0.5
 _ALONE_SECONDS = 4.0
 _LAST_LOOK_SECONDS = 5.0
 _AT_ONCE = 500
-_TOGETHER = 9
-"""One that is waited for, and as many more as a prepared statement takes."""
+_TOGETHER = 8
+"""As many as a prepared statement takes."""
 
 
 @dataclass(slots=True)
@@ -31,32 +30,44 @@ class ChainWaiters:
     database: Database
     kept: bool = True
     """Whether the store outlives the pool, so that what has not ended goes on later."""
-    events: dict[str, asyncio.Event] = field(default_factory=dict)
-    callers: Counter[str] = field(default_factory=Counter)
+    events: dict[str, set[asyncio.Event]] = field(default_factory=dict)
+    """By chain: one of each caller, who alone clears it."""
     closed: bool = False
     left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when one of them has left."""
 
     async def rest(self, chain_id: str) -> None:
         """Wait until a chain is at rest. Raises UnknownChain, PoolShutdown when nobody here will carry it on."""
-        with self._waiting_for(chain_id) as event:
-            while not await self.database.read(lambda tx: _is_at_rest(tx, chain_id), forever=True):
-                if self.closed:
-                    raise PoolShutdown(
-                        f"the pool closed before {chain_id} had ended; {self._what_becomes_of_it}"
-                    )
-                await event.wait()
-                event.clear()
+        await self._rest([chain_id])
 
     async def rest_all(self, chain_ids: Sequence[str]) -> None:
-        """As `rest`, for all of them: those that end while the first is waited for are not looked for one by one."""
+        """As `rest`, for all of them: some are waited for together, and looked for before and after that."""
         for start in range(0, len(chain_ids), _TOGETHER):
-            some = list(chain_ids[start : start + _TOGETHER])
-            while some:
-                await self.rest(some[0])
-                look = partial(lookup.at_rest, chain_ids=some[1:])
-                ended = set(await self.database.read(look, forever=True)) if some[1:] else set()
-                some = [each for each in some[1:] if each not in ended]
+            await self._rest(chain_ids[start : start + _TOGETHER])
+
+    async def _rest(self, chain_ids: Sequence[str]) -> None:
+        with self._waiting_for(chain_ids) as events:
+            while left := await self._under_way(chain_ids):
+                if self.closed:
+                    raise PoolShutdown(
+                        f"the pool closed before {left[0]} had ended; {self._what_becomes_of_it}"
+                    )
+                awaited = [events[each] for each in left]
+                await asyncio.gather(*(event.wait() for event in awaited))
+                for event in awaited:
+                    event.clear()
+                chain_ids = left
+
+    async def _under_way(self, chain_ids: Sequence[str]) -> list[str]:
+        """Those of these chains that are not at rest. Raises UnknownChain where one is not there."""
+
+        def look(tx: Transaction) -> list[str]:
+            states = lookup.states_of(tx, chain_ids)
+            if gone := [each for each in chain_ids if each not in states]:
+                raise UnknownChain(f"no chain has the id {gone[0]!r}")
+            return [each for each in chain_ids if states[each] not in lookup.AT_REST]
+
+        return await self.database.read(look, forever=True)
 
     @property
     def _what_becomes_of_it(self) -> str:
@@ -68,25 +79,24 @@ class ChainWaiters:
         """Wait until nobody waits here any more; each looks once more after `close`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_LOOK_SECONDS):
-                while self.callers:
+                while self.events:
                     self.left.clear()
                     await self.left.wait()
 
     def wake(self, chain_id: str) -> None:
         """A chain may have come to rest."""
-        if event := self.events.get(chain_id):
+        for event in self.events.get(chain_id, ()):
             event.set()
 
     def wake_all(self) -> None:
         """Any chain may have come to rest."""
-        for event in self.events.values():
-            event.set()
+        for chain_id in self.events:
+            self.wake(chain_id)
 
     def close(self) -> None:
         """Nobody here carries chains on any more."""
         self.closed = True
-        for event in self.events.values():
-            event.set()
+        self.wake_all()
 
     async def look_for_ever(self, alone: Callable[[], bool]) -> None:
         """Wake those whose chain another process has brought to rest.
@@ -116,20 +126,15 @@ class ChainWaiters:
                 self.wake(chain_id)
 
     @contextmanager
-    def _waiting_for(self, chain_id: str) -> Iterator[asyncio.Event]:
-        event = self.events.setdefault(chain_id, asyncio.Event())
-        self.callers[chain_id] += 1
+    def _waiting_for(self, chain_ids: Sequence[str]) -> Iterator[dict[str, asyncio.Event]]:
+        events = {each: asyncio.Event() for each in chain_ids}
+        for each, event in events.items():
+            self.events.setdefault(each, set()).add(event)
         try:
-            yield event
+            yield events
         finally:
-            self.callers[chain_id] -= 1
-            if not self.callers[chain_id]:
-                del self.callers[chain_id], self.events[chain_id]
+            for each, event in events.items():
+                self.events[each].discard(event)
+                if not self.events[each]:
+                    del self.events[each]
             self.left.set()
-
-
-def _is_at_rest(tx: Transaction, chain_id: str) -> bool:
-    state = lookup.state_of(tx, chain_id)
-    if state is None:
-        raise UnknownChain(f"no chain has the id {chain_id!r}")
-    return state in lookup.AT_REST

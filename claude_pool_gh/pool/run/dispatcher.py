@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -78,6 +79,12 @@ class Dispatcher:
     """Set when a chain that is carried here was moved from elsewhere."""
     _claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Between a claim and its task, nobody may take the chain for one that this worker has lost."""
+    _told: int = 0
+    """How often it was told of something that may be taken up."""
+    _none_below: float = -math.inf
+    """The last look found no chain with a lower priority number than this, and of no new one was told since."""
+    _looked: float = -math.inf
+    """When that was: what nobody tells of is found by looking again."""
     _loops: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -98,6 +105,8 @@ class Dispatcher:
 
     def wake(self) -> None:
         """A chain was queued, or a slot was added."""
+        self._told += 1
+        self._none_below = -math.inf
         self._arrived.set()
 
     def drain(self) -> None:
@@ -144,7 +153,7 @@ class Dispatcher:
         """Take up the next chain. False when there was none, or no room for another."""
         full = self.running >= self.events.room()
         below = self.events.next_priority() if full else None
-        if full and below is None:
+        if full and (below is None or self._finds_none(below)):
             return False
         async with self._claiming:
             claim, begun = await self._claim(below)
@@ -153,11 +162,17 @@ class Dispatcher:
                 self._start(claim, begun)
         return claim is not None and not full
 
+    def _finds_none(self, below: int) -> bool:
+        """True where a look for a chain with a lower priority number than this would find none."""
+        fresh = asyncio.get_running_loop().time() - self._looked < self.queue.look_seconds
+        return fresh and below <= self._none_below
+
     async def _claim(self, below: int | None) -> tuple[Claim | None, TakenUp | None]:
         """The next chain, begun in the transaction that takes it up.
 
         One that cannot be begun is only taken up: whoever carries it tries that again, and says what is wrong with it.
         """
+        told = self._told
         try:
             found = await self.queue.take_up(self.events.begin, at_most=self.at_most, below=below)
         except Exception as error:
@@ -165,6 +180,9 @@ class Dispatcher:
                 raise
             logger.exception("taken up without beginning", extra={"action": "begin_failed"})
             return await self.queue.claim(at_most=self.at_most, below=below), None
+        # Where all workers together may carry so many, nothing found does not mean that nothing is there.
+        if found is None and below is not None and self.at_most is None and told == self._told:
+            self._none_below, self._looked = below, asyncio.get_running_loop().time()
         return found or (None, None)
 
     def _start(self, claim: Claim, begun: TakenUp | None = None) -> None:
@@ -216,7 +234,7 @@ class Dispatcher:
 
     def _hear(self, told: QueueNotice) -> None:
         if told.queued or self.at_most is not None:
-            self._arrived.set()
+            self.wake()
         if told.chain_id is None or told.chain_id in self.live.held:
             self._moved.set()
         if told.chain_id is not None or told.missed:  # a new chain has come to rest for nobody

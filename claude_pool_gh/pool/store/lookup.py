@@ -27,6 +27,9 @@ _OWN: Final = sa.select(_C.id).join(chain_scopes, _S.chain_id == _C.id).where(_C
 _OF_SCOPE: Final = _OWN.where(_S.kind == sa.bindparam("of_kind"), _S.key == sa.bindparam("of_key"))
 _NEWEST_FIRST: Final = (_C.created_ms.desc(), _C.id)
 _STATE: Final = sa.select(_C.state).where(_C.id == sa.bindparam("wanted"))
+_STATES: Final = sa.select(_C.id, _C.state).where(
+    _C.id.in_(sa.bindparam("several", expanding=True))
+)
 _RESTING: Final = sa.select(_C.id).where(
     _C.id.in_(sa.bindparam("several", expanding=True)), _C.state.in_(AT_REST)
 )
@@ -108,6 +111,12 @@ def state_of(tx: Transaction, chain_id: str) -> ChainState | None:
     """The state of a chain; None where there is none."""
     state = tx.execute(_STATE, {"wanted": chain_id}).scalar_one_or_none()
     return None if state is None else ChainState(state)
+
+
+def states_of(tx: Transaction, chain_ids: Sequence[str]) -> dict[str, ChainState]:
+    """The states of these chains. What is not there is left out."""
+    rows = tx.execute(_STATES, {"several": list(chain_ids)})
+    return {row.id: ChainState(row.state) for row in rows}
 
 
 def at_rest(tx: Transaction, chain_ids: Sequence[str]) -> list[str]:
