@@ -1853,10 +1853,26 @@ GUARDS = [
     Guard(
         "a database in use is not replaced",
         "service/backup.py",
-        "with dispatching_from_file(database.resolve()):",
-        "if True:",
+        "            dispatching_from_file(database.resolve()),\n",
+        "",
         "tests/service/test_backup.py",
         "in_use",
+    ),
+    Guard(
+        "a database is replaced in one step",
+        "storage/backup.py",
+        "            os.link(database, aside)\n",
+        "            database.rename(aside)\n",
+        "tests/service/test_backup.py",
+        "any_moment",
+    ),
+    Guard(
+        "what a killed copy leaves is removed",
+        "storage/backup.py",
+        "                left.unlink()\n",
+        "                pass\n",
+        "tests/service/test_backup.py",
+        "any_moment",
     ),
     Guard(
         "one failed transaction costs no other",
