@@ -18,6 +18,7 @@ from claude_pool_gh.pool.run.dispatch_lock import dispatching_from_file
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, migrations, parsed_url
 from claude_pool_gh.storage import backup as copies
+from claude_pool_gh.storage.errors import DatabaseError, reason
 from claude_pool_gh.storage.private import private_folder
 
 
@@ -51,19 +52,23 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> None:
                 f"{database} exists: with --replace it is moved aside, and {file} takes its place"
             )
         aside = database.with_name(f"{database.name}.{time.strftime('%Y%m%d-%H%M%S')}")
-        with dispatching_from_file(database.resolve()):
-            copies.put(file, database, aside)
-            _note(settings)
+        with (
+            dispatching_from_file(database.resolve()),
+            copies.replacing(database, file, aside) as new,
+        ):
+            _note(new)
     except PoolError as error:
         raise click.ClickException(f"the server runs: stop it first ({error})") from error
     except (OSError, copies.NoBackup) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(f"nothing was restored: {error}") from error
+    except DatabaseError as error:
+        raise click.ClickException(f"nothing was restored: {reason(error)}") from error
     click.echo(f"{database} is {file} now; start the server again")
 
 
-def _note(settings: Settings) -> None:
-    """Let the next server know that GitHub knows more than its database."""
-    opened = Database.open(settings.database)
+def _note(file: Path) -> None:
+    """Let the next server know that GitHub knows more than this database."""
+    opened = Database.open(f"sqlite:///{file}")
     try:
         migrations.upgrade(opened.engine)
         asyncio.run(opened.transact(lambda tx: restored.note(tx, int(time.time() * 1000))))

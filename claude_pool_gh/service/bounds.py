@@ -19,6 +19,7 @@ _FILES: Final = 65_536
 _SMALL: Final = 2**20
 _BODIES: Final = 64 * 2**20
 _LARGE_BODIES: Final = 48 * 2**20
+_NO_ROOM: Final = "too many bytes at once; deliver it again"
 
 
 def raise_file_limit() -> int:
@@ -38,10 +39,11 @@ def connections_for(files: int) -> int:
 
 @dataclass(slots=True, eq=False)
 class Connections:
-    """Every open connection, oldest first.
+    """Every open connection, the one whose request is waited for longest first.
 
     aiohttp knows no limit of their number and none for a request's head. When there are too many, the one that has
-    waited longest without a request is closed: whoever says what he wants is served, also during a flood.
+    waited longest without a whole request is closed: whoever says what he wants is served, also during a flood, and
+    whoever sends a head and then its body byte by byte keeps nobody out.
     """
 
     most: int
@@ -69,11 +71,16 @@ class Connections:
         guarded = self.open.get(request.transport) if request.transport is not None else None
         if guarded is None:
             return cast("web.StreamResponse", await handler(request))
-        guarded.begin()
+        guarded.begin(whole=not request.can_read_body)
         try:
             return cast("web.StreamResponse", await handler(request))
         finally:
             guarded.end()
+
+    def came_whole(self, request: web.Request) -> None:
+        """Note that a request's body has come: until it is answered, its connection makes room for nobody."""
+        if request.transport is not None and request.transport in self.open:
+            self.open[request.transport].busy = True
 
 
 class _Guarded(asyncio.Protocol):
@@ -98,17 +105,25 @@ class _Guarded(asyncio.Protocol):
     def _wait(self, seconds: float) -> None:
         self._deadline = asyncio.get_running_loop().call_later(seconds, self.drop)
 
-    def begin(self) -> None:
-        """A request's head has come."""
-        self.busy = True
+    def begin(self, *, whole: bool) -> None:
+        """A request's head has come, or all of it. Whoever answers it bounds the time of its body."""
+        self.busy = whole
+        self._to_the_end()
         if self._deadline is not None:
             self._deadline.cancel()
 
     def end(self) -> None:
         """A request is answered."""
         self.busy = False
-        if self._transport in self._connections.open:
+        if self._to_the_end():
             self._wait(self._connections.idle_seconds)
+
+    def _to_the_end(self) -> bool:
+        """Count what it waits for from now on; False where it is closed."""
+        if self._transport is None or self._connections.open.pop(self._transport, None) is None:
+            return False
+        self._connections.open[self._transport] = self
+        return True
 
     def drop(self) -> None:
         """Close it without a word."""
@@ -165,33 +180,73 @@ class TooMuch(Exception):
         self.status = status
 
 
+@dataclass(slots=True, eq=False)
+class _Coming:
+    """A body that is being read. `limit` has no end until the body has to make room for another."""
+
+    limit: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
+    size: int = 0
+    gave_way: bool = False
+
+    def check(self) -> None:
+        """Raises TooMuch where another has its room."""
+        if self.gave_way:
+            raise TooMuch(503, _NO_ROOM)
+
+
 @dataclass(slots=True)
 class BodyBudget:
-    """The bytes of all bodies that are being read or handled."""
+    """The bytes of all bodies that are being read or handled.
+
+    When there is no room, the body that has been on its way longest makes some: GitHub sends a body at once, so whoever
+    sends slowly holds nobody else up.
+    """
 
     held: int = 0
+    coming: dict[_Coming, None] = field(default_factory=dict)
+    """Those that are being read, the one that began first in front."""
 
     async def read(self, chunks: AsyncIterable[bytes], most: int) -> bytes:
         """One body. Raises TooMuch. Its bytes are held until `release`.
 
         Counted is what has come, not what was announced. Large ones leave room for the small ones that most are.
         """
-        body = bytearray()
+        own, body = _Coming(), bytearray()
+        self.coming[own] = None
         try:
-            async for chunk in chunks:
-                self._check(len(body) + len(chunk), len(chunk), most)
-                body += chunk
-                self.held += len(chunk)
-        except BaseException:
-            self.release(len(body))
+            async with own.limit:
+                async for chunk in chunks:
+                    self._take(own, len(chunk), most)
+                    body += chunk
+            own.check()
+        except BaseException as error:
+            self.release(own.size)
+            if isinstance(error, TimeoutError):
+                own.check()
             raise
+        finally:
+            del self.coming[own]
         return bytes(body)
 
-    def _check(self, size: int, more: int, most: int) -> None:
+    def _take(self, own: _Coming, more: int, most: int) -> None:
+        own.check()
+        size = own.size + more
         if size > most:
             raise TooMuch(413, "too large")
-        if self.held + more > (_BODIES if size <= _SMALL else _LARGE_BODIES):
-            raise TooMuch(503, "too many bytes at once; deliver it again")
+        room = _BODIES if size <= _SMALL else _LARGE_BODIES
+        while self.held + more > room:
+            slowest = next(each for each in self.coming if not each.gave_way)
+            if slowest is own:
+                raise TooMuch(503, _NO_ROOM)
+            self._give_way(slowest)
+        own.size = size
+        self.held += more
+
+    def _give_way(self, other: _Coming) -> None:
+        """End the reading of a body, whose bytes are counted no more."""
+        self.release(other.size)
+        other.size, other.gave_way = 0, True
+        other.limit.reschedule(0)
 
     def release(self, count: int) -> None:
         """The bytes of a body are needed no more."""

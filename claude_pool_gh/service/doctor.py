@@ -6,12 +6,10 @@ It asks in the way in which the server will ask, and changes nothing that it exa
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import os
 import resource
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +20,6 @@ from typing import Final
 
 import aiohttp
 import click
-import yarl
 
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service import doctor_github, doctor_network, doctor_traces
@@ -64,8 +61,9 @@ def _examined(settings: Settings) -> Iterator[Diagnosis]:
         ("database", _database),
         ("disk", _disk),
         ("open files", _open_files),
-        ("address", _address),
-        ("public URL", _public_url),
+        ("address", doctor_network.address),
+        ("metrics address", doctor_network.metrics_address),
+        ("public URL", doctor_network.public_url),
         ("traces", doctor_traces.examine),
         ("GitHub App", doctor_github.examine),
     ):
@@ -169,6 +167,9 @@ def _model(settings: Settings) -> Diagnosis:
                 f"{base} refuses the key ({status})",
                 "set ANTHROPIC_API_KEY to a valid key",
             )
+        case 404 if base.endswith("/v1"):
+            mend = "leave /v1 out of ANTHROPIC_BASE_URL: agents ask for paths that begin with it"
+            return Diagnosis("model", f"{base} knows no {settings.model}", mend)
         case 404 if kind == "not_found_error":
             return Diagnosis(
                 "model",
@@ -258,6 +259,9 @@ def _state(settings: Settings) -> Diagnosis:
             "state folder", f"{folder} can be read by other users", f"chmod 700 {folder}"
         )
     near = next(each for each in (folder, *folder.parents) if each.exists())
+    if not near.is_dir():
+        mend = f"set {PREFIX}STATE_DIR to a folder whose parents are folders"
+        return Diagnosis("state folder", f"{near} is a file", mend)
     if not os.access(near, os.W_OK | os.X_OK):
         owner = f"{os.getuid()}:{os.getgid()}"
         mend = f"mkdir -p {folder} && chown {owner} {folder}, as a user who may"
@@ -279,6 +283,11 @@ def _database(settings: Settings) -> Diagnosis:
         found = migrations.current(database.engine)
     except DatabaseError as error:
         mend = f"check {PREFIX}DATABASE_URL, and that the database runs and lets this user in"
+        if database.engine.dialect.name == "sqlite":
+            mend = (
+                "see that this user can read the file; where it is damaged, put a backup in its place: "
+                "claude-pool-gh restore --replace FILE"
+            )
         return Diagnosis("database", f"{shown}: {reason(error)}", mend)
     finally:
         database.close()
@@ -313,37 +322,4 @@ def _open_files(_settings: Settings) -> Diagnosis:
         "open files",
         f"at most {hard}",
         f"allow {_FILES}: ulimit -Hn, or LimitNOFILE= of the service",
-    )
-
-
-def _address(settings: Settings) -> Diagnosis:
-    """Check whether the server could listen there now."""
-    where = f"{settings.host}:{settings.port}"
-    try:
-        found = socket.getaddrinfo(settings.host or None, settings.port, type=socket.SOCK_STREAM)
-        for family, kind, protocol, _, address in found[:1]:
-            with socket.socket(family, kind, protocol) as tried:
-                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                tried.bind(address)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE and asyncio.run(doctor_network.is_ours(where)):
-            return Diagnosis("address", f"{where}: a server of this kind answers there")
-        mend = f"stop what listens there (the server itself, if it runs), or set {PREFIX}HOST and {PREFIX}PORT"
-        return Diagnosis("address", f"{where}: {error.strerror or error}", mend)
-    return Diagnosis("address", f"{where} is free")
-
-
-def _public_url(settings: Settings) -> Diagnosis:
-    if not settings.public_url:
-        return Diagnosis(
-            "public URL", f"not set; {PREFIX}PUBLIC_URL lets people download patches and reports"
-        )
-    with suppress(ValueError):
-        parsed = yarl.URL(settings.public_url)
-        if parsed.scheme in ("http", "https") and parsed.host:
-            return Diagnosis("public URL", settings.public_url)
-    return Diagnosis(
-        "public URL",
-        f"{settings.public_url!r} is no URL",
-        f"set {PREFIX}PUBLIC_URL to https://HOST",
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import email.utils
+import errno
 import os
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +29,7 @@ _PROXIES: Final = (
     "all_proxy",
 )
 _EXCEPTIONS: Final = ("NO_PROXY", "no_proxy")
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not listened on
 
 
 @contextmanager
@@ -109,3 +112,74 @@ async def is_ours(where: str) -> bool:
             return answer.status == 200 and await answer.text() == "ok\n"
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return False
+
+
+def address(settings: Settings) -> Diagnosis:
+    """Whether the server could listen now where GitHub's events come in."""
+    return _listening("address", settings.host, settings.port, "HOST", "PORT")
+
+
+def metrics_address(settings: Settings) -> Diagnosis:
+    """The same for monitors."""
+    host, port = settings.metrics_host, settings.metrics_port
+    if port is None:
+        found = f"not served; {PREFIX}METRICS_PORT serves metrics and health checks"
+        return Diagnosis("metrics address", found)
+    same_host = host == settings.host or not {host, settings.host}.isdisjoint(_EVERYWHERE)
+    if port and port == settings.port and same_host:
+        mend = f"set {PREFIX}METRICS_PORT to another port than {PREFIX}PORT"
+        return Diagnosis("metrics address", f"{port} is the port of the webhook", mend)
+    return _listening("metrics address", host, port, "METRICS_HOST", "METRICS_PORT")
+
+
+def _listening(what: str, host: str, port: int, host_name: str, port_name: str) -> Diagnosis:
+    where = f"{host}:{port}"
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, place in found[:1]:
+            with socket.socket(family, kind, protocol) as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                tried.bind(place)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE and asyncio.run(is_ours(where)):
+            return Diagnosis(what, f"{where}: a server of this kind answers there")
+        mend = {
+            errno.EADDRINUSE: f"stop what listens there, or set {PREFIX}{port_name} to another port",
+            errno.EACCES: f"set {PREFIX}{port_name} to 1024 or more, and let a proxy listen on {port}",
+        }.get(
+            error.errno or 0,
+            f"set {PREFIX}{host_name} to an address of this machine: 127.0.0.1, or 0.0.0.0 for all",
+        )
+        return Diagnosis(what, f"{where}: {error.strerror or error}", mend)
+    return Diagnosis(what, f"{where} is free")
+
+
+def public_url(settings: Settings) -> Diagnosis:
+    """What answers where people are sent for downloads; no fault, since they may reach what this machine does not."""
+    what, url = "public URL", settings.public_url.rstrip("/")
+    if not url:
+        return Diagnosis(
+            what, f"not set; {PREFIX}PUBLIC_URL lets people download patches and reports"
+        )
+    try:
+        status = asyncio.run(_status(f"{url}/chains/0000000000.md"))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        why = str(error) or type(error).__name__
+        return Diagnosis(what, f"{url}; from here it cannot be reached ({why})")
+    if status in (
+        404,
+        502,
+        503,
+        504,
+    ):  # there is no such report; or the proxy's, while no server runs
+        return Diagnosis(what, url)
+    return Diagnosis(what, f"{url}; what answers there with {status} seems to be no server of ours")
+
+
+async def _status(url: str) -> int:
+    timeout = aiohttp.ClientTimeout(total=10)
+    async with (
+        aiohttp.ClientSession(timeout=timeout) as session,
+        session.get(url, allow_redirects=False) as answer,
+    ):
+        return answer.status

@@ -72,6 +72,7 @@ class WebhookApp:
                 body = await self._bodies.read(request.content.iter_any(), BODY_LIMIT)
         except TimeoutError:
             return self._answer(408, "too slow")
+        self.connections.came_whole(request)
         try:
             match await self._read(request.headers, body, begun):
                 case Rejected(status, reason):

@@ -7,16 +7,25 @@ not held up.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-from contextlib import closing, suppress
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from claude_pool_gh.storage.owners import is_mark_gone, own_mark
 from claude_pool_gh.storage.private import private_file
 
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database."""
+_UNFINISHED: Final = ".claude-pool-"
+_MARK: Final = 2
+"""The part of an unfinished file's name that says whose it is."""
+_OLD_SECONDS: Final = 3_600
+"""After which what bears the mark of a dead process is not written any more, by no container of this host's name."""
 
 
 class NoBackup(ValueError):
@@ -32,9 +41,9 @@ def copy(database: Path, target: Path) -> int:
         raise FileExistsError(target)
     if not database.is_file():
         raise FileNotFoundError(database)
-    unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
+    _sweep(target.absolute().parent)
+    unfinished = _unfinished(target.absolute().parent)
     try:
-        private_file(unfinished)
         try:
             source = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
             with closing(source):
@@ -43,11 +52,11 @@ def copy(database: Path, target: Path) -> int:
             raise NoBackup(f"{database} cannot be copied: {error}") from error
         check(unfinished)
         _sync(unfinished)
-        os.link(unfinished, target)  # fails where somebody has made the target meanwhile
+        _name(unfinished, target)
         _sync(target.absolute().parent)
         return target.stat().st_size
     finally:
-        unfinished.unlink(missing_ok=True)
+        _remove(unfinished)
 
 
 def check(file: Path) -> str:
@@ -64,20 +73,83 @@ def check(file: Path) -> str:
         raise NoBackup(f"{file} is no copy of a pool's database: {error}") from error
 
 
-def put(file: Path, database: Path, aside: Path) -> None:
-    """Put a copy in a database's place, which nobody may have open. What was there is moved to `aside`."""
-    unfinished = database.with_name(f".{database.name}.{uuid4().hex[:8]}")
+@contextmanager
+def replacing(database: Path, file: Path, aside: Path) -> Iterator[Path]:
+    """A copy of `file` to be changed in the block, which takes the place of a database that nobody may have open.
+
+    What was there is `aside` then. Whenever the process is killed, a whole database stands there: the old one, or the
+    changed copy.
+    """
+    _sweep(database.parent)
+    unfinished = _unfinished(database.parent)
     try:
-        private_file(unfinished)
-        unfinished.write_bytes(file.read_bytes())
+        shutil.copyfile(file, unfinished)
+        yield unfinished
+        try:
+            _settle(unfinished)
+        except sqlite3.Error as error:
+            raise NoBackup(f"{unfinished} cannot be written: {error}") from error
         _sync(unfinished)
-        for suffix in ("", *_BESIDE):
-            with suppress(FileNotFoundError):
-                Path(f"{database}{suffix}").rename(f"{aside}{suffix}")
+        _move_aside(database, aside)
         unfinished.rename(database)
         _sync(database.parent)
     finally:
-        unfinished.unlink(missing_ok=True)
+        _remove(unfinished)
+
+
+def _move_aside(database: Path, aside: Path) -> None:
+    """Give a database a second name; its first one is to be taken by a rename, which leaves no moment without any."""
+    with suppress(sqlite3.Error):  # a damaged one goes as it is
+        _settle(database)
+    for suffix in _BESIDE:
+        with suppress(FileNotFoundError):
+            Path(f"{database}{suffix}").rename(f"{aside}{suffix}")
+    if database.exists():
+        try:
+            os.link(database, aside)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            database.rename(aside)
+
+
+def _settle(database: Path) -> None:
+    """Bring all of a database into its one file. Raises sqlite3.Error. One that is not there is not made."""
+    if database.exists():
+        with closing(sqlite3.connect(database)) as opened:
+            opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _unfinished(folder: Path) -> Path:
+    """An empty file for the owner alone, which says whose it is until it gets its name."""
+    made = folder / f"{_UNFINISHED}{own_mark()}-{uuid4().hex[:8]}"
+    private_file(made)
+    return made
+
+
+def _remove(unfinished: Path) -> None:
+    for suffix in ("", *_BESIDE):
+        Path(f"{unfinished}{suffix}").unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a process that was killed had not finished here: all of a database."""
+    for left in folder.glob(f"{_UNFINISHED}*-*"):
+        with suppress(OSError):  # somebody else's, or gone
+            age = time.time() - left.stat().st_mtime
+            if age > _OLD_SECONDS and is_mark_gone(left.name.split("-")[_MARK]):
+                left.unlink()
+
+
+def _name(unfinished: Path, target: Path) -> None:
+    """Give a file its name. Raises FileExistsError where somebody has made another of that name meanwhile."""
+    try:
+        os.link(unfinished, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))
+        unfinished.rename(target)
 
 
 def _sync(path: Path) -> None:

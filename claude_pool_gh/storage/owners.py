@@ -1,4 +1,8 @@
-"""The owners of claims: an id for this process, and whether the process behind another id is known to be gone."""
+"""The owners of claims: an id for this process, and whether the process behind another id is known to be gone.
+
+A process is known by its number, the time of its start and the space in which numbers mean something: one boot of one
+machine, and there one PID namespace. Neither a clock that is set nor another host of the same name makes it another.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +24,16 @@ import psutil
 _held: Final[dict[Path, int]] = {}
 """The locks of this process, by file, with their open files."""
 _OLD_SECONDS: Final = 86_400
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+_NUMBERS: Final = Path("/proc/self/ns/pid")
+_STARTED: Final = 19
+"""The place of the start, in ticks since the boot, among what follows the name in `/proc/PID/stat`."""
 
 
 @cache
 def own_id() -> str:
-    """Host, process id and start time: unique per boot, so two processes never pass for one another."""
-    return f"{socket.gethostname()}/{os.getpid()}/{int(psutil.Process().create_time())}"
+    """Host, process id and start: two processes never pass for one another."""
+    return f"{_host()}@{_space()}/{os.getpid()}/{_start(os.getpid())}"
 
 
 def new_owner() -> str:
@@ -34,29 +42,29 @@ def new_owner() -> str:
 
 
 def is_gone(owner: str) -> bool:
-    """True where the owner's process certainly no longer runs. Those of other hosts are never known to be gone."""
-    host, pid, created = owner.split("/")[:3]
-    if host != own_id().split("/", maxsplit=1)[0]:
-        return False
-    try:
-        return int(psutil.Process(int(pid)).create_time()) != int(created)
-    except psutil.NoSuchProcess:
-        return True
+    """True where the owner's process certainly no longer runs. Those of other hosts are never known to be gone.
+
+    Nor are those of an earlier boot or another container: a host of this name may be another machine.
+    """
+    host, pid, start = owner.split("/")[:3]
+    return host == f"{_host()}@{_space()}" and not _runs(int(pid), lambda own: own == start)
 
 
 @cache
 def own_mark() -> str:
     """`own_id` as a short part of a file's name, with no `-` in it: for what is swept when the process is gone."""
-    host, pid, created = own_id().split("/")
-    return f"{_host_mark(host)}.{pid}.{int(created):x}"
+    return f"{_short(_host())}.{os.getpid()}.{_mark_of(_start(os.getpid()))}"
 
 
 def is_mark_gone(mark: str) -> bool:
-    """`is_gone` for an `own_mark`. False for what is none."""
+    """True where no process that can be seen here has such an `own_mark`. False for what is none.
+
+    Unlike an owner's, its process may run in another container of the same name: see `hold`.
+    """
     match mark.split("."):
-        case [host, pid, created] if pid.isdecimal() and _is_hex(created):
-            own_host = own_id().split("/", maxsplit=1)[0]
-            return host == _host_mark(own_host) and is_gone(f"{own_host}/{pid}/{int(created, 16)}")
+        case [host, pid, start] if pid.isdecimal() and _is_hex(start):
+            runs = _runs(int(pid), lambda own: _mark_of(own) == start)
+            return host == _short(_host()) and not runs
         case [pid] if pid.isdecimal():
             # As versions before this one named them. Nothing of this process has such a name any more.
             return int(pid) == os.getpid() or not psutil.pid_exists(int(pid))
@@ -118,8 +126,43 @@ def sweep(
             _lock_of(folder.parent, mark).unlink(missing_ok=True)
 
 
-def _host_mark(host: str) -> str:
-    return sha256(host.encode()).hexdigest()[:6]
+def _host() -> str:
+    return socket.gethostname()
+
+
+@cache
+def _space() -> str:
+    """The boot of this machine and the PID namespace in it; empty where the system does not tell, as on macOS."""
+    try:
+        return f"{_BOOT.read_text()[:8]}.{_NUMBERS.stat().st_ino:x}"
+    except OSError:
+        return ""
+
+
+def _runs(pid: int, began: Callable[[str], bool]) -> bool:
+    """Whether there is a process of this number and start. One that hides from this user is taken for it."""
+    try:
+        return began(_start(pid))
+    except (OSError, psutil.Error):
+        return psutil.pid_exists(pid)
+
+
+def _start(pid: int) -> str:
+    """The start of a process, counted from the boot where the system tells. Raises OSError or psutil.Error.
+
+    psutil gives it as a time of the clock, which is another one for the same process when the clock was set.
+    """
+    if _space():
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[_STARTED]
+    return str(int(psutil.Process(pid).create_time()))
+
+
+def _mark_of(start: str) -> str:
+    return _short(f"{_space().partition('.')[0]}.{start}")
+
+
+def _short(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:6]
 
 
 def _is_hex(text: str) -> bool:

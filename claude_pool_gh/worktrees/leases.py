@@ -231,14 +231,15 @@ class Worktrees:
 
     def sweep(self) -> None:
         """Remove what dead processes left behind. Only at start, before the first lease."""
-        private_folder(self.state / "leases")
-        owners.hold(self.state / "leases")
+        for each in (self.state / "leases", self.state / "mirrors"):
+            private_folder(each)
+            owners.hold(each)
         sweep_leases(self.state / "leases")
         for folder in (self.state / "checkouts").glob("*"):
             if folder.name.isdecimal():
                 self._checkouts_of(int(folder.name)).sweep()
-        for left in (self.state / "mirrors").glob(f"{CAPTURING}*"):
-            remove(left)
+        captures = (self.state / "mirrors").glob(f"{CAPTURING}*-*")
+        owners.sweep(captures, lambda folder: folder.name.split("-")[1], remove=remove)
         for path in (self.state / "mirrors").glob("*.git"):
             Mirror(path).unlock()
             remove(path / KEPT_UNDER)  # versions before this one left a ref there for each run

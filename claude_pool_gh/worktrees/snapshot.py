@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from claude_pool_gh.pool.model.ports import CapturedChange
+from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.mirror import checked_commit
@@ -82,7 +83,9 @@ async def capture(mirror: Path, tree: Path, began: InitialState) -> Snapshot | N
         raise WorktreeError("the worktree is no folder any more")
     nested, base = _unnest(tree, own_git=began.own_git), checked_commit(began.base)
     # Invariant: git directory, index and attributes that count are the host's; only file contents are the agent's.
-    with tempfile.TemporaryDirectory(prefix=CAPTURING, dir=mirror.parent) as private:
+    with tempfile.TemporaryDirectory(
+        prefix=f"{CAPTURING}{own_mark()}-", dir=mirror.parent
+    ) as private:
         index = Path(private) / "index"
         began.lay_index(index)
         own = {"GIT_WORK_TREE": str(tree), "GIT_INDEX_FILE": str(index)}
@@ -114,7 +117,9 @@ async def restore(mirror: Path, work: CapturedChange) -> str:
     with suppress(WorktreeError):
         await git("cat-file", "-e", f"{checked_commit(work.commit)}^{{commit}}", git_dir=mirror)
         return work.commit
-    with tempfile.TemporaryDirectory(prefix=CAPTURING, dir=mirror.parent) as private:
+    with tempfile.TemporaryDirectory(
+        prefix=f"{CAPTURING}{own_mark()}-", dir=mirror.parent
+    ) as private:
         own = {"GIT_INDEX_FILE": str(Path(private) / "index")}
         await git("read-tree", checked_commit(work.base), git_dir=mirror, environment=own)
         if work.patch:

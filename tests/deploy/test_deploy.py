@@ -17,6 +17,7 @@ from claude_pool_gh.service.settings import PREFIX, Settings, variable
 ROOT = Path(__file__).parents[2]
 DEPLOY, OPERATE = ROOT / "deploy", ROOT / "docs" / "operate"
 BIN = Path(sys.executable).parent
+PINNED = re.compile(r"[a-z]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}")
 NAMES_OF_METRICS = "claude_pool_"
 
 
@@ -35,6 +36,9 @@ def test_hadolint_has_nothing_to_say_of_the_image(tmp_path: Path) -> None:
 
 def test_the_image_runs_as_a_user_without_rights_and_holds_what_is_pinned() -> None:
     text = (DEPLOY / "Dockerfile").read_text()
+    (base,) = re.findall(r"^ARG PYTHON=(.+)$", text, re.MULTILINE)
+    assert PINNED.fullmatch(base)
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${PYTHON}"}
     last = text.rpartition("\nFROM ")[2]
     assert re.findall(r"^USER (.+)$", last, re.MULTILINE) == ["10001:10001"]
     assert "\nHEALTHCHECK " in last
@@ -56,6 +60,7 @@ def test_the_compose_file_is_of_the_specification() -> None:
     )
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     assert set(services) == {"server", "worker", "database"}
+    assert PINNED.fullmatch(services["database"]["image"])
     for name in ("server", "worker"):
         assert services[name]["read_only"] is True
         assert services[name]["cap_drop"] == ["ALL"]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from filelock import FileLock
 
@@ -79,3 +82,19 @@ def test_a_copy_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     assert file.read_bytes() == before
     with closing(sqlite3.connect(copy)) as rows:
         assert rows.execute("PRAGMA quick_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_a_kill_at_any_moment_leaves_whole_databases_and_nothing_else(
+    command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "place").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.service.killing", command, str(tmp_path / "place")],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) > 5, "the control: it was killed now and then"

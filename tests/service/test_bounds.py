@@ -38,8 +38,16 @@ async def listening(
         await go_on.wait()
         return web.Response(text="late")
 
+    async def body(request: web.Request) -> web.Response:
+        text = await request.text()
+        connections.came_whole(request)
+        if go_on is not None:
+            await go_on.wait()
+        return web.Response(text=text)
+
     app = web.Application(middlewares=[connections.middleware])
     app.router.add_get("/healthz", healthz)
+    app.router.add_post("/body", body)
     app.router.add_get("/slow", slow)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
@@ -123,6 +131,42 @@ async def test_who_is_being_served_is_not_closed_for_who_comes_later() -> None:
         assert await healthy(port)
 
 
+async def head_only(port: int) -> Streams:
+    """A stranger who says that a body will come, and sends none of it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+    await writer.drain()
+    return reader, writer
+
+
+async def test_a_flood_of_requests_whose_bodies_do_not_come_keeps_nobody_out() -> None:
+    async with listening(Connections(8, head_seconds=60)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)  # the oldest, and in use
+        slow = []
+        for _ in range(3):
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200 OK" in await reader.readuntil(b"\r\n\r\nok")
+            slow += [await head_only(port) for _ in range(5)]
+            assert await healthy(port)
+        gone = await asyncio.gather(*(ended(each, 0.5) for each in slow))
+        assert gone == sorted(gone, reverse=True), "who has been waited for longest goes first"
+        assert 8 <= sum(gone) < len(gone)
+        for each in (writer, *(streams[1] for streams in slow)):
+            each.close()
+
+
+async def test_whose_body_has_come_is_not_closed_for_who_comes_later() -> None:
+    go_on = asyncio.Event()
+    async with listening(Connections(2), go_on) as port, aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{port}/body"
+        asked = [asyncio.create_task(session.post(url, data=b"9 letters")) for _ in range(2)]
+        await asyncio.sleep(0.3)
+        with pytest.raises(aiohttp.ClientError):
+            await healthy(port)
+        go_on.set()
+        assert [await (await each).text() for each in asked] == ["9 letters", "9 letters"]
+
+
 async def chunks(*sizes: int) -> AsyncIterator[bytes]:
     for size in sizes:
         yield b"x" * size
@@ -148,6 +192,42 @@ async def test_bodies_are_bounded_one_by_one_and_together() -> None:
     for each in (*large, *small):
         bodies.release(len(each))
     assert bodies.held == 0
+
+
+async def slowly(size: int, go_on: asyncio.Event) -> AsyncIterator[bytes]:
+    """All of a body but its last byte."""
+    yield b"x" * (size - 1)
+    await go_on.wait()
+    yield b"x"
+
+
+async def test_bodies_that_come_slowly_make_room_for_those_that_come_at_once() -> None:
+    bodies, go_on = BodyBudget(), asyncio.Event()
+    slow = [
+        asyncio.create_task(bodies.read(slowly(size, go_on), 10 * MIB))
+        for size in [10 * MIB] * 4 + [MIB] * 23
+    ]
+    await asyncio.sleep(0.01)
+    assert bodies.held == 63 * MIB - len(slow)
+    for size in (MIB, 10 * MIB, 3):
+        assert len(await bodies.read(chunks(size), 10 * MIB)) == size
+        bodies.release(size)
+    go_on.set()
+    ends = await asyncio.gather(*slow, return_exceptions=True)
+    gave_way = [isinstance(end, TooMuch) and end.status == 503 for end in ends]
+    assert gave_way == sorted(gave_way, reverse=True), "those on their way longest, and no more"
+    assert 1 <= sum(gave_way) < 4
+    assert bodies.held == sum(len(end) for end in ends if isinstance(end, bytes))
+    assert bodies.coming == {}
+
+
+async def test_who_gives_way_is_told_so_by_nobody_s_timeout_but_its_own() -> None:
+    """Whoever bounds the time of a body still hears that it is over, also while others give way."""
+    bodies, never = BodyBudget(), asyncio.Event()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await bodies.read(slowly(5, never), 10)
+    assert (bodies.held, bodies.coming) == (0, {})
 
 
 async def test_a_body_that_breaks_off_holds_nothing() -> None:

@@ -180,9 +180,47 @@ async def test_a_port_that_the_server_itself_has_is_well(tmp_path: Path) -> None
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         port = runner.addresses[0][1]
-        assert (await one(doctor._address, settings(tmp_path, port=port))).endswith(" -> ")
+        assert (await one(doctor_network.address, settings(tmp_path, port=port))).endswith(" -> ")
     finally:
         await runner.cleanup()
     async with answering(0, []) as url:
-        other = await one(doctor._address, settings(tmp_path, port=int(url.rpartition(":")[2])))
-        assert "CLAUDE_POOL_PORT" in other
+        taken = int(url.rpartition(":")[2])
+        other = await one(doctor_network.address, settings(tmp_path, port=taken))
+        assert other.endswith("-> stop what listens there, or set CLAUDE_POOL_PORT to another port")
+        other = await one(doctor_network.metrics_address, settings(tmp_path, metrics_port=taken))
+        assert other.endswith("or set CLAUDE_POOL_METRICS_PORT to another port")
+
+
+async def test_the_address_of_monitors_is_looked_at_too(tmp_path: Path) -> None:
+    async def said(**more: object) -> str:
+        return await one(doctor_network.metrics_address, settings(tmp_path, **more))
+
+    assert (await said()).startswith("not served")
+    assert "is free -> " in await said(metrics_port=0)
+    assert "-> set CLAUDE_POOL_METRICS_PORT to another port than" in await said(
+        metrics_port=8080,
+        metrics_host="0.0.0.0",  # noqa: S104 - not listened on
+    )
+    assert "-> set CLAUDE_POOL_METRICS_HOST to an address" in await said(
+        metrics_port=8080, metrics_host="203.0.113.7"
+    )
+
+
+async def test_what_answers_at_the_public_address_is_told_and_never_a_fault(tmp_path: Path) -> None:
+    async def said(url: str) -> str:
+        return await one(doctor_network.public_url, settings(tmp_path, public_url=url))
+
+    assert "from here it cannot be reached" in await said(NOWHERE)
+    seen: list[str] = []
+    async with answering(0, seen) as url:
+        assert "no server of ours -> " in await said(url)
+        assert seen == [f"{url}/chains/0000000000.md"]
+    app = web.Application()
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        ours = "http://{}:{}".format(*runner.addresses[0][:2])
+        assert await said(ours) == f"{ours} -> "
+    finally:
+        await runner.cleanup()

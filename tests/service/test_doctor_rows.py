@@ -15,7 +15,7 @@ from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET
 from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from claude_pool_gh.service import doctor, doctor_github
+from claude_pool_gh.service import doctor, doctor_github, doctor_network
 from claude_pool_gh.service.diagnosis import Diagnosis
 from claude_pool_gh.service.settings import Settings
 
@@ -60,6 +60,9 @@ async def test_the_model_is_asked_for_by_name(model: ScriptedModel, tmp_path: Pa
     model.unknown = frozenset({"claude-nosuch"})
     said = await one(doctor._model, asking(model="claude-nosuch"))
     assert "knows no claude-nosuch -> set CLAUDE_POOL_MODEL" in said
+    model.unknown = frozenset({"claude-sonnet-5-5"})
+    said = await one(doctor._model, asking(ANTHROPIC_BASE_URL=f"{model.url}/v1"))
+    assert "-> leave /v1 out of ANTHROPIC_BASE_URL" in said
     model.refuses = KEY
     said = await one(doctor._model, asking())
     assert "refuses the key (401) -> set ANTHROPIC_API_KEY" in said
@@ -144,12 +147,19 @@ async def test_the_state_folder_is_looked_at_and_not_made(tmp_path: Path) -> Non
     assert f"-> chmod 700 {tmp_path}/state" in await one(doctor._state, settings(tmp_path))
     (tmp_path / "file").write_text("")
     said = await one(doctor._state, settings(tmp_path, state_dir=tmp_path / "file"))
-    assert "is a file" in said
+    assert "is a file -> remove it" in said
+    said = await one(doctor._state, settings(tmp_path, state_dir=tmp_path / "file" / "state"))
+    assert f"{tmp_path}/file is a file -> set CLAUDE_POOL_STATE_DIR" in said
 
 
 async def test_the_database_is_read_and_not_migrated(tmp_path: Path) -> None:
     assert "(will be made)" in await one(doctor._database, settings(tmp_path))
     assert not (tmp_path / "state").exists()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "pool.sqlite").write_bytes(b"no database" * 100)
+    said = await one(doctor._database, settings(tmp_path))
+    assert "file is not a database -> " in said
+    assert "claude-pool-gh restore --replace" in said
     secret = "postgres://bot:S3cretPw@127.0.0.1:9/pool"
     said = await one(doctor._database, settings(tmp_path, database_url=secret))
     assert "S3cretPw" not in said
@@ -163,19 +173,16 @@ async def test_the_database_is_read_and_not_migrated(tmp_path: Path) -> None:
     assert "S3cretPw" not in said
 
 
-async def test_a_port_in_use_and_a_url_that_is_none_are_said(tmp_path: Path) -> None:
+async def test_a_port_in_use_and_an_address_of_another_machine_are_said(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said = await one(doctor._address, settings(tmp_path, port=port))
+        said = await one(doctor_network.address, settings(tmp_path, port=port))
         assert "CLAUDE_POOL_PORT" in said
-    assert "is free" in await one(doctor._address, settings(tmp_path, port=0))
-    assert "CLAUDE_POOL_HOST" in await one(doctor._address, settings(tmp_path, host="203.0.113.7"))
-    said = await one(
-        doctor._public_url, settings(tmp_path).model_copy(update={"public_url": "nonsense"})
-    )
-    assert "'nonsense' is no URL -> set CLAUDE_POOL_PUBLIC_URL" in said
+    assert "is free" in await one(doctor_network.address, settings(tmp_path, port=0))
+    other = await one(doctor_network.address, settings(tmp_path, host="203.0.113.7"))
+    assert "-> set CLAUDE_POOL_HOST to an address of this machine" in other
 
 
 async def test_whatever_a_check_meets_becomes_a_sign_without_secrets(tmp_path: Path) -> None:

@@ -9,16 +9,17 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestServer
+from aiohttp import web
 
 from claude_pool_gh.pool.model.clock import SystemClock
-from claude_pool_gh.service.bounds import TooMuch
+from claude_pool_gh.service.bounds import GuardedSite, TooMuch
 from claude_pool_gh.service.incoming import Incoming
 from claude_pool_gh.service.monitoring.monitor import healthz
 from claude_pool_gh.service.monitoring.traces import NoTraces
@@ -80,10 +81,23 @@ async def test_the_time_in_which_a_body_came_is_time_in_which_nothing_was_stored
         await incoming.in_time(asyncio.sleep(PATIENCE), begun)
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The webhook's own part of a server, and where it listens."""
+
+    app: WebhookApp
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}/webhook"
+
+
 @asynccontextmanager
 async def serving(
     tmp_path: Path, incoming: Incoming, gate: asyncio.Semaphore | None = None
-) -> AsyncIterator[TestServer]:
+) -> AsyncIterator[Served]:
     """The webhook's own part of a server, on a real database; `gate`: lets the transactions to it, one each."""
     database = Database.open(f"sqlite:///{tmp_path}/pool.sqlite")
     migrations.upgrade(database.engine)
@@ -105,13 +119,17 @@ async def serving(
     }
     settings = Settings(webhook_secret=SECRET, state_dir=tmp_path)
     app = WebhookApp(cast("Runtime", SimpleNamespace(**parts)), settings)
-    served = TestServer(app.application())
-    async with served:
-        yield served
-    database.close()
+    runner = web.AppRunner(app.application(), access_log=None)
+    await runner.setup()
+    try:
+        await GuardedSite(runner, "127.0.0.1", 0, app.connections).start()
+        yield Served(app, *runner.addresses[0][:2])
+    finally:
+        await runner.cleanup()
+        database.close()
 
 
-async def deliver(server: TestServer, number: int, *, padding: int = 0) -> tuple[int, str]:
+async def deliver(server: Served, number: int, *, padding: int = 0) -> tuple[int, str]:
     user = {"id": 5, "login": "mona", "type": "User"}
     payload = {
         "action": "created",
@@ -134,7 +152,7 @@ async def deliver(server: TestServer, number: int, *, padding: int = 0) -> tuple
     }
     async with (
         aiohttp.ClientSession() as session,
-        session.post(server.make_url("/webhook"), data=body, headers=headers) as answer,
+        session.post(server.url, data=body, headers=headers) as answer,
     ):
         return answer.status, await answer.text()
 
@@ -188,7 +206,27 @@ async def test_strangers_who_send_slowly_change_nothing_for_what_github_delivers
     assert rows_of(tmp_path, "SELECT count(*) FROM commands") == [(41,)]
 
 
-async def stranger(server: TestServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def test_a_delivery_that_is_being_stored_is_not_closed_for_strangers(
+    tmp_path: Path,
+) -> None:
+    gate, incoming = asyncio.Semaphore(0), Incoming(stored_within=PATIENCE)
+    async with serving(tmp_path, incoming, gate) as server:
+        server.app.connections.most = 3
+        slow = await stranger(server)
+        waiting = [asyncio.create_task(deliver(server, number)) for number in (1, 2)]
+        async with asyncio.timeout(PATIENCE):
+            while incoming.count < 2:
+                await asyncio.sleep(0.01)
+        late = [await stranger(server) for _ in range(5)]
+        assert await slow[0].read() == b"", "who is waited for longest makes room"
+        for _ in waiting:
+            gate.release()
+        assert [await each for each in waiting] == [(202, "1 new\n")] * 2
+        for _, writer in (slow, *late):
+            writer.close()
+
+
+async def stranger(server: Served) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A request without a signature whose body does not come."""
     reader, writer = await asyncio.open_connection(server.host, server.port)
     head = b"POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nX-GitHub-Event: ping\r\n\r\n"

@@ -7,9 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from claude_pool_gh.storage.owners import hold, is_mark_gone, own_mark, sweep
+from claude_pool_gh.storage.owners import (
+    hold,
+    is_gone,
+    is_mark_gone,
+    new_owner,
+    own_id,
+    own_mark,
+    sweep,
+)
 
 
 def mark_of_a_dead_process() -> str:
@@ -47,6 +56,51 @@ def test_a_mark_is_one_part_of_a_name_and_short() -> None:
     assert "-" not in own_mark()
     assert "/" not in own_mark()
     assert len(own_mark()) <= 24, "a socket's path has room for some 100 characters in all"
+
+
+NOBODY = 999_999_999
+"""A process id that no process has."""
+
+
+def test_an_owner_is_gone_when_its_process_is_and_never_on_another_host_of_its_name() -> None:
+    host, number, start = own_id().split("/")
+    name, _, space = host.partition("@")
+    assert not is_gone(own_id())
+    assert not is_gone(new_owner())
+    assert is_gone(f"{host}/{NOBODY}/{start}")
+    assert is_gone(f"{host}/{number}/1"), "another process had this number before"
+    boot, _, numbers = space.partition(".")
+    for elsewhere in (
+        f"other@{space}",
+        f"{name}@0000{boot[4:]}.{numbers}",  # another machine, or this one before it was started anew
+        f"{name}@{boot}.1",  # another container on this machine
+        name,  # as versions before this one wrote it
+    ):
+        assert not is_gone(f"{elsewhere}/{NOBODY}/{start}")
+
+
+def test_a_process_stays_the_same_one_when_the_clock_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A time of start is counted back from now: after the clock was set, it is another one for whoever starts later."""
+    before, mark = own_id(), own_mark()
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: 1.0)
+    own_id.cache_clear()
+    own_mark.cache_clear()
+    assert (own_id(), own_mark()) == (before, mark)
+    assert not is_gone(before)
+    assert not is_mark_gone(mark)
+
+
+def test_a_process_that_hides_from_this_user_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    host, number, start = own_id().split("/")
+
+    def hidden(path: Path) -> str:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", hidden)
+    assert not is_gone(f"{host}/{number}/{start}")
+    assert is_gone(f"{host}/{NOBODY}/{start}")
 
 
 HOLDING = """

@@ -162,7 +162,8 @@ async def test_the_start_sweeps_up_after_a_killed_server(site: Site) -> None:
         pass
     (site.worktrees.state / "leases" / "999999999" / "tree").mkdir(parents=True)
     (site.worktrees.state / "leases" / "999999999" / "tree").chmod(0o000)
-    (site.mirror.parent / "capture-dead").mkdir()
+    host, number = own_mark().split(".")[:2]
+    (site.mirror.parent / f"capture-{host}.{number}.1-dead").mkdir()
     (site.mirror / "packed-refs.lock").touch()
     commit = site.widgets.commit("main", {"new.txt": "x"})
     stale = site.mirror / "refs" / "pool" / "commits" / f"{commit}.lock"
@@ -174,6 +175,17 @@ async def test_the_start_sweeps_up_after_a_killed_server(site: Site) -> None:
     assert site.leftovers() == []
     async with site.lease(commit=commit) as lease:
         assert (lease.folder / "new.txt").exists()
+
+
+async def test_what_another_process_keeps_at_this_moment_is_not_swept(site: Site) -> None:
+    """Another worker on this folder may be keeping an agent's work, which was paid for."""
+    keeping = site.mirror.parent / f"capture-{own_mark()}-now"
+    elsewhere = site.mirror.parent / "capture-abcdef.1.1-now"
+    for each in (keeping, elsewhere):
+        each.mkdir(parents=True)
+    site.worktrees.sweep()
+    assert keeping.is_dir()
+    assert elsewhere.is_dir()
 
 
 async def test_a_server_with_the_number_of_the_one_that_was_killed_sweeps_up_after_it(
