@@ -14,9 +14,10 @@ from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.audits import AUDITS
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
-from claude_pool_gh.action.state.keeper import Keeper
+from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.prune import THREADS
 from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import intake, payloads
 from claude_pool_gh.github.command_request import CommandRequest
@@ -116,25 +117,34 @@ class Job:
         """True where the command is for an audit's report issue, whichever that is."""
         return not self.inputs.number.strip() and look.thread_of(self.payload) is None
 
-    def ref(self, repository: Repository, settings: Settings, name: str) -> Ref:
-        """A ref of the repository, for what jobs keep."""
+    def ref(
+        self, repository: Repository, settings: Settings, name: str, folder: str = "kept.git"
+    ) -> Ref:
+        """A ref of the repository, for what jobs keep. `folder`: of our own repository, one for each purpose."""
         url = f"{settings.github_server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
-        return Ref(self.state / "kept.git", Credentials(self.token, url), name)
+        return Ref(self.state / folder, Credentials(self.token, url), name)
 
-    def keeper(self, thread: Thread, settings: Settings, audit: str = "") -> Keeper:
+    def key(self, settings: Settings) -> StateKey:
+        """What its states are signed with."""
+        api_key = settings.anthropic_api_key.get_secret_value().strip()
+        return StateKey.of(api_key) if api_key and not self.inputs.is_federated else StateKey()
+
+    def keeper(self, thread: Thread, settings: Settings, held: Held) -> Keeper:
         """The keeper of the thread's state between its jobs, or of an audit's."""
+        audit = held.audit
         repository = thread.repository
         name = f"{AUDITS}{audit}" if audit else f"{THREADS}{thread.number}"
         ref = self.ref(repository, settings, name)
         return Keeper(
             ref,
-            Ref(self.state / "ledger.git", ref.login, money.NAME),
+            self.ref(repository, settings, money.NAME, folder="ledger.git"),
             self.database,
             repository.id,
             thread.number if thread.number != UNPLACED else 0,
             f"{self.run_id} {self.name} {self._leg()}",
             DatabaseRedactor(Redactor((*settings.all_secrets, self.token))),
             audit,
+            held.key,
         )
 
     @property

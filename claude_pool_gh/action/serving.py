@@ -26,9 +26,9 @@ from claude_pool_gh.action.results import JobResult
 from claude_pool_gh.action.saving import keep, kept, published
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.audits import AUDITS, audit_at
-from claude_pool_gh.action.state.keeper import Keeper
+from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.money import Entry
-from claude_pool_gh.action.state.prune import prune
+from claude_pool_gh.action.state.prune import THREADS, prune
 from claude_pool_gh.action.stop import Stop
 from claude_pool_gh.action.strangers import WHY
 from claude_pool_gh.action.waiting import end_early, finished
@@ -84,7 +84,7 @@ async def serve(
     federation = federation_of(job.inputs, settings.anthropic_base_url)
     read = await read_first(settings, job.token, requests, placed=not job.is_unplaced)
     audit = await _audit_of(job, requests, settings, read)
-    keeper = job.keeper(requests[0].thread, settings, audit)
+    keeper = job.keeper(requests[0].thread, settings, Held(audit, job.key(settings)))
     serving = Serving(job, requests, settings, keeper, stop, Gate(job.home, _nothing))
     serving.federation = federation
     if job.dry_run:
@@ -121,9 +121,10 @@ async def _audit_of(
     if read.audits:
         return next(iter(read.audits))
     thread = requests[0].thread
-    ref = job.ref(thread.repository, settings, AUDITS)
-    await ref.open()
-    return await audit_at(ref, thread.repository.id, thread.number)
+    every = job.ref(thread.repository, settings, AUDITS, folder="audits.git")
+    own = job.ref(thread.repository, settings, f"{THREADS}{thread.number}")
+    key = job.key(settings)
+    return await audit_at(every, own, thread.repository.id, thread.number, key)
 
 
 async def _nothing() -> bool:

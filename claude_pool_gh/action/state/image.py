@@ -91,13 +91,18 @@ _OF_AUDITS: Final = ("audit", "report")
 
 
 def with_header(header: Header, body: bytes) -> bytes:
-    """A whole state. A thread's says nothing of audits, so that earlier versions read it."""
+    """A whole state."""
+    return told(header) + b"\n" + body
+
+
+def told(header: Header) -> bytes:
+    """A header's own line. A thread's says nothing of audits, so that earlier versions read it."""
     said = {
         name: value
         for name, value in asdict(header).items()
         if header.audit or name not in _OF_AUDITS
     }
-    return json.dumps(said).encode() + b"\n" + body
+    return json.dumps(said).encode()
 
 
 def pack(database: Path, veil: DatabaseRedactor) -> bytes:
