@@ -55,6 +55,8 @@ class Job:
     name: str
     """The job's among those of its run."""
     deadline_seconds: float
+    step: str = field(default_factory=lambda: secrets.token_hex(4))
+    """Tells what this step leaves for later ones from what others of the same job leave, which may use this action too."""
 
     @classmethod
     def from_environment(cls, *, needs_key: bool = True) -> Job:
@@ -109,8 +111,13 @@ class Job:
 
     @property
     def sarif(self) -> Path:
-        """The file with what an audit of this job has found, for code scanning."""
-        return self.folder / "claude-pool-audit.sarif"
+        """The file with what an audit has found, for code scanning."""
+        return self.folder / f"claude-pool-audit-{self.step}.sarif"
+
+    @property
+    def report(self) -> Path:
+        """The file with the whole report."""
+        return self.folder / f"claude-pool-report-{self.step}.md"
 
     @property
     def is_unplaced(self) -> bool:

@@ -78,7 +78,6 @@ async def serve(
 ) -> tuple[JobResult, str]:
     """Run the commands to their end, or to the job's. Raises Fault and NothingToDo before anything is begun."""
     shutil.rmtree(job.state, ignore_errors=True)  # of an earlier step of the same job
-    job.sarif.unlink(missing_ok=True)
     job.state.mkdir(mode=0o700, parents=True)
     settings = job.settings()
     federation = federation_of(job.inputs, settings.anthropic_base_url)
