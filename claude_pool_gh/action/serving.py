@@ -274,14 +274,15 @@ async def _work(serving: Serving, runtime: Runtime) -> None:
     """Serve until all commands are over and written, or until the job has to end."""
     job, keeper, stop = serving.job, serving.keeper, serving.stop
     reading_on = listen(runtime, serving.requests[0].thread, keeper)
-    work = (runtime.serve_commands(), runtime.show_time_for_ever(), keep(keeper, stop), reading_on)
-    tasks = [asyncio.create_task(each) for each in work]
+    showing = asyncio.create_task(runtime.show_time_for_ever())
+    work = (runtime.serve_commands(), keep(keeper, stop), reading_on)
+    tasks = [showing, *(asyncio.create_task(each) for each in work)]
     runtime.wake()
     is_over = await finished(
         runtime, serving.gate, keeper, lambda: stop.is_due(job.deadline_seconds)
     )
     if not is_over and keeper.audit and keeper.keeps and stop.is_by_deadline:
-        serving.is_handed_over = await hand_over(runtime, job.deadline_seconds, stop)
+        serving.is_handed_over = await hand_over(runtime, job.deadline_seconds, stop, showing)
     for each in tasks:
         each.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
