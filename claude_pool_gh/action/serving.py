@@ -222,16 +222,14 @@ async def _opened(serving: Serving) -> AsyncIterator[Runtime]:
 
 
 async def _count_others(serving: Serving) -> None:
-    """Read what other runs have spent, which does not count against this job's own budget."""
+    """Read what other runs have spent, and let what this job goes on with count against its own budget."""
     keeper, settings = serving.keeper, serving.settings
     if serving.job.dry_run or serving.is_kept_out:
         return
     serving.others = await money.known(keeper.books)
     if settings.budget_usd is None:
         return
-    mine = await asyncio.to_thread(keeper.runs)
-    elsewhere = sum(each.amount for each in serving.others.values() if each.id not in mine)
-    cap = keeper.charge(microdollars(settings.budget_usd), elsewhere)
+    cap = keeper.charge(microdollars(settings.budget_usd))
     serving.settings = settings.model_copy(update={"budget_usd": cap / 1e6})
 
 

@@ -2005,6 +2005,22 @@ GUARDS = [
         "gone_on_with",
     ),
     Guard(
+        "a job's own budget does not grow with what others give back",
+        "pool/store/cap_uses.py",
+        'return own.where(_R.id.not_like(f"{ELSEWHERE}%"))',
+        "return own",
+        "tests/action/test_kept.py",
+        "own_budget_is_the_same",
+    ),
+    Guard(
+        "what shows the time ends before the note of a hand-over",
+        "action/handing_over.py",
+        "    showing.cancel()\n    await asyncio.gather(showing, return_exceptions=True)\n",
+        "",
+        "tests/action/test_handing_over.py",
+        "does_not_take_the_note",
+    ),
+    Guard(
         "a signature is good at one place only",
         "action/state/signing.py",
         'name.encode() + b"\\0" + content',

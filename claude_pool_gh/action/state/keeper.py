@@ -191,17 +191,10 @@ class Keeper:
         """True where nothing is known of an audit that may have run: its state may have been deleted."""
         return bool(self.audit) and not self.is_restored
 
-    def charge(self, budget: int, elsewhere: int) -> int:
+    def charge(self, budget: int) -> int:
         """See `image.charge`. Before the database is opened: what it holds goes on at once then."""
-        return image.charge(self.database, budget, elsewhere) if self._opens else elsewhere + budget
-
-    @property
-    def _opens(self) -> bool:
-        return self.keeps and self.database.exists()
-
-    def runs(self) -> set[str]:
-        """The ids of the runs that earlier jobs have left. Before the database is opened."""
-        return image.runs(self.database) if self._opens else set()
+        left = self.keeps and self.database.exists()
+        return image.charge(self.database, budget) if left else budget
 
     async def release(self) -> None:
         """Let the next job begin at once. For a job that ends before it has saved anything."""
