@@ -56,7 +56,7 @@ class Job:
     """The job's among those of its run."""
     deadline_seconds: float
     step: str = field(default_factory=lambda: secrets.token_hex(4))
-    """Tells what this step leaves for later ones from what others of the same job leave, which may use this action too."""
+    """Tells its files from those of the same job's other steps, which may use this action too."""
 
     @classmethod
     def from_environment(cls, *, needs_key: bool = True) -> Job:

@@ -28,7 +28,8 @@ from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.audits import AUDITS, audit_at
 from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.money import Entry
-from claude_pool_gh.action.state.prune import THREADS, prune
+from claude_pool_gh.action.state.prune import THREADS, Pruning
+from claude_pool_gh.action.state.ref import Ref
 from claude_pool_gh.action.stop import Stop
 from claude_pool_gh.action.strangers import WHY
 from claude_pool_gh.action.waiting import end_early, finished
@@ -37,11 +38,10 @@ from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.effects.sarif import Sarif
 from claude_pool_gh.pool.model.config import microdollars
-from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.pruning import PoolRetention
 from claude_pool_gh.service.runtime import Runtime, WriterOptions, open_runtime
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.terms.ids import Trigger
+from claude_pool_gh.terms.ids import Repository, Trigger
 
 _KEPT_DAYS: Final = 30.0
 
@@ -64,6 +64,8 @@ class Serving:
     """The job's identity, where it stands in place of a key."""
     is_handed_over: bool = False
     """Whether what this job leaves unfinished is the next job's."""
+    audits: frozenset[str] = frozenset()
+    """The audits that can be asked for here."""
     others: Mapping[str, Entry] = field(default_factory=dict)
     """What the repository's ledger says of other runs of this month."""
 
@@ -85,7 +87,7 @@ async def serve(
     audit = await _audit_of(job, requests, settings, read)
     keeper = job.keeper(requests[0].thread, settings, Held(audit, job.key(settings)))
     serving = Serving(job, requests, settings, keeper, stop, Gate(job.home, _nothing))
-    serving.federation = federation
+    serving.federation, serving.audits = federation, read.configured
     if job.dry_run:
         async with trial.scripted(settings) as serving.settings:
             return await _hold(serving)
@@ -98,7 +100,7 @@ async def serve(
         await keeper.take(lambda: stop.is_due(job.deadline_seconds))
     if stop.is_due(job.deadline_seconds):
         await keeper.release()
-        return _not_begun(stop.reason), ""
+        return results.not_begun(stop.reason), ""
     return await _hold(serving)
 
 
@@ -120,10 +122,27 @@ async def _audit_of(
     if read.audits:
         return next(iter(read.audits))
     thread = requests[0].thread
-    every = job.ref(thread.repository, settings, AUDITS, folder="audits.git")
+    every = _every_audit(job, settings, thread.repository)
     own = job.ref(thread.repository, settings, f"{THREADS}{thread.number}")
     key = job.key(settings)
     return await audit_at(every, own, thread.repository.id, thread.number, key)
+
+
+def _every_audit(job: Job, settings: Settings, repository: Repository) -> Ref:
+    return job.ref(repository, settings, AUDITS, folder="audits.git")
+
+
+def _pruning(serving: Serving, runtime: Runtime) -> Pruning:
+    repository = serving.requests[0].thread.repository
+    return Pruning(
+        ref=serving.keeper.ref,
+        every=_every_audit(serving.job, serving.settings, repository),
+        key=serving.keeper.key,
+        forge=runtime.services.forge,
+        repository=repository,
+        thread=serving.keeper.thread,
+        audits=serving.audits,
+    )
 
 
 async def _nothing() -> bool:
@@ -151,7 +170,7 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
                     serving.requests = placed(serving.requests, number)
                 case str(why):
                     await kept(keeper, stop, ended=True)
-                    return _not_placed(why, serving.gate), ""
+                    return results.not_placed(why, serving.gate.refusals), ""
         keeper.thread = serving.requests[0].thread.number
         requests = await runtime.database.read(
             partial(again.meant, requests=serving.requests, attempt=job.attempt)
@@ -174,12 +193,7 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
         await published(runtime, keeper)
         if keeper.keeps and not stop.reason:
             await _forget(serving, runtime)
-            await prune(
-                keeper.ref,
-                runtime.services.forge,
-                serving.requests[0].thread.repository,
-                keeper.thread,
-            )
+            await _pruning(serving, runtime).run()
         is_alone = serving.is_alone
         if not serving.is_handed_over:
             await kept(keeper, stop, ended=True)
@@ -321,61 +335,11 @@ def _result(serving: Serving, read: tuple[results.CommandResult, ...], cost: int
     """The job's result. Pure."""
     stop, gate = serving.stop, serving.gate
     if serving.is_handed_over:
-        return _handed_over(read, stop.reason, cost)
+        return results.handed_over(read, stop.reason, cost)
     if stop.reason:
-        return _stopped(read, stop.reason, cost)
+        return results.stopped(read, stop.reason, cost)
     if gate.is_lost and not gate.passed:
-        return _lost(read)
+        return results.lost(read)
     if not read:
         return JobResult(outcome=JobOutcome.nothing, red=False, why=claims.DONE, cost=cost)
     return results.whole(read, gate.refusals, cost)
-
-
-def _stopped(read: tuple[results.CommandResult, ...], why: str, cost: int) -> JobResult:
-    return JobResult(
-        outcome=Verdict.cancelled,
-        red=True,
-        why=f"{why[:1].upper()}{why[1:]}. What had run until then is paid; run the command again to begin anew.",
-        cost=cost,
-        upper_bound=any(each.upper_bound for each in read),
-        commands=read,
-    )
-
-
-def _handed_over(read: tuple[results.CommandResult, ...], why: str, cost: int) -> JobResult:
-    """The result of a job whose audit the next one goes on with."""
-    unfinished = tuple(
-        each.model_copy(update={"outcome": JobOutcome.unfinished, "red": False})
-        if each.chain_id and each.outcome == Verdict.failed
-        else each
-        for each in read
-    )
-    return JobResult(
-        outcome=JobOutcome.unfinished,
-        red=False,
-        why=f"{why[:1].upper()}{why[1:]}. The audit is not over: the next job with the same command goes on with it.",
-        cost=cost,
-        upper_bound=any(each.upper_bound for each in read),
-        commands=unfinished,
-    )
-
-
-def _not_placed(why: str, gate: Gate) -> JobResult:
-    """The report issue is not there, or a person has closed it."""
-    if gate.refusals:
-        return results.whole((), gate.refusals, 0)
-    return JobResult(outcome=Verdict.skipped, red=False, why=why)
-
-
-def _not_begun(why: str) -> JobResult:
-    """The end came before the thread was this job's."""
-    said = f"{why[:1].upper()}{why[1:]} before it began. Nothing was run or spent; run the command again."
-    return JobResult(outcome=Verdict.cancelled, red=True, why=said)
-
-
-def _lost(read: tuple[results.CommandResult, ...]) -> JobResult:
-    why = (
-        "The package claude-agent-sdk could not be installed: the runner must be Linux (glibc) or macOS on x86-64 or "
-        "arm64, and reach the package index. Nothing was spent."
-    )
-    return JobResult(outcome=Verdict.failed, red=True, why=why, commands=read)

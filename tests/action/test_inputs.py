@@ -10,6 +10,8 @@ import pytest
 from claude_pool_gh.action import look
 from claude_pool_gh.action.job import DEADLINE_SECONDS, Job
 from claude_pool_gh.action.look import Fault
+from claude_pool_gh.action.state.keeper import Held
+from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.terms.ids import Repository, Thread
 from tests.action.runner import ACTION
 
@@ -98,7 +100,7 @@ def test_two_jobs_of_a_matrix_do_not_hold_a_thread_under_one_name(
         (tmp_path / folder).mkdir(exist_ok=True)
         job.setenv("RUNNER_TEMP", str(tmp_path / folder))
         found = Job.from_environment()
-        return found.keeper(thread, found.settings()).run
+        return found.keeper(thread, found.settings(), Held("", StateKey())).run
 
     assert holder("a") != holder("b")
     assert holder("a") == holder("a"), "the last step of a job is the same job"

@@ -45,9 +45,7 @@ async def next_job(keeper: Keeper, folder: Path, key: StateKey) -> Keeper:
     return following
 
 
-@pytest.mark.parametrize(
-    ("signed", "taken"), [(OURS, True), (OTHERS, False), (StateKey(), False)]
-)
+@pytest.mark.parametrize(("signed", "taken"), [(OURS, True), (OTHERS, False), (StateKey(), False)])
 async def test_only_a_state_of_this_repositorys_jobs_is_gone_on_with(
     scene: Stage, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, signed: StateKey, taken: bool
 ) -> None:
