@@ -248,11 +248,13 @@ def handed_over(read: tuple[CommandResult, ...], why: str, cost: int) -> JobResu
     )
 
 
-def not_placed(why: str, refusals: list[Refusal]) -> JobResult:
+def not_placed(why: str, verdict: Verdict, refusals: list[Refusal]) -> JobResult:
     """The report issue is not there, or a person has closed it."""
+    if verdict is Verdict.cancelled:
+        return not_begun(why)
     if refusals:
         return whole((), refusals, 0)
-    return JobResult(outcome=Verdict.skipped, red=False, why=why)
+    return JobResult(outcome=verdict, red=endings.RED[verdict], why=why)
 
 
 def not_begun(why: str) -> JobResult:

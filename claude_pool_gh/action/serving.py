@@ -21,7 +21,7 @@ from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.listening import listen
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.reading import EventReading, read_first
-from claude_pool_gh.action.report_issue import placed, report_issue
+from claude_pool_gh.action.report_issue import NoIssue, placed, report_issue
 from claude_pool_gh.action.results import JobResult
 from claude_pool_gh.action.saving import keep, kept, published
 from claude_pool_gh.action.state import money
@@ -168,9 +168,9 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
             match await report_issue(runtime, keeper, serving.requests[0].thread.repository, stop):
                 case int(number):
                     serving.requests = placed(serving.requests, number)
-                case str(why):
+                case NoIssue(why, verdict):
                     await kept(keeper, stop, ended=True)
-                    return results.not_placed(why, serving.gate.refusals), ""
+                    return results.not_placed(why, verdict, serving.gate.refusals), ""
         keeper.thread = serving.requests[0].thread.number
         requests = await runtime.database.read(
             partial(again.meant, requests=serving.requests, attempt=job.attempt)
