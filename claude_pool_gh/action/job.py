@@ -35,6 +35,7 @@ UNPLACED: Final = 2**31 - 1
 """In place of a number, until the audit's report issue is known: no thread has it."""
 _MOST_ATTEMPTS: Final = 100
 """GitHub lets nobody run a job again more often than 50 times."""
+_SHORTEST_KEY: Final = 32
 _LONGEST_SECONDS: Final = 5 * 86_400.0
 """GitHub ends every job on a runner of one's own then."""
 
@@ -55,6 +56,8 @@ class Job:
     name: str
     """The job's among those of its run."""
     deadline_seconds: float
+    state_key: str = field(default="", repr=False)
+    """What its states are signed with, where it is not the API key."""
     step: str = field(default_factory=lambda: secrets.token_hex(4))
     """Tells its files from those of the same job's other steps, which may use this action too."""
 
@@ -78,6 +81,7 @@ class Job:
             attempt=_attempt(environment.get("GITHUB_RUN_ATTEMPT", "")),
             name=environment.get("GITHUB_JOB", ""),
             deadline_seconds=_seconds(environment.get("POOL_DEADLINE_SECONDS", "")),
+            state_key=_state_key(environment.pop("POOL_STATE_KEY", "")),  # no child needs it
         )
 
     @property
@@ -134,7 +138,8 @@ class Job:
     def key(self, settings: Settings) -> StateKey:
         """What its states are signed with."""
         api_key = settings.anthropic_api_key.get_secret_value().strip()
-        return StateKey.of(api_key) if api_key and not self.inputs.is_federated else StateKey()
+        secret = self.state_key or ("" if self.inputs.is_federated else api_key)
+        return StateKey.of(secret) if secret else StateKey()
 
     def keeper(self, thread: Thread, settings: Settings, held: Held) -> Keeper:
         """The keeper of the thread's state between its jobs, or of an audit's."""
@@ -149,7 +154,9 @@ class Job:
             repository.id,
             thread.number if thread.number != UNPLACED else 0,
             f"{self.run_id} {self.name} {self._leg()}",
-            DatabaseRedactor(Redactor((*settings.all_secrets, self.token))),
+            DatabaseRedactor(
+                Redactor(filter(None, (*settings.all_secrets, self.token, self.state_key)))
+            ),
             audit,
             held.key,
         )
@@ -251,6 +258,16 @@ class Job:
 
 def _attempt(text: str) -> int:
     return min(int(text), _MOST_ATTEMPTS) if text.isascii() and text.isdigit() and int(text) else 1
+
+
+def _state_key(text: str) -> str:
+    """The input of that name. Raises Fault."""
+    key = text.strip()
+    if 0 < len(key) < _SHORTEST_KEY:
+        raise Fault(
+            f"state_key: it has fewer than {_SHORTEST_KEY} characters; `openssl rand -hex 32` makes one"
+        )
+    return key
 
 
 def _seconds(text: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,33 @@ def test_what_is_no_such_value_is_said(
     job.setenv(name, text)
     with pytest.raises(Fault, match=told):
         Job.from_environment().settings()
+
+
+def test_states_are_signed_with_the_key_that_is_given_for_them_else_with_the_api_key(
+    job: pytest.MonkeyPatch,
+) -> None:
+    def key() -> StateKey:
+        found = Job.from_environment()
+        return found.key(found.settings())
+
+    assert key() == StateKey.of("k")
+    job.setenv("POOL_STATE_KEY", "x" * 32 + "\n")
+    assert key() == StateKey.of("x" * 32)
+    assert "POOL_STATE_KEY" not in os.environ, "no process that it starts is given it"
+    federated = {
+        "POOL_FEDERATION_RULE_ID": "fdrl_1",
+        "POOL_ORGANIZATION_ID": "o",
+        "ACTIONS_ID_TOKEN_REQUEST_URL": "https://x",
+        "ANTHROPIC_API_KEY": "",
+    }
+    for name, value in federated.items():
+        job.setenv(name, value)
+    assert key() == StateKey(), "there is nothing that outlives the job"
+    job.setenv("POOL_STATE_KEY", "x" * 32)
+    assert key() == StateKey.of("x" * 32)
+    job.setenv("POOL_STATE_KEY", "short")
+    with pytest.raises(Fault, match="state_key: it has fewer than 32"):
+        Job.from_environment()
 
 
 def test_two_jobs_of_a_matrix_do_not_hold_a_thread_under_one_name(

@@ -168,7 +168,7 @@ class Keeper:
     def _afresh(self) -> Header:
         """Begin with nothing, where GitHub may know more."""
         logger.warning(
-            "what stands in %s is no state of ours, or signed with another API key: it is begun anew",
+            "what stands in %s is no state of ours, or signed with another key: it is begun anew",
             self.ref.name,
         )
         self._body = b""

@@ -2,8 +2,9 @@
 
 A state decides which programs run beside the agents, what was approved, and who asked for it. A token that may push
 and has no secret of the repository, such as that of another workflow's job, must not decide that. The key is made
-from the API key, so that nobody has a second secret to keep. Another API key finds states that it does not know, and
-begins them anew. A job with an identity in place of a key has nothing that outlives it: its states are not signed.
+from the input `state_key`, or from the API key, so that nobody has to keep a second secret. Another key finds states
+that it does not know, and begins them anew. A job with an identity in place of both has nothing that outlives it: its
+states are not signed.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ class StateKey:
     """Empty: nothing is signed, and nothing that is signed can be read."""
 
     @classmethod
-    def of(cls, api_key: str) -> Self:
-        """The key that goes with an API key, from which nobody gets that one back."""
-        return cls(hmac.digest(api_key.strip().encode(), _PURPOSE, _DIGEST))
+    def of(cls, given: str) -> Self:
+        """The key that goes with a secret, from which nobody gets that one back."""
+        return cls(hmac.digest(given.strip().encode(), _PURPOSE, _DIGEST))
 
     def signed(self, name: str, content: bytes) -> bytes:
         """The content with its signature in front. `name`: where it will stand; it is good nowhere else."""
