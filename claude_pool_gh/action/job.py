@@ -57,7 +57,7 @@ class Job:
     """The job's among those of its run."""
     deadline_seconds: float
     state_key: str = field(default="", repr=False)
-    """What its states are signed with, where it is not the API key."""
+    """Signs its states in place of the API key; "" for none."""
     step: str = field(default_factory=lambda: secrets.token_hex(4))
     """Tells its files from those of the same job's other steps, which may use this action too."""
 
@@ -136,7 +136,7 @@ class Job:
         return Ref(self.state / folder, Credentials(self.token, url), name)
 
     def key(self, settings: Settings) -> StateKey:
-        """What its states are signed with."""
+        """The key that its states are signed with."""
         api_key = settings.anthropic_api_key.get_secret_value().strip()
         secret = self.state_key or ("" if self.inputs.is_federated else api_key)
         return StateKey.of(secret) if secret else StateKey()

@@ -1,4 +1,4 @@
-"""Where a pull request's branch went its own way: by the history in the mirror, or by GitHub where that is not here."""
+"""Finds where a pull request went its own way: by the history in the mirror, or by GitHub where that is not here."""
 
 from __future__ import annotations
 

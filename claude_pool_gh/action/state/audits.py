@@ -20,7 +20,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 
 def note(name: str, header: Header, key: StateKey) -> bytes:
-    """What a state's commit says of it, for jobs that look for the audit of their thread. `name`: of its ref."""
+    """The words of a state's commit, for jobs that look for the audit of their thread. `name`: of its ref."""
     return key.signed(_noted(name), image.told(header))
 
 
@@ -42,7 +42,7 @@ async def audit_at(ref: Ref, own: Ref, repository: int, thread: int, key: StateK
 
 
 async def headers(ref: Ref, key: StateKey) -> list[Header]:
-    """What the states of all audits say of themselves, in one small fetch. Raises WorktreeError."""
+    """The headers of the states of all audits, in one small fetch. Raises WorktreeError."""
     noted = await ref.notes(AUDITS)
     found = [_header(name, told, key) for name, told in noted.items() if _NAME.fullmatch(name)]
     return [each for each in found if each is not None]

@@ -34,7 +34,7 @@ class TakenOver(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a later process of the same job has to know of the state that this one held."""
+    """The facts of a held state that a later process of the same job needs."""
 
     audit: str
     key: StateKey
@@ -45,7 +45,7 @@ class Held:
 
     @classmethod
     def noted(cls, database: Path) -> Self | None:
-        """What an earlier process has written; None where it held nothing."""
+        """The facts that an earlier process has written; None where it held nothing."""
         file = cls._file(database)
         if not file.exists():
             return None

@@ -34,7 +34,7 @@ _AUDIT: Final = re.compile(r"([0-9a-f]{40,64})\t" + re.escape(AUDITS) + r"([a-z]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruning:
-    """What a job knows of the states of its repository."""
+    """A job's look at the states of its repository."""
 
     ref: Ref
     """Its own."""

@@ -145,7 +145,7 @@ class Ref:
         return found.decode(errors="replace")
 
     async def notes(self, prefix: str) -> dict[str, bytes]:
-        """What was noted of all refs below a prefix, by the rest of their names. Their contents stay where they are.
+        """The notes of all refs below a prefix, by the rest of their names. Their contents stay where they are.
 
         Raises WorktreeError.
         """

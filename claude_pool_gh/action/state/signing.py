@@ -18,7 +18,7 @@ _DIGEST: Final = "sha256"
 
 
 class NotSigned(Exception):
-    """It was not signed with this key, under this name."""
+    """Content was not signed with this key, under this name."""
 
 
 @dataclass(frozen=True, slots=True)
