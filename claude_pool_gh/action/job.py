@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -211,9 +212,10 @@ class Job:
                 )
             number = UNPLACED
         thread = Thread(repository=self._repository(), number=number)
-        source = Trigger(
-            kind="schedule" if self.event == "schedule" else "workflow", id=self.run_id
-        )
+        # A run may give several, in steps of one job or in the jobs of a matrix; run again, it gives the same ones.
+        what = hashlib.sha256(f"{number}\n{text}".encode()).hexdigest()[:16]
+        kind = "schedule" if self.event == "schedule" else "workflow"
+        source = Trigger(kind=kind, id=f"{self.run_id.partition('.')[0]}:{what}")
         return [
             CommandRequest(
                 thread=thread, actor=self._actor(), source=source, line=line.text, ordinal=ordinal
