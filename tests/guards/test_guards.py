@@ -2021,6 +2021,22 @@ GUARDS = [
         "does_not_take_the_note",
     ),
     Guard(
+        "a job fetches no history",
+        "worktrees/mirror.py",
+        '                *([] if depth is None else [f"--depth={depth}"]),\n',
+        "",
+        "tests/worktrees/test_shallow.py",
+        "does_not_grow",
+    ),
+    Guard(
+        "what two steps of a run are given are two commands",
+        "action/job.py",
+        ":{what}",
+        "",
+        "tests/action/test_two_steps.py",
+        "two_commands",
+    ),
+    Guard(
         "a signature is good at one place only",
         "action/state/signing.py",
         'name.encode() + b"\\0" + content',
