@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from claude_pool_gh.action import again, claims, results, summary, trial
-from claude_pool_gh.action.alone import noted, told_alone
+from claude_pool_gh.action.alone import BEGUN_ANEW, noted, told_alone
 from claude_pool_gh.action.endings import JobOutcome
 from claude_pool_gh.action.federation import Federation, exchanged, federation_of
 from claude_pool_gh.action.gate import Gate, gated
@@ -212,13 +212,14 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
 async def _opened(serving: Serving) -> AsyncIterator[Runtime]:
     """The server of this job, with the state of its thread."""
     keeper, gate, rehearses = serving.keeper, serving.gate, serving.job.dry_run
-    why = keeper.why_not if serving.is_alone else None
+    line = BEGUN_ANEW if keeper.is_begun_anew else ""
+    line = told_alone(keeper.why_not) if serving.is_alone else line
     keeper.is_touched = True
     writing = WriterOptions(
         refused=gate.refused,
         # Who is only refused may have been refused before.
         look_first=keeper.unclean or serving.is_kept_out or keeper.is_new_to_audit,
-        also=noted(lambda: why),
+        also=noted(line),
     )
     opening = open_runtime(
         serving.settings,

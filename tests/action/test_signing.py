@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.action.alone import BEGUN_ANEW, noted
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.image import Header
 from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.signing import NotSigned, StateKey
+from claude_pool_gh.github.effects.comment import Comment
+from claude_pool_gh.github.effects.labels import Labels
 from tests.action.conftest import Stage
 from tests.action.test_ref import kept, opened
 
@@ -57,6 +60,7 @@ async def test_only_a_state_of_this_repositorys_jobs_is_gone_on_with(
     following = await next_job(keeper, tmp_path, OURS)
     assert (following.keeps, following.database.exists()) == (True, taken)
     assert following.unclean is not taken, "what GitHub has is looked for"
+    assert following.is_begun_anew is not taken, "the comment says so"
     assert ("another key" in caplog.text) is not taken
 
 
@@ -86,3 +90,10 @@ async def test_a_later_process_of_the_same_job_can_give_the_state_back(
     header, _ = image.parts(OURS.verified(ref.name, await ref.read() or b""))
     assert isinstance(header, Header)
     assert header.until_ms < 2, "the next job need not wait"
+
+
+def test_a_line_of_the_jobs_own_stands_last_in_what_shows_a_run_and_nowhere_else() -> None:
+    shown, other = Comment(number=1, body="running"), Labels(number=1, names=("bug",))
+    assert noted(BEGUN_ANEW)(shown).texts() == (f"running\n\n{BEGUN_ANEW}",)
+    assert noted("")(shown) is shown
+    assert noted(BEGUN_ANEW)(other) is other

@@ -81,6 +81,8 @@ class Keeper:
     """Whether this job may have written on GitHub, or in its database."""
     is_taken_over: bool = False
     """Whether another job serves the thread by now: what this one knows of it is over."""
+    is_begun_anew: bool = False
+    """Whether something stood there that could not be used."""
     why_not: str = ""
     unclean: bool = False
     """Whether the job before did not end by itself: GitHub may know more than its state."""
@@ -171,7 +173,7 @@ class Keeper:
             "what stands in %s is no state of ours, or signed with another key: it is begun anew",
             self.ref.name,
         )
-        self._body = b""
+        self._body, self.is_begun_anew = b"", True
         return Header(self.repository, self.thread, "", _UNCLEAN)
 
     def _lives(self, header: Header) -> bool:
