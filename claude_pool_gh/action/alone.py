@@ -1,4 +1,4 @@
-"""The words for a job that neither knows what earlier ones did nor keeps anything for the next."""
+"""The words for a job that does not know what earlier ones did, and those for one whose work is not kept either."""
 
 from __future__ import annotations
 
@@ -24,14 +24,19 @@ def told_alone(why: str) -> str:
     )
 
 
-def noted(why: Callable[[], str | None]) -> Callable[[Effect], Effect]:
-    """Puts that line last into the comment that shows a run. `why` says None where it does not hold."""
+BEGUN_ANEW: Final = (
+    "*What earlier jobs have kept here could not be used: it is damaged, or signed with another key. So this job knows "
+    "nothing of them, and of patches that wait; what stands on GitHub is not made again.*"
+)
+
+
+def noted(line: str) -> Callable[[Effect], Effect]:
+    """Puts a line last into the comment that shows a run; nothing for ""."""
 
     def note(effect: Effect) -> Effect:
-        reason = why()
-        if not isinstance(effect, Comment) or reason is None:
+        if not isinstance(effect, Comment) or not line:
             return effect
-        body = f"{effect.body}\n\n{told_alone(reason)}"
+        body = f"{effect.body}\n\n{line}"
         return effect.model_copy(update={"body": body}) if len(body) <= _LONGEST_BODY else effect
 
     return note

@@ -17,7 +17,7 @@ from claude_pool_gh.github.effects import lookups, rows
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.pool.store import chains, lookup
 from claude_pool_gh.service.runtime import Runtime
-from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT
 
 _SHARE: Final = 0.25
@@ -31,10 +31,12 @@ NOTE: Final = (
 )
 
 
-async def hand_over(runtime: Runtime, deadline_seconds: float, stop: Stop) -> bool:
+async def hand_over(
+    runtime: Runtime, deadline_seconds: float, stop: Stop, showing: asyncio.Task[None]
+) -> bool:
     """Begin nothing more, let agents that are at work end for a while, and say in the thread how it goes on.
 
-    False where the job was cancelled meanwhile.
+    `showing`: what brings the comment up to date meanwhile. False where the job was cancelled meanwhile.
     """
     seconds = min(_LONGEST_SECONDS, deadline_seconds * _SHARE)
     letting = asyncio.create_task(runtime.pool.hand_over(seconds))
@@ -44,7 +46,7 @@ async def hand_over(runtime: Runtime, deadline_seconds: float, stop: Stop) -> bo
         letting.cancel()
         return False
     await letting
-    await runtime.database.transact(partial(_say, now_ms=runtime.clock.now_ms()))
+    await leave_note(runtime.database, showing, runtime.clock.now_ms())
     runtime.writer.hurry()
     runtime.writer.wake()
     await until(runtime, lambda tx: not lookups.unwritten(tx))
@@ -61,8 +63,15 @@ def unfinished_run(tx: Transaction, keeper: Keeper) -> str:
     return known.record.live_run
 
 
+async def leave_note(database: Database, showing: asyncio.Task[None], now_ms: int) -> None:
+    """Put the note under every comment that shows a run, once nothing writes them anew without it."""
+    showing.cancel()
+    await asyncio.gather(showing, return_exceptions=True)
+    await database.transact(partial(_say, now_ms=now_ms))
+
+
 def _say(tx: Transaction, now_ms: int) -> None:
-    """Put the note under every comment that shows a run. The next change of the run replaces it."""
+    """The next change of a run replaces its note."""
     for chain_id in lookup.on_the_way(tx):
         chain = chains.get(tx, chain_id)
         facts = facts_of(chain.plan.context, ThreadFacts)
@@ -70,7 +79,13 @@ def _say(tx: Transaction, now_ms: int) -> None:
         shown = lookups.wanted_of(tx, key)
         if not isinstance(shown, Comment) or NOTE in shown.body:
             continue
-        body = f"{shown.body}\n\n{NOTE}"
-        if len(body) <= COMMENT_LIMIT:
-            noted = shown.model_copy(update={"body": body})
-            rows.want(tx, key, facts.thread.repository, noted, now_ms)
+        noted = shown.model_copy(update={"body": with_note(shown.body)})
+        rows.want(tx, key, facts.thread.repository, noted, now_ms)
+
+
+def with_note(body: str) -> str:
+    """A comment with the note below it; above one that is as long as GitHub takes, in place of its last lines. Pure."""
+    whole = f"{body}\n\n{NOTE}"
+    if len(whole) <= COMMENT_LIMIT:
+        return whole
+    return f"{NOTE}\n\n{body[: COMMENT_LIMIT - len(NOTE) - 2]}"

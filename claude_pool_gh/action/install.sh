@@ -11,6 +11,9 @@ agent='/^claude-agent-sdk==/,/[^\\]$/'
 if [ -e "$home/agent.installed" ]; then
   exit 0 # an earlier step of this job has done it
 fi
+if [ -e "$home/agent.coming" ] && kill -0 "$(cat "$home/agent.coming")" 2>/dev/null; then
+  exit 0 # or is at it: that step was over before its wheel had come
+fi
 rm -rf "$home" "$tools"
 
 python3 -I -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
@@ -33,3 +36,4 @@ wheels "$home/small.lock"
 (
   if wheels "$home/agent.lock"; then touch "$home/agent.installed"; else touch "$home/agent.failed"; fi
 ) >"$home/agent.log" 2>&1 </dev/null &
+echo "$!" >"$home/agent.coming"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -14,9 +15,10 @@ from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.audits import AUDITS
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
-from claude_pool_gh.action.state.keeper import Keeper
+from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.prune import THREADS
 from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import intake, payloads
 from claude_pool_gh.github.command_request import CommandRequest
@@ -34,6 +36,7 @@ UNPLACED: Final = 2**31 - 1
 """In place of a number, until the audit's report issue is known: no thread has it."""
 _MOST_ATTEMPTS: Final = 100
 """GitHub lets nobody run a job again more often than 50 times."""
+_SHORTEST_KEY: Final = 32
 _LONGEST_SECONDS: Final = 5 * 86_400.0
 """GitHub ends every job on a runner of one's own then."""
 
@@ -54,6 +57,10 @@ class Job:
     name: str
     """The job's among those of its run."""
     deadline_seconds: float
+    state_key: str = field(default="", repr=False)
+    """Signs its states in place of the API key; "" for none."""
+    step: str = field(default_factory=lambda: secrets.token_hex(4))
+    """Tells its files from those of the same job's other steps, which may use this action too."""
 
     @classmethod
     def from_environment(cls, *, needs_key: bool = True) -> Job:
@@ -75,6 +82,7 @@ class Job:
             attempt=_attempt(environment.get("GITHUB_RUN_ATTEMPT", "")),
             name=environment.get("GITHUB_JOB", ""),
             deadline_seconds=_seconds(environment.get("POOL_DEADLINE_SECONDS", "")),
+            state_key=_state_key(environment.pop("POOL_STATE_KEY", "")),  # no child needs it
         )
 
     @property
@@ -108,33 +116,50 @@ class Job:
 
     @property
     def sarif(self) -> Path:
-        """The file with what an audit of this job has found, for code scanning."""
-        return self.folder / "claude-pool-audit.sarif"
+        """The file with what an audit has found, for code scanning."""
+        return self.folder / f"claude-pool-audit-{self.step}.sarif"
+
+    @property
+    def report(self) -> Path:
+        """The file with the whole report."""
+        return self.folder / f"claude-pool-report-{self.step}.md"
 
     @property
     def is_unplaced(self) -> bool:
         """True where the command is for an audit's report issue, whichever that is."""
         return not self.inputs.number.strip() and look.thread_of(self.payload) is None
 
-    def ref(self, repository: Repository, settings: Settings, name: str) -> Ref:
-        """A ref of the repository, for what jobs keep."""
+    def ref(
+        self, repository: Repository, settings: Settings, name: str, folder: str = "kept.git"
+    ) -> Ref:
+        """A ref of the repository, for what jobs keep. `folder`: of our own repository, one for each purpose."""
         url = f"{settings.github_server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
-        return Ref(self.state / "kept.git", Credentials(self.token, url), name)
+        return Ref(self.state / folder, Credentials(self.token, url), name)
 
-    def keeper(self, thread: Thread, settings: Settings, audit: str = "") -> Keeper:
+    def key(self, settings: Settings) -> StateKey:
+        """The key that its states are signed with."""
+        api_key = settings.anthropic_api_key.get_secret_value().strip()
+        secret = self.state_key or ("" if self.inputs.is_federated else api_key)
+        return StateKey.of(secret) if secret else StateKey()
+
+    def keeper(self, thread: Thread, settings: Settings, held: Held) -> Keeper:
         """The keeper of the thread's state between its jobs, or of an audit's."""
+        audit = held.audit
         repository = thread.repository
         name = f"{AUDITS}{audit}" if audit else f"{THREADS}{thread.number}"
         ref = self.ref(repository, settings, name)
         return Keeper(
             ref,
-            Ref(self.state / "ledger.git", ref.login, money.NAME),
+            self.ref(repository, settings, money.NAME, folder="ledger.git"),
             self.database,
             repository.id,
             thread.number if thread.number != UNPLACED else 0,
             f"{self.run_id} {self.name} {self._leg()}",
-            DatabaseRedactor(Redactor((*settings.all_secrets, self.token))),
+            DatabaseRedactor(
+                Redactor(filter(None, (*settings.all_secrets, self.token, self.state_key)))
+            ),
             audit,
+            held.key,
         )
 
     @property
@@ -187,9 +212,10 @@ class Job:
                 )
             number = UNPLACED
         thread = Thread(repository=self._repository(), number=number)
-        source = Trigger(
-            kind="schedule" if self.event == "schedule" else "workflow", id=self.run_id
-        )
+        # A run may give several, in steps of one job or in the jobs of a matrix; run again, it gives the same ones.
+        what = hashlib.sha256(f"{number}\n{text}".encode()).hexdigest()[:16]
+        kind = "schedule" if self.event == "schedule" else "workflow"
+        source = Trigger(kind=kind, id=f"{self.run_id.partition('.')[0]}:{what}")
         return [
             CommandRequest(
                 thread=thread, actor=self._actor(), source=source, line=line.text, ordinal=ordinal
@@ -234,6 +260,16 @@ class Job:
 
 def _attempt(text: str) -> int:
     return min(int(text), _MOST_ATTEMPTS) if text.isascii() and text.isdigit() and int(text) else 1
+
+
+def _state_key(text: str) -> str:
+    """The input of that name. Raises Fault."""
+    key = text.strip()
+    if 0 < len(key) < _SHORTEST_KEY:
+        raise Fault(
+            f"state_key: it has fewer than {_SHORTEST_KEY} characters; `openssl rand -hex 32` makes one"
+        )
+    return key
 
 
 def _seconds(text: str) -> float:

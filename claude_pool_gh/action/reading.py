@@ -10,6 +10,7 @@ import aiohttp
 
 from claude_pool_gh.action.preflight import preflight
 from claude_pool_gh.action.strangers import is_kept_out
+from claude_pool_gh.audits.rules import KINDS
 from claude_pool_gh.commands.grammar import Command, Verb, parse
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation import registry
@@ -34,6 +35,8 @@ class EventReading:
     """The names of the audits that are asked for."""
     beside: bool = False
     """Whether something else than audits is asked for too."""
+    configured: frozenset[str] = frozenset(KINDS)
+    """The names of the audits that can be asked for."""
 
 
 async def read_first(
@@ -55,7 +58,7 @@ async def read_first(
         except ForgeError as error:
             logger.warning("it is not known yet who asks: %s", error)
             kept_out = False
-        return EventReading(kept_out, audits, beside)
+        return EventReading(kept_out, audits, beside, frozenset({*KINDS, *config.audits}))
 
 
 def audit_of(line: str, verbs: Mapping[str, Verb], config: RepositoryConfig) -> str | None:

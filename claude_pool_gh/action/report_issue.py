@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -17,21 +18,33 @@ from claude_pool_gh.github.effects.report_issue import ReportIssue
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.effects.states import EffectState
 from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Repository, Thread
 
 _PATIENCE_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.1
-_NO_ANSWER: Final = (
+
+
+@dataclass(frozen=True, slots=True)
+class NoIssue:
+    """The audit has no issue to report in."""
+
+    why: str
+    verdict: Verdict = Verdict.failed
+    """Skipped where a person wants no more of it, failed where it should be there."""
+
+
+_NO_ANSWER: Final = NoIssue(
     "the report issue could not be opened: GitHub does not answer. Run the job again"
 )
 
 
 async def report_issue(
     runtime: Runtime, keeper: Keeper, repository: Repository, stop: Stop
-) -> int | str:
-    """Its number; or, in words, why the audit has no issue to report in. A person who closed it wants no more."""
+) -> int | NoIssue:
+    """Its number, or why there is none."""
     key = issue.key(repository.id, keeper.audit)
     standing = await runtime.database.read(partial(fate, key=key))
     if standing is None or standing.state is EffectState.refused:
@@ -41,18 +54,21 @@ async def report_issue(
     while time.monotonic() < deadline and not stop.is_cancelled:
         standing = await runtime.database.read(partial(fate, key=key))
         if standing is None or standing.state is EffectState.refused:
-            return f"GitHub refused the report issue ({standing.error if standing else ''})"
+            return NoIssue(
+                f"GitHub refused the report issue ({standing.error if standing else ''})"
+            )
         if standing.state is EffectState.gone:
-            return (
+            return NoIssue(
                 f"the report issue of the audit {keeper.audit} was {standing.error or 'deleted'}. Give the input "
                 "`number` for another issue, or delete the ref of the audit's state, and a new one is opened: "
-                f"git push origin :{keeper.ref.name}"
+                f"git push origin :{keeper.ref.name}",
+                Verdict.skipped,
             )
         if standing.remote_id is not None:
             return await _unless_closed(runtime, repository, standing.remote_id)
         await asyncio.sleep(_LOOK_SECONDS)
     if stop.is_cancelled:
-        return "the job was cancelled before its report issue was there"
+        return NoIssue("the job was cancelled", Verdict.cancelled)
     return _NO_ANSWER
 
 
@@ -64,15 +80,16 @@ def placed(requests: tuple[CommandRequest, ...], number: int) -> tuple[CommandRe
     )
 
 
-async def _unless_closed(runtime: Runtime, repository: Repository, number: int) -> int | str:
+async def _unless_closed(runtime: Runtime, repository: Repository, number: int) -> int | NoIssue:
     thread = Thread(repository=repository, number=number)
     try:
         is_open = (await reads.issue(runtime.services.forge, thread)).open
     except ForgeError as error:
-        return f"the report issue #{number} could not be read: {error}. Run the job again"
+        return NoIssue(f"the report issue #{number} could not be read: {error}. Run the job again")
     if is_open:
         return number
-    return f"the report issue #{number} is closed: reopen it, and its audit goes on"
+    why = f"the report issue #{number} is closed: reopen it, and its audit goes on"
+    return NoIssue(why, Verdict.skipped)
 
 
 def _want(runtime: Runtime, audit: str, repository: Repository, tx: Transaction) -> None:

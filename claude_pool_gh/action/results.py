@@ -218,5 +218,59 @@ def whole(found: tuple[CommandResult, ...], refusals: list[Refusal], cost: int) 
     )
 
 
+def stopped(read: tuple[CommandResult, ...], why: str, cost: int) -> JobResult:
+    """The result of a job that was ended before its commands were over."""
+    return JobResult(
+        outcome=Verdict.cancelled,
+        red=True,
+        why=f"{why[:1].upper()}{why[1:]}. What had run until then is paid; run the command again to begin anew.",
+        cost=cost,
+        upper_bound=any(each.upper_bound for each in read),
+        commands=read,
+    )
+
+
+def handed_over(read: tuple[CommandResult, ...], why: str, cost: int) -> JobResult:
+    """The result of a job whose audit the next one goes on with."""
+    unfinished = tuple(
+        each.model_copy(update={"outcome": JobOutcome.unfinished, "red": False})
+        if each.chain_id and each.outcome == Verdict.failed
+        else each
+        for each in read
+    )
+    return JobResult(
+        outcome=JobOutcome.unfinished,
+        red=False,
+        why=f"{why[:1].upper()}{why[1:]}. The audit is not over: the next job with the same command goes on with it.",
+        cost=cost,
+        upper_bound=any(each.upper_bound for each in read),
+        commands=unfinished,
+    )
+
+
+def not_placed(why: str, verdict: Verdict, refusals: list[Refusal]) -> JobResult:
+    """The report issue is not there, or a person has closed it."""
+    if verdict is Verdict.cancelled:
+        return not_begun(why)
+    if refusals:
+        return whole((), refusals, 0)
+    return JobResult(outcome=verdict, red=endings.RED[verdict], why=why)
+
+
+def not_begun(why: str) -> JobResult:
+    """The end came before the thread was this job's."""
+    said = f"{why[:1].upper()}{why[1:]} before it began. Nothing was run or spent; run the command again."
+    return JobResult(outcome=Verdict.cancelled, red=True, why=said)
+
+
+def lost(read: tuple[CommandResult, ...]) -> JobResult:
+    """The agent's own package never came."""
+    why = (
+        "The package claude-agent-sdk could not be installed: the runner must be Linux (glibc) or macOS on x86-64 or "
+        "arm64, and reach the package index. Nothing was spent."
+    )
+    return JobResult(outcome=Verdict.failed, red=True, why=why, commands=read)
+
+
 if __name__ == "__main__":
     print(json.dumps(JobResult.model_json_schema(mode="serialization"), indent=2))  # noqa: T201 - it is written to a file of the documentation

@@ -31,9 +31,8 @@ async def run(stop: Stop) -> int:
     if result.outcome == JobOutcome.nothing and result.why:
         return told_nothing(result.why)
     if body:
-        report = job.folder / "claude-pool-report.md"
-        report.write_text(body, encoding="utf-8")
-        protocol.output(report_file=str(report))
+        job.report.write_text(body, encoding="utf-8")
+        protocol.output(report_file=str(job.report))
     if job.sarif.exists():
         protocol.output(sarif_file=str(job.sarif))
     return told(result, body, job.thread_url)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from claude_pool_gh.action import again, claims, results, summary, trial
-from claude_pool_gh.action.alone import noted, told_alone
+from claude_pool_gh.action.alone import BEGUN_ANEW, noted, told_alone
 from claude_pool_gh.action.endings import JobOutcome
 from claude_pool_gh.action.federation import Federation, exchanged, federation_of
 from claude_pool_gh.action.gate import Gate, gated
@@ -21,14 +21,15 @@ from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.listening import listen
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.reading import EventReading, read_first
-from claude_pool_gh.action.report_issue import placed, report_issue
+from claude_pool_gh.action.report_issue import NoIssue, placed, report_issue
 from claude_pool_gh.action.results import JobResult
 from claude_pool_gh.action.saving import keep, kept, published
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.audits import AUDITS, audit_at
-from claude_pool_gh.action.state.keeper import Keeper
+from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.money import Entry
-from claude_pool_gh.action.state.prune import prune
+from claude_pool_gh.action.state.prune import THREADS, Pruning
+from claude_pool_gh.action.state.ref import Ref
 from claude_pool_gh.action.stop import Stop
 from claude_pool_gh.action.strangers import WHY
 from claude_pool_gh.action.waiting import end_early, finished
@@ -37,11 +38,10 @@ from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.effects.sarif import Sarif
 from claude_pool_gh.pool.model.config import microdollars
-from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.pruning import PoolRetention
 from claude_pool_gh.service.runtime import Runtime, WriterOptions, open_runtime
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.terms.ids import Trigger
+from claude_pool_gh.terms.ids import Repository, Trigger
 
 _KEPT_DAYS: Final = 30.0
 
@@ -64,6 +64,8 @@ class Serving:
     """The job's identity, where it stands in place of a key."""
     is_handed_over: bool = False
     """Whether what this job leaves unfinished is the next job's."""
+    audits: frozenset[str] = frozenset()
+    """The audits that can be asked for here."""
     others: Mapping[str, Entry] = field(default_factory=dict)
     """What the repository's ledger says of other runs of this month."""
 
@@ -78,15 +80,14 @@ async def serve(
 ) -> tuple[JobResult, str]:
     """Run the commands to their end, or to the job's. Raises Fault and NothingToDo before anything is begun."""
     shutil.rmtree(job.state, ignore_errors=True)  # of an earlier step of the same job
-    job.sarif.unlink(missing_ok=True)
     job.state.mkdir(mode=0o700, parents=True)
     settings = job.settings()
     federation = federation_of(job.inputs, settings.anthropic_base_url)
     read = await read_first(settings, job.token, requests, placed=not job.is_unplaced)
     audit = await _audit_of(job, requests, settings, read)
-    keeper = job.keeper(requests[0].thread, settings, audit)
+    keeper = job.keeper(requests[0].thread, settings, Held(audit, job.key(settings)))
     serving = Serving(job, requests, settings, keeper, stop, Gate(job.home, _nothing))
-    serving.federation = federation
+    serving.federation, serving.audits = federation, read.configured
     if job.dry_run:
         async with trial.scripted(settings) as serving.settings:
             return await _hold(serving)
@@ -99,7 +100,7 @@ async def serve(
         await keeper.take(lambda: stop.is_due(job.deadline_seconds))
     if stop.is_due(job.deadline_seconds):
         await keeper.release()
-        return _not_begun(stop.reason), ""
+        return results.not_begun(stop.reason), ""
     return await _hold(serving)
 
 
@@ -121,9 +122,27 @@ async def _audit_of(
     if read.audits:
         return next(iter(read.audits))
     thread = requests[0].thread
-    ref = job.ref(thread.repository, settings, AUDITS)
-    await ref.open()
-    return await audit_at(ref, thread.repository.id, thread.number)
+    every = _every_audit(job, settings, thread.repository)
+    own = job.ref(thread.repository, settings, f"{THREADS}{thread.number}")
+    key = job.key(settings)
+    return await audit_at(every, own, thread.repository.id, thread.number, key)
+
+
+def _every_audit(job: Job, settings: Settings, repository: Repository) -> Ref:
+    return job.ref(repository, settings, AUDITS, folder="audits.git")
+
+
+def _pruning(serving: Serving, runtime: Runtime) -> Pruning:
+    repository = serving.requests[0].thread.repository
+    return Pruning(
+        ref=serving.keeper.ref,
+        every=_every_audit(serving.job, serving.settings, repository),
+        key=serving.keeper.key,
+        forge=runtime.services.forge,
+        repository=repository,
+        thread=serving.keeper.thread,
+        audits=serving.audits,
+    )
 
 
 async def _nothing() -> bool:
@@ -149,9 +168,9 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
             match await report_issue(runtime, keeper, serving.requests[0].thread.repository, stop):
                 case int(number):
                     serving.requests = placed(serving.requests, number)
-                case str(why):
+                case NoIssue(why, verdict):
                     await kept(keeper, stop, ended=True)
-                    return _not_placed(why, serving.gate), ""
+                    return results.not_placed(why, verdict, serving.gate.refusals), ""
         keeper.thread = serving.requests[0].thread.number
         requests = await runtime.database.read(
             partial(again.meant, requests=serving.requests, attempt=job.attempt)
@@ -174,12 +193,7 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
         await published(runtime, keeper)
         if keeper.keeps and not stop.reason:
             await _forget(serving, runtime)
-            await prune(
-                keeper.ref,
-                runtime.services.forge,
-                serving.requests[0].thread.repository,
-                keeper.thread,
-            )
+            await _pruning(serving, runtime).run()
         is_alone = serving.is_alone
         if not serving.is_handed_over:
             await kept(keeper, stop, ended=True)
@@ -198,13 +212,14 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
 async def _opened(serving: Serving) -> AsyncIterator[Runtime]:
     """The server of this job, with the state of its thread."""
     keeper, gate, rehearses = serving.keeper, serving.gate, serving.job.dry_run
-    why = keeper.why_not if serving.is_alone else None
+    line = BEGUN_ANEW if keeper.is_begun_anew else ""
+    line = told_alone(keeper.why_not) if serving.is_alone else line
     keeper.is_touched = True
     writing = WriterOptions(
         refused=gate.refused,
         # Who is only refused may have been refused before.
         look_first=keeper.unclean or serving.is_kept_out or keeper.is_new_to_audit,
-        also=noted(lambda: why),
+        also=noted(line),
     )
     opening = open_runtime(
         serving.settings,
@@ -222,16 +237,14 @@ async def _opened(serving: Serving) -> AsyncIterator[Runtime]:
 
 
 async def _count_others(serving: Serving) -> None:
-    """Read what other runs have spent, which does not count against this job's own budget."""
+    """Read what other runs have spent, and let what this job goes on with count against its own budget."""
     keeper, settings = serving.keeper, serving.settings
     if serving.job.dry_run or serving.is_kept_out:
         return
     serving.others = await money.known(keeper.books)
     if settings.budget_usd is None:
         return
-    mine = await asyncio.to_thread(keeper.runs)
-    elsewhere = sum(each.amount for each in serving.others.values() if each.id not in mine)
-    cap = keeper.charge(microdollars(settings.budget_usd), elsewhere)
+    cap = keeper.charge(microdollars(settings.budget_usd))
     serving.settings = settings.model_copy(update={"budget_usd": cap / 1e6})
 
 
@@ -274,14 +287,15 @@ async def _work(serving: Serving, runtime: Runtime) -> None:
     """Serve until all commands are over and written, or until the job has to end."""
     job, keeper, stop = serving.job, serving.keeper, serving.stop
     reading_on = listen(runtime, serving.requests[0].thread, keeper)
-    work = (runtime.serve_commands(), runtime.show_time_for_ever(), keep(keeper, stop), reading_on)
-    tasks = [asyncio.create_task(each) for each in work]
+    showing = asyncio.create_task(runtime.show_time_for_ever())
+    work = (runtime.serve_commands(), keep(keeper, stop), reading_on)
+    tasks = [showing, *(asyncio.create_task(each) for each in work)]
     runtime.wake()
     is_over = await finished(
         runtime, serving.gate, keeper, lambda: stop.is_due(job.deadline_seconds)
     )
     if not is_over and keeper.audit and keeper.keeps and stop.is_by_deadline:
-        serving.is_handed_over = await hand_over(runtime, job.deadline_seconds, stop)
+        serving.is_handed_over = await hand_over(runtime, job.deadline_seconds, stop, showing)
     for each in tasks:
         each.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -322,61 +336,11 @@ def _result(serving: Serving, read: tuple[results.CommandResult, ...], cost: int
     """The job's result. Pure."""
     stop, gate = serving.stop, serving.gate
     if serving.is_handed_over:
-        return _handed_over(read, stop.reason, cost)
+        return results.handed_over(read, stop.reason, cost)
     if stop.reason:
-        return _stopped(read, stop.reason, cost)
+        return results.stopped(read, stop.reason, cost)
     if gate.is_lost and not gate.passed:
-        return _lost(read)
+        return results.lost(read)
     if not read:
         return JobResult(outcome=JobOutcome.nothing, red=False, why=claims.DONE, cost=cost)
     return results.whole(read, gate.refusals, cost)
-
-
-def _stopped(read: tuple[results.CommandResult, ...], why: str, cost: int) -> JobResult:
-    return JobResult(
-        outcome=Verdict.cancelled,
-        red=True,
-        why=f"{why[:1].upper()}{why[1:]}. What had run until then is paid; run the command again to begin anew.",
-        cost=cost,
-        upper_bound=any(each.upper_bound for each in read),
-        commands=read,
-    )
-
-
-def _handed_over(read: tuple[results.CommandResult, ...], why: str, cost: int) -> JobResult:
-    """The result of a job whose audit the next one goes on with."""
-    unfinished = tuple(
-        each.model_copy(update={"outcome": JobOutcome.unfinished, "red": False})
-        if each.chain_id and each.outcome == Verdict.failed
-        else each
-        for each in read
-    )
-    return JobResult(
-        outcome=JobOutcome.unfinished,
-        red=False,
-        why=f"{why[:1].upper()}{why[1:]}. The audit is not over: the next job with the same command goes on with it.",
-        cost=cost,
-        upper_bound=any(each.upper_bound for each in read),
-        commands=unfinished,
-    )
-
-
-def _not_placed(why: str, gate: Gate) -> JobResult:
-    """The report issue is not there, or a person has closed it."""
-    if gate.refusals:
-        return results.whole((), gate.refusals, 0)
-    return JobResult(outcome=Verdict.skipped, red=False, why=why)
-
-
-def _not_begun(why: str) -> JobResult:
-    """The end came before the thread was this job's."""
-    said = f"{why[:1].upper()}{why[1:]} before it began. Nothing was run or spent; run the command again."
-    return JobResult(outcome=Verdict.cancelled, red=True, why=said)
-
-
-def _lost(read: tuple[results.CommandResult, ...]) -> JobResult:
-    why = (
-        "The package claude-agent-sdk could not be installed: the runner must be Linux (glibc) or macOS on x86-64 or "
-        "arm64, and reach the package index. Nothing was spent."
-    )
-    return JobResult(outcome=Verdict.failed, red=True, why=why, commands=read)

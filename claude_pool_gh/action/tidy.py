@@ -15,8 +15,9 @@ from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.saving import published
 from claude_pool_gh.action.state import money
-from claude_pool_gh.action.state.keeper import Keeper, TakenOver
+from claude_pool_gh.action.state.keeper import Held, TakenOver
 from claude_pool_gh.action.state.ref import Refused
+from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.action.waiting import end_early
 from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.intake import NotForUs
@@ -39,9 +40,8 @@ async def tidy() -> None:
         _tell(0)
         return
     requests = _requests(job)
-    mark = Keeper.mark_of(job.database)
-    audit = mark.read_text() if mark.exists() else ""
-    keeper = job.keeper(requests[0].thread, job.settings(), audit) if requests else None
+    held = Held.noted(job.database) or Held("", StateKey())
+    keeper = job.keeper(requests[0].thread, job.settings(), held) if requests else None
     if keeper is not None and not await keeper.regain():
         protocol.say("Another job serves this thread by now: what was begun is that one's.")
         protocol.output(outcome=Verdict.cancelled)

@@ -20,7 +20,8 @@ def with_commits(worktrees: Worktrees, step: HostStep) -> HostStep:
 
     async def run(context: HostStepContext) -> Done | Finish:
         facts = facts_of(context.plan.context, ThreadFacts)
-        wanted = [commit for commit in (facts.head, facts.base) if commit]
+        point = _branch_point(context) if worktrees.is_shallow else ""
+        wanted = [commit for commit in (facts.head, facts.base, point) if commit]
         try:
             await worktrees.fetch(facts.thread.repository.id, wanted, facts.refs)
         except OriginUnavailable:
@@ -32,3 +33,9 @@ def with_commits(worktrees: Worktrees, step: HostStep) -> HostStep:
         return await step(context)
 
     return run
+
+
+def _branch_point(context: HostStepContext) -> str:
+    """The commit from which the head went its own way, where an earlier step has found it; "" for none."""
+    brief = context.results.get("brief")
+    return str(brief.get("merge_base") or "") if isinstance(brief, dict) else ""

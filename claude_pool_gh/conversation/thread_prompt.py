@@ -13,10 +13,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Final
 
 from claude_pool_gh.conversation import chain_lookup, discussion_prompt
+from claude_pool_gh.conversation.branch_point import fetched
 from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.conversation.guidance import guidance
 from claude_pool_gh.conversation.services import Services
@@ -243,14 +243,6 @@ async def linked_issues(services: Services, facts: ThreadFacts, text: str) -> st
                 f"#{number}: {visible_text(found[0], 300)}\n{visible_text(found[1], 2_000)}"
             )
     return "\n\n".join(told)
-
-
-async def fetched(services: Services, facts: ThreadFacts) -> tuple[Path, str]:
-    """The mirror with a pull request's commits, and where its head went its own way."""
-    mirror = await services.worktrees.fetch(
-        facts.thread.repository.id, [facts.head, facts.base], facts.refs
-    )
-    return mirror, await history.merge_base(mirror, facts.base, facts.head)
 
 
 def listed(paths: Sequence[str]) -> str:

@@ -11,7 +11,8 @@ ForgeError
    |- PushDeclined    GitHub does not take this commit on this branch
    |- NotAdmitted     the App has no access to the account or the repository now
    `- NotFound        404 or 410
-      `- Moved        it is in another repository now
+      |- Moved        it is in another repository now
+      `- NotOurs      what is there under its id is somebody else's
 
 Three kinds that nothing may mix up: a refusal is told at once with its own reason, a fault that passes is tried again,
 and after silence it is looked up what happened.
@@ -107,6 +108,13 @@ class Moved(NotFound):
 
     def __init__(self) -> None:
         super().__init__(410, "moved to another repository")
+
+
+class NotOurs(NotFound):
+    """A thing that others made stands under an id that our rows have: they may have been written by others too."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "replaced by what others wrote")
 
 
 def sort_refusal(status: int, message: str, headers: Mapping[str, str]) -> ForgeError:

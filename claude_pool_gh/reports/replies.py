@@ -203,6 +203,11 @@ def no_candidate(what: str) -> SafeMarkdown:
     return fitting(f"There is nothing here to {what}.")
 
 
+def goes_on(chain_id: str) -> SafeMarkdown:
+    """A run that somebody wants continued is not over."""
+    return fitting(f"Run {code(chain_id)} is not over: it goes on by itself.")
+
+
 def unknown_id(given: str) -> SafeMarkdown:
     """An ID that matches nothing in this thread."""
     return fitting(

@@ -223,6 +223,7 @@ async def open_runtime(
         worktrees = Worktrees(
             settings.state_dir.absolute(),
             _logins(database, forge, settings.github_server_url, settings.proxy),
+            is_shallow=door == "action",
         )
         worktrees.sweep()
         forge.pusher = pusher(database, forge, worktrees, settings)

@@ -110,7 +110,7 @@ async def changed_paths(mirror: Path, old: str, new: str) -> list[str]:
     return [path for path in out.decode(errors="replace").split("\0") if path]
 
 
-_HISTORY: Final = 2_000
+NEWEST: Final = 2_000
 """Commits that are looked at to tell what changes often."""
 
 
@@ -118,7 +118,7 @@ async def commits_of_paths(mirror: Path, commit: str) -> dict[str, int]:
     """The number of the newest commits that touched each path; nothing of a path that none of them did."""
     out = await git(
         "log",
-        f"--max-count={_HISTORY}",
+        f"--max-count={NEWEST}",
         "--no-merges",
         "--no-renames",
         "--no-ext-diff",

@@ -101,6 +101,8 @@ class Worktrees:
     login: Logins
     tries: int = 7
     """Of a fetch for a run, in two to three minutes."""
+    is_shallow: bool = False
+    """Whether commits come without their history, for a machine that starts with nothing and is thrown away."""
     pause: float = 2.0
     """Seconds after the first of them; doubled after each further one."""
     _mirrors: dict[int, Mirror] = field(default_factory=dict)
@@ -111,14 +113,20 @@ class Worktrees:
         path = self.state / "mirrors" / f"{int(repository_id)}.git"
         return self._mirrors.setdefault(repository_id, Mirror(path))
 
-    async def fetch(self, repository_id: int, wanted: list[str], refs: list[str]) -> Path:
-        """Bring commits into a repository's mirror and return its path. Warm calls start no fetch."""
+    async def fetch(
+        self, repository_id: int, wanted: list[str], refs: list[str], *, history: int = 1
+    ) -> Path:
+        """Bring commits into a repository's mirror and return its path. Warm calls start no fetch.
+
+        `history`: commits of each line that come where histories are cut.
+        """
         mirror = self.mirror(repository_id)
         present = mirror.path.exists() and all([await mirror.has(commit) for commit in wanted])
         fresh = False
         while not present:
             try:
-                await mirror.fetch(await self.login(repository_id, fresh), wanted, refs)
+                login = await self.login(repository_id, fresh)
+                await mirror.fetch(login, wanted, refs, depth=history if self.is_shallow else None)
                 present = True
             except LoginRefused:
                 if fresh:

@@ -46,9 +46,17 @@ class Mirror:
     present: set[str] = field(default_factory=set)
     fetch_seconds: float = FETCH_TIMEOUT
 
-    async def fetch(self, login: Credentials, wanted: Iterable[str], refs: Iterable[str]) -> None:
+    async def fetch(
+        self,
+        login: Credentials,
+        wanted: Iterable[str],
+        refs: Iterable[str],
+        *,
+        depth: int | None = None,
+    ) -> None:
         """Make every commit in `wanted` present, fetching `refs` and then single commits where needed.
 
+        `depth`: commits of each line that come; None for all of their histories.
         Raises WorktreeError when the repository cannot be read or does not hold a commit any more.
         """
         commits = [checked_commit(commit) for commit in wanted]
@@ -58,14 +66,14 @@ class Mirror:
             absent = [commit for commit in missing if not await self._came(commit)]
             if absent and (kept := [f"+{ref}:{_kept(ref)}" for ref in refs]):
                 try:
-                    await self._fetch(login, kept)
+                    await self._fetch(login, kept, depth)
                 except (OriginUnavailable, TookTooLong):  # the next request would end the same way
                     raise
                 except WorktreeError as error:
                     # a branch may be gone; what counts is whether the commits come
                     logger.info("refs not fetched: %s", error, extra={"action": "refs_not_fetched"})
             for commit in [commit for commit in absent if not await self._came(commit)]:
-                await self._fetch(login, [f"{commit}:refs/pool/commits/{commit}"])
+                await self._fetch(login, [f"{commit}:refs/pool/commits/{commit}"], depth)
             for commit in missing:
                 await trees.check(self.path, commit)
                 await git("update-ref", f"refs/pool/commits/{commit}", commit, git_dir=self.path)
@@ -145,7 +153,7 @@ class Mirror:
             )
         take_bytes_as_they_are(self.path)
 
-    async def _fetch(self, login: Credentials, refspecs: list[str]) -> None:
+    async def _fetch(self, login: Credentials, refspecs: list[str], depth: int | None) -> None:
         """One fetch. What it leaves half done when it fails, or is ended, goes: nothing could go on from it."""
         began, finished, removed = time.time() - 1, False, 0
         self._remove_partial(began, older=2 * self.fetch_seconds)  # of a process that was killed
@@ -155,6 +163,7 @@ class Mirror:
                 "--quiet",
                 "--no-tags",
                 "--no-write-fetch-head",
+                *([] if depth is None else [f"--depth={depth}"]),
                 "--end-of-options",
                 login.url,
                 *refspecs,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Comment, Pull, Repository, SimulatedGitHub, User
 from claude_pool_gh.rehearsal.model import ScriptedModel
@@ -19,6 +20,8 @@ from tests.action.runner import Done, During, Runner
 from tests.rehearsal.contract.checker import shared
 
 KEY = "sk-ant-secret-key"
+STATES = StateKey.of(KEY)
+"""What the jobs' states are signed with."""
 WRITE = {"contents": "read", "issues": "write", "pull_requests": "write", "checks": "write"}
 
 

@@ -88,8 +88,9 @@ class SlowAuditor(Auditor):
 
 @pytest.mark.rotating(4)
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize("how", ["by its schedule", "by a comment"])
 async def test_a_job_at_its_deadline_leaves_the_audit_to_the_next_which_pays_nothing_twice(
-    scene: Stage,
+    scene: Stage, how: str
 ) -> None:
     by_folder = {".github/claude-pool.yml": "audits:\n  defects:\n    by: folder\n    slots: 4\n"}
     scene.repository.commit("main", by_folder, author=scene.maintainer)
@@ -104,7 +105,15 @@ async def test_a_job_at_its_deadline_leaves_the_audit_to_the_next_which_pays_not
     assert len(asked) > 1, "a part was read to its end, another was not"
 
     auditor.slow = False
-    second = await night(scene, "2")
+    if how == "by a comment":
+        line = "/pool continue"
+        await scene.github.comment(scene.maintainer, scene.repository, there.number, line)
+        event = scene.event("issue_comment")
+        second = await scene.job("issue_comment", event, permissions=KEEPING)
+        answers = [each.body for each in scene.repository.comments(there.number)]
+        assert any("is not over: it goes on by itself" in each for each in answers), answers
+    else:
+        second = await night(scene, "2")
     assert (second.outputs["outcome"], second.outputs["findings"]) == ("findings", "1"), second.log
     again = [files_of(each) for each in auditor.asked("audit-defects")][len(asked) :]
     assert all("AGENTS.md" in files for files in again), "no part that was read is read again"

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+import random
+import time
+from pathlib import Path
 
+import aiohttp
 import pytest
 
 from claude_pool_gh.action.state import image
-from claude_pool_gh.action.state.audits import served
+from claude_pool_gh.action.state.audits import AUDITS, audit_at, note, served
 from claude_pool_gh.action.state.image import Header
+from claude_pool_gh.action.state.prune import Pruning
+from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.signing import StateKey
+from claude_pool_gh.github.access import JobAccess
+from claude_pool_gh.github.api import Forge
+from claude_pool_gh.terms.ids import Repository
+from claude_pool_gh.worktrees.git import Credentials
+from tests.action.conftest import WRITE, Stage
 
 REPORT, ASKED, OTHER = 40, 7, 8
 
@@ -50,3 +62,122 @@ def test_a_threads_state_is_written_as_earlier_versions_read_it() -> None:
     assert set(told) == {"repository", "thread", "run", "until_ms", "schema", "format"}
     for each in (own, header()):
         assert image.parts(image.with_header(each, b"x")) == (each, b"x")
+
+
+OURS = StateKey.of("the key of these jobs")
+BODY = random.Random(1).randbytes(300_000)  # noqa: S311 - no secret
+
+
+def ref_of(scene: Stage, folder: Path, name: str) -> Ref:
+    token = scene.github.create_token(
+        scene.github.actions_bot, scene.repository, WRITE | {"contents": "write"}
+    )
+    return Ref(folder, Credentials(token, f"{scene.github.url}/octo/shop.git"), name)
+
+
+async def stands(
+    scene: Stage,
+    folder: Path,
+    audit: str,
+    report: int,
+    key: StateKey = OURS,
+    *,
+    said: str = "",
+    until_ms: int = 0,
+) -> None:
+    """Put a state of an audit on GitHub. `said`: the name in its header, where it is another one."""
+    ref = ref_of(scene, folder / audit, f"{AUDITS}{audit}")
+    await ref.open()
+    header = Header(1, ASKED, "r", until_ms, audit=said or audit, report=report)
+    whole = key.signed(ref.name, image.with_header(header, BODY))
+    await ref.write(whole, note(ref.name, header, key))
+
+
+async def at(scene: Stage, folder: Path, thread: int, key: StateKey = OURS) -> str:
+    own = ref_of(scene, folder / "own", f"refs/claude-pool/threads/{thread}")
+    return await audit_at(ref_of(scene, folder / "every", AUDITS), own, 1, thread, key)
+
+
+async def test_a_broken_state_of_an_audit_costs_that_audit_and_no_other(
+    scene: Stage, tmp_path: Path
+) -> None:
+    """Whoever may push may put anything there."""
+    await stands(scene, tmp_path, "defects", REPORT)
+    await stands(scene, tmp_path, "forged", REPORT, StateKey.of("another key"))
+    await stands(scene, tmp_path, "unsigned", REPORT, StateKey())
+    await stands(scene, tmp_path, "copied", REPORT, said="defects")
+    git = scene.repository.git
+    main = git.resolve("main")
+    assert main is not None
+    git.set_ref(f"{AUDITS}commit", main)
+    git.run("update-ref", f"{AUDITS}blob", f"{main}:README.md")
+    git.run("update-ref", f"{AUDITS}tree", f"{main}^{{tree}}")
+    git.set_ref(f"{AUDITS}-No-Name/x", main)
+    assert await at(scene, tmp_path, REPORT) == "defects"
+    git.set_ref(f"{AUDITS}defects", None)
+    assert await at(scene, tmp_path, REPORT) == ""
+    assert await at(scene, tmp_path / "w", REPORT, StateKey.of("another key")) == "forged", (
+        "the control"
+    )
+
+
+async def test_a_thread_is_looked_up_without_the_contents_of_the_states(
+    scene: Stage, tmp_path: Path
+) -> None:
+    for number in range(3):
+        await stands(scene, tmp_path, f"a{number}", REPORT + number)
+    assert await at(scene, tmp_path, REPORT + 2) == "a2"
+    fetched = sum(each.stat().st_size for each in (tmp_path / "every").rglob("*") if each.is_file())
+    assert fetched < len(BODY), f"{fetched} bytes of three states"
+
+
+async def test_the_state_of_an_audit_is_deleted_with_its_configuration_and_its_report_issue(
+    scene: Stage, tmp_path: Path
+) -> None:
+    def issue(title: str, *, closed_days: int = 0) -> int:
+        made = scene.repository.open_issue(title, "", author=scene.maintainer)
+        made.closed_at = time.time() - closed_days * 86_400 if closed_days else None
+        return made.number
+
+    old, new, is_open = (
+        issue("Old", closed_days=31),
+        issue("New", closed_days=29),
+        issue("Open"),
+    )
+    alive = int(time.time() * 1000) + 80_000
+    await stands(scene, tmp_path, "forgotten", old)
+    await stands(scene, tmp_path, "configured", old)
+    await stands(scene, tmp_path, "open", is_open)
+    ref = ref_of(scene, tmp_path / "own", "refs/claude-pool/threads/1")
+    await ref.open()
+    async with aiohttp.ClientSession() as session:
+        token = scene.github.create_token(scene.github.actions_bot, scene.repository, WRITE)
+        forge = Forge(
+            session,
+            scene.github.api_url,
+            JobAccess(session, scene.github.api_url, token),
+        )
+        pruning = Pruning(
+            ref=ref,
+            every=ref_of(scene, tmp_path / "every", AUDITS),
+            key=OURS,
+            forge=forge,
+            repository=Repository(id=scene.repository.id, owner="octo", name="shop"),
+            thread=1,
+            audits={"configured"},
+        )
+        await pruning.run()
+        left = scene.repository.git.refs(AUDITS)
+        assert left.keys() == {f"{AUDITS}configured", f"{AUDITS}open"}
+        scene.repository.git.set_ref(f"{AUDITS}open", None)
+        await stands(scene, tmp_path / "b", "recent", new)
+        await stands(scene, tmp_path / "b", "runs", old, until_ms=alive)
+        await stands(scene, tmp_path / "b", "forged", old, StateKey.of("another key"))
+        await pruning.run()
+    left = scene.repository.git.refs(AUDITS)
+    assert {name.removeprefix(AUDITS) for name in left} == {
+        "configured",
+        "recent",
+        "runs",
+        "forged",
+    }

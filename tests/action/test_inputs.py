@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from claude_pool_gh.action import look
 from claude_pool_gh.action.job import DEADLINE_SECONDS, Job
 from claude_pool_gh.action.look import Fault
+from claude_pool_gh.action.state.keeper import Held
+from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.terms.ids import Repository, Thread
 from tests.action.runner import ACTION
 
@@ -89,6 +92,33 @@ def test_what_is_no_such_value_is_said(
         Job.from_environment().settings()
 
 
+def test_states_are_signed_with_the_key_that_is_given_for_them_else_with_the_api_key(
+    job: pytest.MonkeyPatch,
+) -> None:
+    def key() -> StateKey:
+        found = Job.from_environment()
+        return found.key(found.settings())
+
+    assert key() == StateKey.of("k")
+    job.setenv("POOL_STATE_KEY", "x" * 32 + "\n")
+    assert key() == StateKey.of("x" * 32)
+    assert "POOL_STATE_KEY" not in os.environ, "no process that it starts is given it"
+    federated = {
+        "POOL_FEDERATION_RULE_ID": "fdrl_1",
+        "POOL_ORGANIZATION_ID": "o",
+        "ACTIONS_ID_TOKEN_REQUEST_URL": "https://x",
+        "ANTHROPIC_API_KEY": "",
+    }
+    for name, value in federated.items():
+        job.setenv(name, value)
+    assert key() == StateKey(), "there is nothing that outlives the job"
+    job.setenv("POOL_STATE_KEY", "x" * 32)
+    assert key() == StateKey.of("x" * 32)
+    job.setenv("POOL_STATE_KEY", "short")
+    with pytest.raises(Fault, match="state_key: it has fewer than 32"):
+        Job.from_environment()
+
+
 def test_two_jobs_of_a_matrix_do_not_hold_a_thread_under_one_name(
     job: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -98,7 +128,7 @@ def test_two_jobs_of_a_matrix_do_not_hold_a_thread_under_one_name(
         (tmp_path / folder).mkdir(exist_ok=True)
         job.setenv("RUNNER_TEMP", str(tmp_path / folder))
         found = Job.from_environment()
-        return found.keeper(thread, found.settings()).run
+        return found.keeper(thread, found.settings(), Held("", StateKey())).run
 
     assert holder("a") != holder("b")
     assert holder("a") == holder("a"), "the last step of a job is the same job"

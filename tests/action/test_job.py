@@ -33,4 +33,5 @@ async def test_a_job_reviews_with_the_same_comment_review_and_check(scene: Stage
     assert review.comments[0].body.split("\n")[0] in done.summary
     assert done.errors == []
     assert "Traceback" not in done.log
+    assert list(scene.runner.folder.rglob("mirrors/*.git/shallow")), "no history is fetched"
     assert obeyed(done.log) == [("group", "Log of the run"), ("endgroup", "")]

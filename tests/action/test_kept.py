@@ -16,10 +16,12 @@ from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
 from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.conversation.secret_filter import without_secrets
 from claude_pool_gh.github.effects.comment import Comment
+from claude_pool_gh.pool.store import cap_uses
 from claude_pool_gh.pool.store.tables import chains, reservations
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.deflated import deflated
+from tests.pool.make import caps
 
 HEADER = Header(repository=1, thread=2, run="r", until_ms=0)
 TASK = (
@@ -195,6 +197,24 @@ def test_what_other_threads_have_spent_counts_here_and_is_not_kept(database: Pat
     assert b"elsewhere:" not in zlib.decompress(image.pack(database, DatabaseRedactor()))
 
 
+def test_a_jobs_own_budget_is_the_same_whatever_other_threads_spend_meanwhile(
+    database: Path,
+) -> None:
+    """Their reservations come and go while it runs, and whoever may push can write the ledger."""
+    opened = Database.open(f"sqlite:///{database}")
+    budget = 3_000_000
+    limits = caps(thread=10**9, user_day=10**9, repository_month=10**9, pool=budget)
+    account = {"conversation": "1:8", "thread": "1:8", "user": "9", "repository": "1"}
+    now = money.month_start_ms() + 5
+    with opened.engine.begin() as tx:
+        for amount in (10**8, 0, 10**7):
+            money.count_others(tx, {"a": entry("a", amount, created_ms=now)})
+            left = {use.name: use.left for use in cap_uses.cap_uses(tx, account, limits, now)}
+            assert left["pool and month"] == budget
+            assert left["repository and month"] == 10**9 - amount
+    opened.close()
+
+
 GITHUB = "ghp_Ab3dE6gH9jK2mN5pQ8sT1vW4xY7zA0bC3dE6"
 ANTHROPIC = "sk-ant-api03-Ab3dE6gH9jK2mN5pQ8sT1vW4xY7"
 BLOCK = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAq8Lw3Xv5\n-----END RSA PRIVATE KEY-----"
@@ -333,8 +353,8 @@ def test_what_a_job_goes_on_with_counts_against_its_own_budget(database: Path) -
         owed(tx, "second", "queued", reserved=3_000, settled=None, spent=0)
         owed(tx, "waits", "parked", reserved=70, settled=None, spent=70)
     opened.close()
-    cap = image.charge(database, budget=2_200, elsewhere=10_000)
-    assert cap == 10_000 + 500 + 1_000 + 70 + 2_200
+    cap = image.charge(database, budget=2_200)
+    assert cap == 500 + 1_000 + 70 + 2_200
     with closing(sqlite3.connect(database)) as rows:
         held = dict(
             rows.execute("SELECT id, reserved FROM reservations WHERE level = 'chain'").fetchall()

@@ -14,7 +14,7 @@ from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.action.state.ref import Ref
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.worktrees.git import Credentials
-from tests.action.conftest import WRITE, Stage
+from tests.action.conftest import STATES, WRITE, Stage
 from tests.action.runner import Running
 from tests.action.test_trial import sender
 
@@ -37,7 +37,7 @@ async def held(scene: Stage, folder: Path) -> None:
         "run": "A.1",
         "until_ms": int(time.time() * 1000) + 80_000,
     }
-    await ref.write(json.dumps(header).encode() + b"\n")
+    await ref.write(STATES.signed(ref.name, json.dumps(header).encode() + b"\n"))
 
 
 async def test_a_stranger_is_refused_at_once_while_another_job_holds_the_thread(

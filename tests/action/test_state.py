@@ -17,7 +17,7 @@ from claude_pool_gh.rehearsal.github import Moment
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.worktrees.git import Credentials
 from tests.acceptance.colleague import Colleague
-from tests.action.conftest import WRITE, Stage
+from tests.action.conftest import STATES, WRITE, Stage
 from tests.action.runner import Done, Running
 from tests.patience import PATIENCE
 
@@ -273,16 +273,18 @@ async def state_of(scene: Stage, folder: Path) -> tuple[Ref, dict[str, Any], byt
     name = f"refs/claude-pool/threads/{scene.pull.number}"
     ref = Ref(folder, Credentials(token, f"{scene.github.url}/octo/shop.git"), name)
     await ref.open()
-    head, _, body = (await ref.read() or b"").partition(b"\n")
+    head, _, body = STATES.verified(name, await ref.read() or b"").partition(b"\n")
     return ref, json.loads(head), body
 
 
-def living(header: dict[str, Any]) -> bytes:
+async def put(ref: Ref, header: dict[str, Any], body: bytes) -> None:
+    """Replace what stands there, as another job of the same repository does."""
+    await ref.write(STATES.signed(ref.name, json.dumps(header).encode() + b"\n" + body))
+
+
+def living(header: dict[str, Any]) -> dict[str, Any]:
     """The header of another job that is alive."""
-    return (
-        json.dumps(header | {"run": "A.1", "until_ms": int(time.time() * 1000) + 80_000}).encode()
-        + b"\n"
-    )
+    return header | {"run": "A.1", "until_ms": int(time.time() * 1000) + 80_000}
 
 
 @pytest.mark.long
@@ -298,7 +300,7 @@ async def test_a_job_that_is_ended_while_it_waits_touches_nothing_of_the_one_it_
 
     await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
     ref, header, body = await state_of(scene, tmp_path / "ref")
-    await ref.write(json.dumps(header | {"until_ms": 1}).encode() + b"\n" + body)
+    await put(ref, header | {"until_ms": 1}, body)
     before = [each.body for each in scene.comments]
     raced: list[Ref] = [ref]
 
@@ -309,7 +311,7 @@ async def test_a_job_that_is_ended_while_it_waits_touches_nothing_of_the_one_it_
             and "receive-pack" in moment.path
             and raced
         ):
-            await raced.pop().write(living(header) + body)
+            await put(raced.pop(), living(header), body)
 
     scene.github.on_request(race)
 
@@ -338,7 +340,7 @@ async def test_a_job_whose_thread_was_taken_over_leaves_it_as_it_stands(
         for number in range(20):
             ref, header, body = await state_of(scene, tmp_path / f"ref{number}")
             with suppress(Stale):
-                return await ref.write(living(header) + body)
+                return await put(ref, living(header), body)
         raise AssertionError("never won")
 
     done = await scene.say("/pool review", permissions=KEEPING, during={"run": take_over})
@@ -362,7 +364,7 @@ async def test_what_a_lost_job_began_costs_the_next_no_more_than_that_ones_budge
 
     await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
     ref, header, body = await state_of(scene, tmp_path / "ref")
-    await ref.write(json.dumps(header | {"until_ms": 1}).encode() + b"\n" + body)
+    await put(ref, header | {"until_ms": 1}, body)
     scene.model.script, paid = Reviewer(), scene.paid
     await scene.say("/pool help", permissions=KEEPING, inputs={"budget_usd": "0.000001"})
     assert scene.paid == paid

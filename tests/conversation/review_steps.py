@@ -96,7 +96,7 @@ class Steps:
         services = SimpleNamespace(
             database=self.database,
             forge=self.answers,
-            worktrees=SimpleNamespace(mirror=lambda _id: mirror),
+            worktrees=SimpleNamespace(mirror=lambda _id: mirror, is_shallow=False),
             clock=SimpleNamespace(now_ms=lambda: 1_000 + self.chains),
             links=Links(server="https://github.com", public=None, download_key=b""),
         )

@@ -107,6 +107,27 @@ async def test_one_that_can_be_seen_where_it_was_moved_to_is_not_edited_there(
     assert (row.state, row.error) == ("gone", "moved to another repository")
 
 
+async def test_an_issue_of_somebody_else_is_not_edited_whatever_the_rows_say(bench: Bench) -> None:
+    """In the Action, rows come from a ref."""
+    await wanted(bench)
+    theirs = shop(bench).open_issue("Mine", "My words.", bench.github.create_user("mallory"))
+    bench.change(remote_id=theirs.number)
+    row = await wanted(bench, "second")
+    assert (row.state, row.error) == ("gone", "replaced by what others wrote")
+    assert (theirs.title, theirs.body) == ("Mine", "My words.")
+
+
+async def test_one_that_another_account_of_ours_has_opened_is_kept_up_to_date(bench: Bench) -> None:
+    """The job's own token opened it, and an App's token goes on."""
+    await wanted(bench)
+    (ours,) = issues(bench)
+    earlier = bench.github.create_user("earlier")
+    theirs = shop(bench).open_issue("Audit: defects", ours.body, earlier)
+    bench.change(remote_id=theirs.number)
+    assert (await wanted(bench, "second")).state == "written"
+    assert theirs.body.startswith("second\n")
+
+
 async def test_one_that_is_locked_is_kept_up_to_date(bench: Bench) -> None:
     await wanted(bench)
     (issue,) = issues(bench)

@@ -193,6 +193,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         ),
     ),
     "no candidate": (replies.no_candidate("cancel"), "There is nothing here to cancel."),
+    "goes on": (replies.goes_on("c-7"), "Run `c-7` is not over: it goes on by itself."),
     "unknown id": (
         replies.unknown_id("`@mona"),
         "Nothing in this thread has the ID `` `@mona ``. `/pool status` lists what there is.",

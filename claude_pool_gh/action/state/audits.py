@@ -9,35 +9,43 @@ from typing import Final
 
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
-from claude_pool_gh.action.state.prune import THREADS
 from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.signing import NotSigned, StateKey
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 logger = logging.getLogger(__name__)
 
 AUDITS: Final = "refs/claude-pool/audits/"
-_NAME: Final = re.compile(
-    r"[0-9a-f]{40,64}\t" + re.escape(AUDITS) + r"([a-z][a-z0-9-]{0,39})$", re.MULTILINE
-)
-_MOST: Final = 50
-"""Audits that are looked at: a ref is written by whoever may push."""
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 
-async def audit_at(ref: Ref, repository: int, thread: int) -> str:
+def note(name: str, header: Header, key: StateKey) -> bytes:
+    """The words of a state's commit, for jobs that look for the audit of their thread. `name`: of its ref."""
+    return key.signed(_noted(name), image.told(header))
+
+
+async def audit_at(ref: Ref, own: Ref, repository: int, thread: int, key: StateKey) -> str:
     """The audit whose state serves a thread; "" where none does, or the repository's refs cannot be read.
 
-    `ref`: any of the repository's, opened; it is not changed.
+    `ref`: one that stands for all audits, in a folder of its own. `own`: the thread's.
     """
-    own = f"{THREADS}{thread}"
     try:
-        listed = await ref.listed(f"{AUDITS}*", own)
-        names = _NAME.findall(listed)[:_MOST]
-        found = [each for name in names if (each := await _header(ref, name)) is not None]
+        await ref.open()
+        listed = await ref.listed(f"{AUDITS}*", own.name)
+        if AUDITS not in listed:
+            return ""
+        found = await headers(ref, key)
     except WorktreeError as error:
         logger.info("states of audits not looked at: %s", error)
         return ""
-    own_state = f"\t{own}\n" in f"{listed}\n"
-    return served(found, repository, thread, has_own=own_state)
+    return served(found, repository, thread, has_own=f"\t{own.name}\n" in f"{listed}\n")
+
+
+async def headers(ref: Ref, key: StateKey) -> list[Header]:
+    """The headers of the states of all audits, in one small fetch. Raises WorktreeError."""
+    noted = await ref.notes(AUDITS)
+    found = [_header(name, told, key) for name, told in noted.items() if _NAME.fullmatch(name)]
+    return [each for each in found if each is not None]
 
 
 def served(found: Sequence[Header], repository: int, thread: int, *, has_own: bool) -> str:
@@ -49,12 +57,15 @@ def served(found: Sequence[Header], repository: int, thread: int, *, has_own: bo
     return next(iter((*reports, *begun, *ended)), "")
 
 
-async def _header(ref: Ref, name: str) -> Header | None:
-    other = Ref(ref.folder, ref.login, f"{AUDITS}{name}")
+def _header(name: str, told: bytes, key: StateKey) -> Header | None:
+    """None for one that is broken or not ours: it costs that audit, and no other."""
     try:
-        content = await other.read()
-        header = None if content is None else image.parts(content)[0]
-    except (Damaged, Unreadable, WorktreeError) as error:
-        logger.info("state of audit %s not looked at: %s", name, error)
+        header, _ = image.parts(key.verified(_noted(AUDITS + name), told))
+    except (Damaged, NotSigned, Unreadable) as error:
+        logger.info("state of audit %s not looked at: %s", name, repr(error))
         return None
-    return header if header is not None and header.audit == name else None
+    return header if header.audit == name else None
+
+
+def _noted(name: str) -> str:
+    return f"{name} note"

@@ -91,13 +91,18 @@ _OF_AUDITS: Final = ("audit", "report")
 
 
 def with_header(header: Header, body: bytes) -> bytes:
-    """A whole state. A thread's says nothing of audits, so that earlier versions read it."""
+    """A whole state."""
+    return told(header) + b"\n" + body
+
+
+def told(header: Header) -> bytes:
+    """A header's own line. A thread's says nothing of audits, so that earlier versions read it."""
     said = {
         name: value
         for name, value in asdict(header).items()
         if header.audit or name not in _OF_AUDITS
     }
-    return json.dumps(said).encode() + b"\n" + body
+    return json.dumps(said).encode()
 
 
 def pack(database: Path, veil: DatabaseRedactor) -> bytes:
@@ -186,12 +191,6 @@ def _gone() -> str:
     return f"{socket.gethostname()}/999999999/0"
 
 
-def runs(database: Path) -> set[str]:
-    """The ids of the runs that a database knows."""
-    with closing(sqlite3.connect(database)) as kept:
-        return {str(id_) for (id_,) in kept.execute("SELECT id FROM chains")}
-
-
 def number_of(database: Path, effect: str) -> int:
     """The number on GitHub of what stands there under an effect's key; 0 where nothing does."""
     asked = "SELECT remote_id FROM effects WHERE key = ? AND state <> 'gone'"
@@ -200,16 +199,15 @@ def number_of(database: Path, effect: str) -> int:
     return int(found[0] or 0) if found else 0
 
 
-def charge(database: Path, budget: int, elsewhere: int) -> int:
+def charge(database: Path, budget: int) -> int:
     """Let whatever this job goes on with count against its own budget, as what it begins does.
 
-    `budget`: microdollars that this job may spend. `elsewhere`: what other threads count in this calendar month (UTC).
-    Returns the cap on the month with which a run may spend just that. The caps of user, thread and repository hold
-    over all jobs, and are not touched.
+    `budget`: microdollars that this job may spend. Returns the cap on this calendar month (UTC) with which a run may
+    spend just that. The caps of user, thread and repository hold over all jobs, and are not touched.
     """
     now = datetime.now(UTC)
     since = int(datetime(now.year, now.month, 1, tzinfo=UTC).timestamp() * 1000)
-    cap, left = elsewhere + budget, budget
+    cap, left = budget, budget
     with closing(sqlite3.connect(database, isolation_level=None)) as kept:
         kept.execute("BEGIN")
         for id_, state, reserved, settled, created_ms, spent in kept.execute(_HELD).fetchall():

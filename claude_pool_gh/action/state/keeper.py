@@ -9,12 +9,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-from claude_pool_gh.action.state import image
+from claude_pool_gh.action.state import audits, image
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
 from claude_pool_gh.action.state.ref import Ref, Refused, Stale
+from claude_pool_gh.action.state.signing import NotSigned, StateKey
 from claude_pool_gh.audits.outputs import issue
 from claude_pool_gh.worktrees.errors import WorktreeError
 
@@ -29,6 +30,31 @@ _WAIT_SECONDS: Final = 2.0
 
 class TakenOver(Exception):
     """Another job serves this thread now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The facts of a held state that a later process of the same job needs."""
+
+    audit: str
+    key: StateKey
+
+    def note(self, database: Path) -> None:
+        """Write it beside the database, which nobody else may read either."""
+        self._file(database).write_text(f"{self.audit}\n{self.key.secret.hex()}")
+
+    @classmethod
+    def noted(cls, database: Path) -> Self | None:
+        """The facts that an earlier process has written; None where it held nothing."""
+        file = cls._file(database)
+        if not file.exists():
+            return None
+        audit, _, secret = file.read_text().partition("\n")
+        return cls(audit, StateKey(bytes.fromhex(secret)))
+
+    @staticmethod
+    def _file(database: Path) -> Path:
+        return database.with_suffix(".held")
 
 
 @dataclass(slots=True)
@@ -47,12 +73,16 @@ class Keeper:
     """What the state is looked through with before it leaves."""
     audit: str = ""
     """The name of the audit whose state it is; "" for a thread's."""
+    key: StateKey = field(default_factory=StateKey)
+    """What the state is signed with."""
     keeps: bool = False
     """Whether what this job does outlives it."""
     is_touched: bool = False
     """Whether this job may have written on GitHub, or in its database."""
     is_taken_over: bool = False
     """Whether another job serves the thread by now: what this one knows of it is over."""
+    is_begun_anew: bool = False
+    """Whether something stood there that could not be used."""
     why_not: str = ""
     unclean: bool = False
     """Whether the job before did not end by itself: GitHub may know more than its state."""
@@ -108,13 +138,8 @@ class Keeper:
         if self._body:
             arrived.replace(self.database)
         self.keeps = True
-        self.mark_of(self.database).write_text(self.audit)
+        Held(self.audit, self.key).note(self.database)
         return True
-
-    @staticmethod
-    def mark_of(database: Path) -> Path:
-        """Tells a later process of the same job that this one held the state, and of which audit it was."""
-        return database.with_suffix(".held")
 
     def _known(self, content: bytes | None) -> Header:
         """The header of a state, with its body in hand.
@@ -125,13 +150,17 @@ class Keeper:
         if content is None:
             return Header(self.repository, self.thread, "", 0)
         try:
-            header, self._body = image.parts(content)
-        except Damaged:
+            header, self._body = self._parts(content)
+        except (Damaged, NotSigned):
             return self._afresh()
         if not self._is_ours(header):
             return self._afresh()
         self._report = header.report
         return header
+
+    def _parts(self, content: bytes) -> tuple[Header, bytes]:
+        """Header and body of what a job of this repository has left here. Raises as `image.parts`, and NotSigned."""
+        return image.parts(self.key.verified(self.ref.name, content))
 
     def _is_ours(self, header: Header) -> bool:
         if (header.repository, header.audit) != (self.repository, self.audit):
@@ -140,8 +169,11 @@ class Keeper:
 
     def _afresh(self) -> Header:
         """Begin with nothing, where GitHub may know more."""
-        logger.warning("what stands in %s is no state of ours: it is begun anew", self.ref.name)
-        self._body = b""
+        logger.warning(
+            "what stands in %s is no state of ours, or signed with another key: it is begun anew",
+            self.ref.name,
+        )
+        self._body, self.is_begun_anew = b"", True
         return Header(self.repository, self.thread, "", _UNCLEAN)
 
     def _lives(self, header: Header) -> bool:
@@ -161,17 +193,10 @@ class Keeper:
         """True where nothing is known of an audit that may have run: its state may have been deleted."""
         return bool(self.audit) and not self.is_restored
 
-    def charge(self, budget: int, elsewhere: int) -> int:
+    def charge(self, budget: int) -> int:
         """See `image.charge`. Before the database is opened: what it holds goes on at once then."""
-        return image.charge(self.database, budget, elsewhere) if self._opens else elsewhere + budget
-
-    @property
-    def _opens(self) -> bool:
-        return self.keeps and self.database.exists()
-
-    def runs(self) -> set[str]:
-        """The ids of the runs that earlier jobs have left. Before the database is opened."""
-        return image.runs(self.database) if self._opens else set()
+        left = self.keeps and self.database.exists()
+        return image.charge(self.database, budget) if left else budget
 
     async def release(self) -> None:
         """Let the next job begin at once. For a job that ends before it has saved anything."""
@@ -181,12 +206,12 @@ class Keeper:
 
     async def regain(self) -> bool:
         """Hold again what an earlier process of the same job held. For one that was killed. False: another has it."""
-        held = self.mark_of(self.database).exists()
+        held = Held.noted(self.database) is not None
         try:
             await self.ref.open()
             content = await self.ref.read()
-            self.keeps = content is not None and image.parts(content)[0].run == self.run
-        except (WorktreeError, Unreadable, Damaged):
+            self.keeps = content is not None and self._parts(content)[0].run == self.run
+        except (WorktreeError, Unreadable, Damaged, NotSigned):
             return True  # nobody is known to have it
         return self.keeps or not held
 
@@ -225,7 +250,9 @@ class Keeper:
             audit=self.audit,
             report=self._report,
         )
-        await self.ref.write(image.with_header(header, self._body))
+        whole = image.with_header(header, self._body)
+        note = audits.note(self.ref.name, header, self.key) if self.audit else b""
+        await self.ref.write(self.key.signed(self.ref.name, whole), note)
 
     def changed(self) -> None:
         """Something has happened that the next job must know."""

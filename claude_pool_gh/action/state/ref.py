@@ -16,7 +16,9 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Credentials, git
 
 _SECONDS: Final = 60.0
+_NOTED: Final = "refs/noted/"
 _NAME: Final = "state"
+_SUBJECT: Final = b"State of claude-pool"
 _NOW: Final = {
     "GIT_AUTHOR_DATE": "2000-01-01T00:00:00Z",
     "GIT_COMMITTER_DATE": "2000-01-01T00:00:00Z",
@@ -101,18 +103,20 @@ class Ref:
         )
         return await git("cat-file", "blob", f"{self.commit}:{_NAME}", git_dir=self.folder)
 
-    async def write(self, content: bytes) -> None:
-        """Replace what we know to stand there. Raises Stale, Refused, and WorktreeError as `read`."""
+    async def write(self, content: bytes, note: bytes = b"") -> None:
+        """Replace what we know to stand there. Raises Stale, Refused, and WorktreeError as `read`.
+
+        `note`: what `notes` tells of it to whoever needs no more.
+        """
         blob = await git("hash-object", "-w", "--stdin", git_dir=self.folder, stdin=content)
         entry = f"100644 blob {blob.decode().strip()}\t{_NAME}\n".encode()
         tree = await git("mktree", git_dir=self.folder, stdin=entry)
         made = await git(
             "commit-tree",
             tree.decode().strip(),
-            "-m",
-            "State of claude-pool",
             git_dir=self.folder,
             environment=_NOW,
+            stdin=_SUBJECT + b"\n\n" + note if note else _SUBJECT,
         )
         commit = made.decode().strip()
         if commit == self.commit:
@@ -139,6 +143,34 @@ class Ref:
         """The refs of the repository that fit any pattern, one a line, each behind its commit. Raises WorktreeError."""
         found = await _patiently(lambda: self._ask("ls-remote", self.login.url, *patterns))
         return found.decode(errors="replace")
+
+    async def notes(self, prefix: str) -> dict[str, bytes]:
+        """The notes of all refs below a prefix, by the rest of their names. Their contents stay where they are.
+
+        Raises WorktreeError.
+        """
+        wanted = f"+{prefix}*:{_NOTED}*"
+        await _patiently(
+            lambda: self._ask(
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--prune",
+                "--depth=1",
+                "--filter=blob:none",
+                self.login.url,
+                wanted,
+            )
+        )
+        told = await git(
+            "for-each-ref", "--format=%(refname)%00%(contents:body)%00", _NOTED, git_dir=self.folder
+        )
+        parts = told.split(b"\0")
+        return {
+            name.decode(errors="replace").strip().removeprefix(_NOTED): body.strip()
+            for name, body in zip(parts[::2], parts[1::2], strict=False)
+        }
 
     async def delete(self, name: str, commit: str) -> None:
         """Delete another ref, if it still stands at a commit. Raises WorktreeError."""

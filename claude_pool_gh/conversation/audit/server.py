@@ -15,6 +15,7 @@ from claude_pool_gh.conversation.guidance import guidance
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.pool.model.ports import Clock, HostStepContext
 from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.worktrees.history import NEWEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ class Server:
         """The repository's mirror, into which they are fetched."""
         facts = audit_facts(context)
         repository = facts.thread.repository.id
-        return await self.services.worktrees.fetch(repository, list(commits), facts.refs)
+        return await self.services.worktrees.fetch(
+            repository, list(commits), facts.refs, history=NEWEST
+        )
 
     async def guidance(self, context: HostStepContext) -> str:
         """Those of the default branch. Raises ForgeError too."""

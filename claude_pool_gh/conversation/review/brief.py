@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeGuard
 
+from claude_pool_gh.conversation.branch_point import fetched
 from claude_pool_gh.conversation.guidance import guidance
 from claude_pool_gh.conversation.review.earlier import EarlierFindings, earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
@@ -32,7 +32,6 @@ from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.reports.visible import visible_text
-from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.errors import NoCommonCommit, WorktreeError
 
 _DISMISSED_TOLD: Final = 15
@@ -65,7 +64,7 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
     await take_thumbs(services, facts)
     try:
         pull = await reads.pull(services.forge, facts.thread)
-        mirror, base = await _fetch(services, facts)
+        mirror, base = await fetched(services, facts)
         every = await listed(mirror, base, facts.head)
         before = await earlier(services, facts, mirror, base, is_open=pull.open)
         rules = await guidance(services, facts, [entry.path for entry in every], own=facts.guidance)
@@ -158,13 +157,6 @@ def _group(group: Group, gone: Collection[str]) -> dict[str, Any]:
         "paths": paths,
         "gone": [path for path in paths if path in gone],
     }
-
-
-async def _fetch(services: Services, facts: ReviewFacts) -> tuple[Path, str]:
-    mirror = await services.worktrees.fetch(
-        facts.thread.repository.id, [facts.head, facts.base], facts.refs
-    )
-    return mirror, await history.merge_base(mirror, facts.base, facts.head)
 
 
 def _nothing(found: Difference, facts: ReviewFacts) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from claude_pool_gh.conversation.branch_point import bring
 from claude_pool_gh.conversation.review import hunks
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.hunks import FileDiff
@@ -97,10 +98,9 @@ async def earlier(
     back = await _back(mirror, facts.head, merge_base, [each.finding for each in fixed], renamed)
     if not open_:
         return EarlierFindings(back=back)
-    diffs = {
-        head: await _between(mirror, head, facts.head)
-        for head in {each.head or last for each in open_}
-    }
+    heads = {each.head or last for each in open_}
+    await bring(services, facts, heads)
+    diffs = {head: await _between(mirror, head, facts.head) for head in heads}
     moved_: list[tuple[Finding, FileDiff | None]] = []
     for each in open_:
         since = diffs[each.head or last]

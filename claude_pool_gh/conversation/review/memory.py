@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from claude_pool_gh.conversation.branch_point import goes_on_from
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.reading import listed
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import ReviewBasis
-from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 
@@ -58,7 +58,7 @@ async def since_last(
     if (last.merge_base, last.digest) != (against.merge_base, against.digest):
         return None
     try:
-        if await history.merge_base(mirror, last.head, facts.head) != last.head:
+        if not await goes_on_from(services, facts, mirror, last.head):
             return None  # the branch was rewritten
         changed = await listed(mirror, last.head, facts.head)
         return ReadBefore(last.head, frozenset(entry.path for entry in changed))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from claude_pool_gh.commands.flags import COMMON
-from claude_pool_gh.conversation.chain_lookup import NoSingleChain
+from claude_pool_gh.conversation.chain_lookup import NoSingleChain, of_thread
 from claude_pool_gh.conversation.change_facts import as_decided_now
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
@@ -22,6 +22,7 @@ from claude_pool_gh.conversation.services import (
 )
 from claude_pool_gh.conversation.steering import not_allowed, steered
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, Plan, Step
+from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, continuation
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
@@ -44,7 +45,8 @@ class Continue(ControlVerb):
         """Go on where a chain ended early; whoever does needs what the command itself needs."""
         found = await steered(services, asked, self.every, _ended_early, "continue")
         if isinstance(found, NoSingleChain):
-            return Answer(found.text)
+            going = await services.database.read(lambda tx: _going_on(tx, asked))
+            return Answer(replies.goes_on(going) if going else found.text)
         verb = self.every[found.plan.verb].verb
         if (refusal := not_allowed(asked, verb)) is not None:
             return refusal
@@ -80,6 +82,16 @@ async def _has_moved(
         if pull.head == facts.head
         else Answer(replies.moved_on(facts.head, pull.head, facts.line))
     )
+
+
+def _going_on(tx: Transaction, asked: CommandContext) -> str:
+    """The thread's newest run, or the one that is named, where it is not over and waits for nobody; "" for none."""
+    named = asked.command.words[:1]
+    for chain in of_thread(tx, asked.key):
+        meant = not named or chain.id == named[0].lower()
+        if meant and chain.outcome is None and chain.state is not ChainState.parked:
+            return chain.id
+    return ""
 
 
 def _ended_early(tx: Transaction, chain: ChainRow) -> bool:

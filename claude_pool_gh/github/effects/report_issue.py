@@ -12,7 +12,7 @@ from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.client import sorted_errors
 from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.marks import marked, ours
-from claude_pool_gh.github.errors import ForgeRefused, Moved, NotFound
+from claude_pool_gh.github.errors import ForgeRefused, Moved, NotFound, NotOurs
 from claude_pool_gh.terms.ids import Repository
 
 TITLE_LIMIT: Final = 256
@@ -53,12 +53,17 @@ class ReportIssue(Effect):
             return int(made["number"])
 
     async def update(self, forge: Forge, making: Making, remote_id: int) -> int:
-        """Edit title and body. Raises Moved where it is in another repository by now."""
+        """Edit title and body. Raises Moved where it is in another repository by now, and NotOurs."""
         path = f"/issues/{remote_id}"
         with _issues_on():
             there = await forge.read(making.repository, path)
             if not is_of(making.repository, there):
                 raise Moved
+            own = await forge.access.own_id(making.repository)
+            if (there.get("user") or {}).get("id") != own and making.marker not in str(
+                there.get("body")
+            ):
+                raise NotOurs
             await forge.call("PATCH", making.repository, path, self._body(making))
         return remote_id
 

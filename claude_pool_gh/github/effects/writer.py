@@ -23,6 +23,7 @@ from claude_pool_gh.github.errors import (
     Moved,
     NotAdmitted,
     NotFound,
+    NotOurs,
     OperatorNeeded,
     RateLimited,
     Unfinished,
@@ -277,7 +278,7 @@ class Writer:
                 # the whole repository is out of reach: no person deleted anything
                 raise ForgeUnavailable(f"{row.repository.full_name} is out of reach") from refusal
             raise Deleted(
-                error.message if isinstance(error, Moved) else "deleted by a person"
+                error.message if isinstance(error, Moved | NotOurs) else "deleted by a person"
             ) from error
 
     async def _look(self, row: EffectRow) -> int | None:

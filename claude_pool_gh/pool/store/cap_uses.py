@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.caps import POOL, Account, Cap, Caps, CapUse, Window
 from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.store.elsewhere import ELSEWHERE
 from claude_pool_gh.pool.store.tables import chain_scopes, reservations
 from claude_pool_gh.storage import Transaction
 
@@ -62,8 +63,8 @@ def counted(total: sa.ColumnElement[Any], *, everything: bool, of: str = "") -> 
     """
     since = _R.created_ms >= sa.bindparam(f"since{of}", type_=sa.BigInteger)
     own = sa.select(total).where(_R.level == "chain", since)
-    if everything:
-        return own
+    if everything:  # what a whole pool spends, and other stores' chains are none of this pool's
+        return own.where(_R.id.not_like(f"{ELSEWHERE}%"))
     kind = sa.bindparam(f"kind{of}", type_=sa.String)
     key = sa.bindparam(f"key{of}", type_=sa.String)
     return own.join(chain_scopes, _S.chain_id == _R.id).where(_S.kind == kind, _S.key == key)

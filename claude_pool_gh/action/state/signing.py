@@ -1,0 +1,50 @@
+"""Signs what jobs keep in refs with a key that only they have: whoever may push can write a ref, and not what it says.
+
+A state decides which programs run beside the agents, what was approved, and who asked for it. A token that may push
+and has no secret of the repository, such as that of another workflow's job, must not decide that. The key is made
+from the input `state_key`, or from the API key, so that nobody has to keep a second secret. Another key finds states
+that it does not know, and begins them anew. A job with an identity in place of both has nothing that outlives it: its
+states are not signed.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+_PURPOSE: Final = b"claude-pool: the state that jobs keep in refs"
+_DIGEST: Final = "sha256"
+
+
+class NotSigned(Exception):
+    """Content was not signed with this key, under this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateKey:
+    """The key under which the jobs of a repository know their states."""
+
+    secret: bytes = field(default=b"", repr=False)
+    """Empty: nothing is signed, and nothing that is signed can be read."""
+
+    @classmethod
+    def of(cls, given: str) -> Self:
+        """The key that goes with a secret, from which nobody gets that one back."""
+        return cls(hmac.digest(given.strip().encode(), _PURPOSE, _DIGEST))
+
+    def signed(self, name: str, content: bytes) -> bytes:
+        """The content with its signature in front. `name`: where it will stand; it is good nowhere else."""
+        return self._signature(name, content) + b"\n" + content if self.secret else content
+
+    def verified(self, name: str, stored: bytes) -> bytes:
+        """The content again. Raises NotSigned."""
+        if not self.secret:
+            return stored
+        said, _, content = stored.partition(b"\n")
+        if not hmac.compare_digest(said, self._signature(name, content)):
+            raise NotSigned
+        return content
+
+    def _signature(self, name: str, content: bytes) -> bytes:
+        return hmac.digest(self.secret, name.encode() + b"\0" + content, _DIGEST).hex().encode()

@@ -1,0 +1,99 @@
+"""States that were not written by a job of the repository: whoever may push can put them there, and decides nothing."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from claude_pool_gh.action.alone import BEGUN_ANEW, noted
+from claude_pool_gh.action.state import image
+from claude_pool_gh.action.state.image import Header
+from claude_pool_gh.action.state.keeper import Held, Keeper
+from claude_pool_gh.action.state.signing import NotSigned, StateKey
+from claude_pool_gh.github.effects.comment import Comment
+from claude_pool_gh.github.effects.labels import Labels
+from tests.action.conftest import Stage
+from tests.action.test_ref import kept, opened
+
+OURS, OTHERS = StateKey.of("sk-ant-ours"), StateKey.of("sk-ant-others")
+NAME = "refs/claude-pool/threads/7"
+
+
+def test_what_was_signed_is_good_at_its_own_place_and_unchanged_only() -> None:
+    stored = OURS.signed(NAME, b"content")
+    assert OURS.verified(NAME, stored) == b"content"
+    assert StateKey.of(" sk-ant-ours\n") == OURS, "a secret is often stored with a line's end"
+    for key, name, content in (
+        (OTHERS, NAME, stored),
+        (OURS, "refs/claude-pool/threads/8", stored),
+        (OURS, NAME, stored + b"x"),
+        (OURS, NAME, stored.replace(b"content", b"another")),
+        (OURS, NAME, b"content"),
+        (OURS, NAME, b"\ncontent"),
+        (OURS, NAME, "\u00e9\n".encode()),
+        (OURS, NAME, b""),
+    ):
+        with pytest.raises(NotSigned):
+            key.verified(name, content)
+    assert b"sk-ant" not in stored
+    assert "sk-ant" not in repr(OURS)
+
+
+async def next_job(keeper: Keeper, folder: Path, key: StateKey) -> Keeper:
+    following = replace(keeper, database=folder / "next.sqlite", run="next", key=key, keeps=False)
+    await following.take(lambda: False)
+    return following
+
+
+@pytest.mark.parametrize(("signed", "taken"), [(OURS, True), (OTHERS, False), (StateKey(), False)])
+async def test_only_a_state_of_this_repositorys_jobs_is_gone_on_with(
+    scene: Stage, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, signed: StateKey, taken: bool
+) -> None:
+    """A forged one could name programs to run, approvals, and people who never asked."""
+    caplog.set_level(logging.WARNING)
+    keeper = await kept(scene, tmp_path)
+    keeper.key = signed
+    await keeper.save(ended=True)
+    following = await next_job(keeper, tmp_path, OURS)
+    assert (following.keeps, following.database.exists()) == (True, taken)
+    assert following.unclean is not taken, "what GitHub has is looked for"
+    assert following.is_begun_anew is not taken, "the comment says so"
+    assert ("another key" in caplog.text) is not taken
+
+
+async def test_a_forged_header_of_a_newer_version_locks_nobody_out(
+    scene: Stage, tmp_path: Path
+) -> None:
+    ref = await opened(scene, tmp_path / "a", contents="write")
+    await ref.write(b'{"format": 99}\n')
+    keeper = Keeper(ref, ref, tmp_path / "k.sqlite", 1, 7, "r", key=OURS)
+    await keeper.take(lambda: False)
+    assert (keeper.keeps, keeper.why_not) == (True, "")
+
+
+async def test_a_later_process_of_the_same_job_can_give_the_state_back(
+    scene: Stage, tmp_path: Path
+) -> None:
+    """The Action's last step has no API key."""
+    ref = await opened(scene, tmp_path / "a", contents="write")
+    keeper = Keeper(ref, ref, tmp_path / "k.sqlite", 1, 7, "r", key=OURS)
+    assert Held.noted(keeper.database) is None
+    await keeper.take(lambda: False)
+    held = Held.noted(keeper.database)
+    assert held == Held("", OURS)
+    later = Keeper(ref, ref, keeper.database, 1, 7, "r", key=held.key)
+    assert (await later.regain(), later.keeps) == (True, True)
+    await later.release()
+    header, _ = image.parts(OURS.verified(ref.name, await ref.read() or b""))
+    assert isinstance(header, Header)
+    assert header.until_ms < 2, "the next job need not wait"
+
+
+def test_a_line_of_the_jobs_own_stands_last_in_what_shows_a_run_and_nowhere_else() -> None:
+    shown, other = Comment(number=1, body="running"), Labels(number=1, names=("bug",))
+    assert noted(BEGUN_ANEW)(shown).texts() == (f"running\n\n{BEGUN_ANEW}",)
+    assert noted("")(shown) is shown
+    assert noted(BEGUN_ANEW)(other) is other
