@@ -248,6 +248,11 @@ def _details(reviewed: ReviewReport) -> list[str]:
     lines = []
     if reviewed.unread:
         lines.append(f"**Not read:** {_paths(reviewed.unread)}")
+    if reviewed.generated:
+        lines.append(
+            f"**Not read, since they look generated:** {_paths(reviewed.generated)}. Name a file in `/pool review PATH` "
+            "to have it read, or in `review.exclude` if nobody has to"
+        )
     if reviewed.left_out:
         lines.append(f"Skipped (generated, binary or excluded): {_paths(reviewed.left_out)}")
     if reviewed.without_lines:

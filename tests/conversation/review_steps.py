@@ -133,7 +133,7 @@ class Steps:
             self.git,
             merge_base,
             facts.head,
-            exclude=(),
+            exclude=facts.settings.exclude,
             paths=(),
             since=None if since is None else since.changed,
         )
@@ -143,6 +143,7 @@ class Steps:
             "digest": digest,
             "files": len(read),
             "left_out": [],
+            "generated": found.generated,
             "unread": [],
             "nothing": ""
             if read or since

@@ -126,6 +126,22 @@ GUARDS = [
         "may_be_run or nul_hides",
     ),
     Guard(
+        "a lock file that nobody read is not green",
+        f"{REVIEW}gather.py",
+        "without_generated(outcome, reviewed.generated)",
+        "outcome",
+        "tests/conversation/test_review_steps.py",
+        "lock_file",
+    ),
+    Guard(
+        "only the repository says that nobody has to read a file",
+        "findings/changes.py",
+        "selection.generated.append(entry)",
+        "selection.left_out.append(entry.path)",
+        "tests/findings/test_changes.py",
+        "looks_generated",
+    ),
+    Guard(
         "a commit says what was known when it was shown",
         "conversation/changes.py",
         'result.get("subject") or await',
