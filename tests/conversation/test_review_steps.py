@@ -462,6 +462,20 @@ async def test_a_lock_file_that_nobody_read_is_not_green_and_has_nothing_read_ag
         assert outcome == Outcome(verdict=Verdict.findings, reason=told)
 
 
+async def test_a_lock_file_that_was_read_by_its_name_besides_all_the_rest_is_green(
+    tmp_path: Path,
+) -> None:
+    with calc(tmp_path) as here:
+        here.commit({"yarn.lock": "resolved elsewhere\n"})
+        await here.review([])
+        here.settings = {"paths": ["yarn.lock"]}
+        outcome, reviewed, results = await here.review([])
+        assert results["brief"]["groups"][0]["paths"] == ["yarn.lock"]
+        assert (outcome, list(reviewed.generated)) == (CLEAN, [])
+        here.commit({"b.py": "x = 1\n"})
+        assert (await here.review([]))[0].verdict is Verdict.skipped, "the rest was not read here"
+
+
 async def test_what_the_repository_itself_excludes_keeps_no_review_from_being_green(
     tmp_path: Path,
 ) -> None:

@@ -19,9 +19,9 @@ from claude_pool_gh.findings.changes import (
     GROUPS_LIMIT,
     Change,
     ReadChanges,
+    Selection,
     group,
     read,
-    Selection,
     worth_reading,
 )
 from claude_pool_gh.findings.diffs import (

@@ -16,7 +16,6 @@ from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.reports.words import count
 
-
 _WHOLE: Final = (Verdict.clean, Verdict.findings)
 
 
