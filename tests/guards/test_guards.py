@@ -126,6 +126,22 @@ GUARDS = [
         "may_be_run or nul_hides",
     ),
     Guard(
+        "what GitHub does not know yet is not gone",
+        CLERK,
+        "is_new = tries < _NOT_FOUND_TRIES",
+        "is_new = False",
+        f"{ACCEPTANCE}outages.py",
+        "does_not_know_yet",
+    ),
+    Guard(
+        "a page of a proxy is no refusal",
+        "github/client.py",
+        "if isinstance(refusal, ForgeRefused) and not is_worded(content):",
+        "if False:",
+        "tests/github/test_answers.py",
+        "one_of_three_things",
+    ),
+    Guard(
         "a report of a secret shows none",
         "reports/redact.py",
         "return secrets.blanked(_PATTERNS.sub(_HIDDEN, text), _HIDDEN)",
