@@ -153,6 +153,8 @@ class CommandPolicy:
             issue=await self._issue(request, seen),
             pull=seen.thread.pull if seen.thread is not None else None,
         )
+        if is_new and _is_behind(request, asked.pull):
+            raise ForgeUnavailable(_NOT_YET)
         if asked.place not in command.verb.places:
             return Refusal(replies.wrong_place(command.verb))
         return await self._kept_out(asked, command.verb) or asked
@@ -294,6 +296,14 @@ class CommandPolicy:
 def answers(found: Configuration, door: str) -> bool:
     """True where a door answers in a repository. A job was started on purpose: it answers unless a file says `app`."""
     return found.value.door == door or (door == "action" and found.source("door") == DEFAULT)
+
+
+def _is_behind(request: CommandRequest, pull: reads.Pull | None) -> bool:
+    """True where a push asks for it and GitHub shows another head: the one before, or a still newer one."""
+    source = request.source
+    if pull is None or not isinstance(source, Trigger) or source.kind != "push":
+        return False
+    return not source.id.endswith(f":{pull.head}")
 
 
 def is_switched_on(kind: str, config: RepositoryConfig) -> bool:

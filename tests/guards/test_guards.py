@@ -126,6 +126,14 @@ GUARDS = [
         "may_be_run or nul_hides",
     ),
     Guard(
+        "a push is not answered with the head of before",
+        JUDGE,
+        "if is_new and _is_behind(request, asked.pull):",
+        "if False:",
+        f"{ACCEPTANCE}triggers.py",
+        "head_of_before",
+    ),
+    Guard(
         "what GitHub does not know yet is not gone",
         CLERK,
         "is_new = tries < _NOT_FOUND_TRIES",
