@@ -18,7 +18,7 @@ _WRAPPED: Final = 4
 _HEADER: Final = 6
 """Within so many lines a second header field follows the first."""
 _LINE_LIMIT: Final = 400
-_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FENCE: Final = re.compile(r" {0,3}(`{3,}(?=[^`]*\Z)|~{3,})")
 _FORMAT: Final = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff*_]+")
 """Marks of direction, and what programs make of bold type."""
 _ADDRESS: Final = re.compile(r"[\w*>-]@[\w-]+\.\w")
@@ -60,6 +60,7 @@ def _plain(line: str) -> str:
     if len(line) > _LINE_LIMIT:
         return ""
     named = line.replace("***@***.***", "hidden@address.invalid")  # as GitHub writes addresses
+    named = named.removesuffix("\\")  # and ends of lines
     return _FORMAT.sub("", named).replace("\u00a0", " ").replace("\u202f", " ").strip().casefold()
 
 

@@ -26,6 +26,7 @@ FORWARDED: Final = re.compile(
     r"|inicio del mensaje reenviado|inizio messaggio inoltrato|begin doorgestuurd bericht"
     r"|início da mensagem reencaminhada|vidarebefordrat brev|videresendt meddelelse|początek przekazywanej wiadomości"
     r"|начало переадресованного сообщения|転送されたメッセージ|下面是被转发的邮件|以下是轉寄的郵件|전달된 메시지 시작)\s*[:：]"
+    r"|quoting .{1,100} \(\d{4}-\d\d-\d\d[\d :.+-]*\)$|(?:reformatted )?excerpts from .{1,100}'s message of .{0,60}\d.{0,60}$"
     r"|(?:original message|ursprüngliche nachricht|message d'origine|mensaje original|messaggio originale"
     r"|mensagem original|oorspronkelijk bericht|ursprungligt meddelande|原始邮件|原始郵件|元のメッセージ|원본 메시지)$"
 )

@@ -27,7 +27,7 @@ from claude_pool_gh.conversation.services import (
 )
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.command_request import CommandRequest
-from claude_pool_gh.github.errors import ForgeRefused
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, NotFound
 from claude_pool_gh.github.overview import Overview, overview
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.reports import replies
@@ -37,6 +37,7 @@ from claude_pool_gh.terms.roles import Role
 
 OUT_OF_REACH: Final = "GitHub refused"
 """How the reason of a silence begins where GitHub lets us read too little to answer."""
+_NOT_YET: Final = "GitHub does not find yet what it has just told of"
 _INDISPENSABLE: Final = frozenset({"contents", "issues", "pull_requests"})
 """Permissions without which a command that runs agents makes no sense; a check can be a status instead."""
 
@@ -81,24 +82,36 @@ class CommandPolicy:
         heard = await self.hear(request)
         return await self.answer(heard) if isinstance(heard, CommandContext) else heard
 
-    async def hear(self, request: CommandRequest) -> CommandContext | Silence | Refusal:
-        """Check whether a command may run at all, before anything is read for its plan. Raises ForgeError."""
+    async def hear(
+        self, request: CommandRequest, *, is_new: bool = False
+    ) -> CommandContext | Silence | Refusal:
+        """Check whether a command may run at all, before anything is read for its plan. Raises ForgeError.
+
+        `is_new`: GitHub has told of it just now. It does so before all of its servers know of what it is about, so
+        what is not found then is asked for again.
+        """
         try:
-            return await self._judge(request)
+            return await self._judge(request, is_new=is_new)
         except ForgeRefused as error:
+            if is_new and isinstance(error, NotFound):
+                raise ForgeUnavailable(_NOT_YET) from error
             return await self._out_of_reach(request, error)
 
-    async def answer(self, asked: CommandContext) -> Decision:
+    async def answer(self, asked: CommandContext, *, is_new: bool = False) -> Decision:
         """The decision on a command that may run. Raises ForgeError, ForgeRefused not among them."""
         try:
             answer = await self.verb_handlers[asked.command.verb.name].answer(self.services, asked)
         except RecipeError as error:
             return Refusal(replies.faulty_recipe(str(error)))
         except ForgeRefused as error:
+            if is_new and isinstance(error, NotFound):
+                raise ForgeUnavailable(_NOT_YET) from error
             return Refusal(replies.broken(f"GitHub refused what it needs to read ({error.status})"))
         return await self._vetted(asked, answer) if isinstance(answer, Start) else answer
 
-    async def _judge(self, request: CommandRequest) -> CommandContext | Silence | Refusal:
+    async def _judge(
+        self, request: CommandRequest, *, is_new: bool
+    ) -> CommandContext | Silence | Refusal:
         forge, repository = self.services.forge, request.thread.repository
         seen = await overview(forge, request.thread, PATH)
         found = await self.config_loader.of(repository, seen.files)
@@ -129,7 +142,7 @@ class CommandPolicy:
             )
         if isinstance(found, Faults):
             return Refusal(replies.faulty_config(found.file, found.faults))
-        if (refusal := await self._not_as_said(request)) is not None:
+        if (refusal := await self._not_as_said(request, is_new=is_new)) is not None:
             return refusal
         asked = CommandContext(
             request=request,
@@ -140,6 +153,8 @@ class CommandPolicy:
             issue=await self._issue(request, seen),
             pull=seen.thread.pull if seen.thread is not None else None,
         )
+        if is_new and _is_behind(request, asked.pull):
+            raise ForgeUnavailable(_NOT_YET)
         if asked.place not in command.verb.places:
             return Refusal(replies.wrong_place(command.verb))
         return await self._kept_out(asked, command.verb) or asked
@@ -218,12 +233,17 @@ class CommandPolicy:
             return Refusal(replies.mistake(found), f"{request.actor.id}:mistake")
         return Refusal(replies.mistake(found), slot="mistake")
 
-    async def _not_as_said(self, request: CommandRequest) -> Refusal | None:
+    async def _not_as_said(self, request: CommandRequest, *, is_new: bool) -> Refusal | None:
         """The refusal where the text in which a command stands does not count as one any more."""
         if (source := request.written_in) is None:
             return None
         forge, thread = self.services.forge, request.thread
-        node = await reads.unchanged(forge, thread, source, request.body_sha256)
+        try:
+            node = await reads.unchanged(forge, thread, source, request.body_sha256)
+        except NotFound:
+            if is_new:
+                raise
+            node = None
         if node is None:
             return Refusal(replies.changed_comment())
         # Below other words in a mail may stand what was answered, whatever the mail program put in between.
@@ -276,6 +296,14 @@ class CommandPolicy:
 def answers(found: Configuration, door: str) -> bool:
     """True where a door answers in a repository. A job was started on purpose: it answers unless a file says `app`."""
     return found.value.door == door or (door == "action" and found.source("door") == DEFAULT)
+
+
+def _is_behind(request: CommandRequest, pull: reads.Pull | None) -> bool:
+    """True where a push asks for it and GitHub shows another head: the one before, or a still newer one."""
+    source = request.source
+    if pull is None or not isinstance(source, Trigger) or source.kind != "push":
+        return False
+    return not source.id.endswith(f":{pull.head}")
 
 
 def is_switched_on(kind: str, config: RepositoryConfig) -> bool:

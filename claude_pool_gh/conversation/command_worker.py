@@ -40,6 +40,8 @@ from claude_pool_gh.terms.markdown import SafeMarkdown
 logger = logging.getLogger(__name__)
 
 _TRIES: Final = 8
+_NOT_FOUND_TRIES: Final = 2
+"""Tries in which what is not found may be so new that not all of GitHub knows of it: six seconds."""
 _OUTAGE_TRIES: Final = 400
 """The same while GitHub cannot be reached: more than a day."""
 _LONGEST_DELAY: Final = 256
@@ -93,12 +95,16 @@ class CommandWorker:
     async def _handle(self, request: CommandRequest) -> Handled | None:
         """The result of a command, durably; None where it is tried again later."""
         try:
-            heard = await self.judge.hear(request)
+            tries = await self.services.database.read(
+                lambda tx: command_rows.tries(tx, request.key)
+            )
+            is_new = tries < _NOT_FOUND_TRIES
+            heard = await self.judge.hear(request, is_new=is_new)
             if not isinstance(heard, CommandContext):
                 decision: Decision = heard
             else:
                 await self._take_up(heard)
-                decision = await self.judge.answer(heard)
+                decision = await self.judge.answer(heard, is_new=is_new)
             return await self._committed(request, lambda tx: self._carry_out(tx, request, decision))
         except ForgeError as error:
             return await self._postpone(request, "GitHub could not be reached", error)

@@ -37,6 +37,8 @@ NOT_READ: Final = (
     "**/vendor/**",
     "**/node_modules/**",
 )
+"""Files that a program has written, as a rule. Nobody reads them, so no check is green over them, unless the repository
+itself says that nobody has to: they may steer what is installed, and run."""
 _NO_CODE: Final = frozenset(
     [
         "avif",
@@ -139,6 +141,17 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """The changed files by what becomes of them."""
+
+    read: list[Entry]
+    left_out: list[str]
+    """Paths that need no reader: without a changed line, data that nothing runs, or excluded by the repository."""
+    generated: list[Entry]
+    """Left out by our own list alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadChanges:
     """The text of changes, and what could not be read of them."""
 
@@ -147,22 +160,21 @@ class ReadChanges:
     """Paths with the reason."""
 
 
-def worth_reading(
-    listed: Iterable[Entry], exclude: Sequence[str] = ()
-) -> tuple[list[Entry], list[str]]:
-    """The files that a reviewer should read, and the paths left out: binary, generated, excluded.
+def worth_reading(listed: Iterable[Entry], exclude: Sequence[str] = ()) -> Selection:
+    """The files that a reviewer should read, and those that are left out.
 
     A binary file that may be run should be read, although nobody can: a review must not be green without it.
     """
-    read: list[Entry] = []
-    left_out: list[str] = []
+    selection = Selection([], [], [])
     for entry in listed:
         pointless = not _may_be_run(entry) if entry.binary else not entry.size
-        if pointless or _is_left_out(entry, exclude):
-            left_out.append(entry.path)
+        if pointless or _is_among(exclude, entry):
+            selection.left_out.append(entry.path)
+        elif _is_among(NOT_READ, entry):
+            selection.generated.append(entry)
         else:
-            read.append(entry)
-    return read, left_out
+            selection.read.append(entry)
+    return selection
 
 
 def _may_be_run(entry: Entry) -> bool:
@@ -179,7 +191,7 @@ def without_lines(listed: Iterable[Entry], exclude: Sequence[str] = ()) -> list[
     return [
         f"{entry.path} ({', '.join(_what_happened(entry))})"
         for entry in listed
-        if is_without_lines(entry) and not _is_left_out(entry, exclude)
+        if is_without_lines(entry) and not _is_among(exclude, entry)
     ]
 
 
@@ -188,8 +200,8 @@ def is_without_lines(entry: Entry) -> bool:
     return not entry.binary and not entry.size
 
 
-def _is_left_out(entry: Entry, exclude: Sequence[str]) -> bool:
-    return any(matches(pattern, entry.path) for pattern in (*NOT_READ, *exclude))
+def _is_among(patterns: Sequence[str], entry: Entry) -> bool:
+    return any(matches(pattern, entry.path) for pattern in patterns)
 
 
 def _what_happened(entry: Entry) -> Iterator[str]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
 
+from claude_pool_gh.findings.hidden import equal_but_for_the_hidden
+
 Side = Literal["LEFT", "RIGHT"]
 
 _NUMBER: Final = re.compile(
@@ -106,14 +108,20 @@ def locate(
     """The place of a quote in a file's lines; of several the one that was stated."""
     there = [(number, line.rstrip()) for number, line in enumerate(lines, 1) if line.strip()]
     commentless = _equal_but_for_a_comment(path)
+    sames: Sequence[Same] = (
+        _equal,
+        _equal_but_for_indentation,
+        commentless,
+        equal_but_for_the_hidden,
+    )
     told = NOT_THERE
     for number, quote in enumerate(_variants(evidence, side)):
         if not _means_something(quote):
             told = told if number else MEANS_NOTHING
             continue
-        for same in (_equal, _equal_but_for_indentation, commentless):
+        for same in sames:
             if found := _places(there, quote, same):
-                return _chosen(found, stated, quote, whole=same is not commentless)
+                return _chosen(found, stated, quote, whole=same in sames[:2])
         if found := _parts(there, quote) or _with_gaps(there, quote, commentless):
             return _chosen(found, stated, quote, whole=False)
     return told

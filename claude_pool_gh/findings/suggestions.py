@@ -16,6 +16,7 @@ from typing import Final
 
 import yaml
 
+from claude_pool_gh.findings.hidden import has_hidden
 from claude_pool_gh.findings.quotes import QuotePlace, is_numbered, lines_of
 
 _SIGNED: Final = re.compile(r"^(?:[+-](?![+-])|@@ |diff --git |--- |\+\+\+ )")
@@ -38,6 +39,8 @@ def fitting(suggestion: str, path: str, lines: Sequence[str], found: QuotePlace)
     old = list(lines[found.start - 1 : found.end])
     new = _set_right(suggestion, old, found)
     if new is None or new == old or "```" in suggestion or "\0" in suggestion:
+        return None
+    if has_hidden(suggestion):  # a click would put the mark into the file
         return None
     kind = path.rpartition("/")[2].rpartition(".")[2].lower()
     before, after = lines[: found.start - 1], lines[found.end :]

@@ -15,8 +15,10 @@ import gidgethub
 from gidgethub.aiohttp import GitHubAPI
 
 from claude_pool_gh.github.errors import (
+    ForgeRefused,
     ForgeUnavailable,
     Unreadable,
+    is_worded,
     message_of,
     sort_query_refusal,
     sort_refusal,
@@ -46,7 +48,10 @@ class Client(GitHubAPI):
             url = _within(method, status, url, answered.get("location", ""))
             status, answered, content = await self._once(method, url, headers, body)
         if status >= 300:
-            raise sort_refusal(status, message_of(content), answered)
+            refusal = sort_refusal(status, message_of(content), answered)
+            if isinstance(refusal, ForgeRefused) and not is_worded(content):
+                raise Unreadable(f"the answer {status} is not GitHub's own")
+            raise refusal
         return status, answered, content
 
     async def _once(

@@ -2,7 +2,7 @@
 
 ForgeError
 |- ForgeUnavailable   no answer, or 5xx: what was asked may or may not have happened
-|  |- Unreadable      an answer, but not in the form that GitHub documents
+|  |- Unreadable      an answer, but not in the form that GitHub documents: of a proxy, or half of one
 |  `- OperatorNeeded  it works again when whoever runs this server has changed something
 |- RateLimited        asked to wait; `seconds` says how long
 |- Unfinished         taken, and GitHub works on it: it is asked again how that went
@@ -153,6 +153,15 @@ def sort_query_refusal(errors: Any) -> ForgeError:
     if "SERVICE_UNAVAILABLE" in kinds or "INTERNAL" in kinds or "Something went wrong" in message:
         return ForgeUnavailable(message)  # GitHub's own failures come as errors of a query too
     return ForgeRefused(403 if "FORBIDDEN" in kinds else 422, message)
+
+
+def is_worded(body: bytes) -> bool:
+    """True where the body of a refusal may be GitHub's: JSON, or nothing. A page comes from something in between."""
+    try:
+        json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def message_of(body: bytes) -> str:

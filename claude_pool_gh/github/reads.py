@@ -76,11 +76,8 @@ query CreatedViaEmail($id: ID!) {
 async def unchanged(
     forge: Forge, thread: Thread, source: CommentRef | ReviewRef, digest: str
 ) -> str | None:
-    """GraphQL's id of a comment or review, if it still exists and says what it said when it was delivered."""
-    try:
-        now = await forge.read(thread.repository, _path(thread, source))
-    except NotFound:
-        return None
+    """GraphQL's id of a comment or review, if it still says what it said when it was delivered. Raises NotFound."""
+    now = await forge.read(thread.repository, _path(thread, source))
     node, body = str(now["node_id"]), now["body"] or ""
     return node if body_digest(body) == digest else None
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.reports.neutralize import fence, neutralize, neutralize_line, summary
+from claude_pool_gh.reports.redact import blanked
 from claude_pool_gh.reports.views import ReviewReport
 from claude_pool_gh.reports.words import count, fitting, fold, place, title
 from claude_pool_gh.terms.markdown import SafeMarkdown
@@ -33,7 +34,7 @@ def _body(
         neutralize(finding.body, 2_500),
         f"**When it goes wrong:** {neutralize_line(finding.scenario, 600)}",
     ]
-    if suggestion is not None:
+    if suggestion is not None and blanked(suggestion) == suggestion:
         # The one place where text of an agent's is alive: the host checked that it replaces the quoted lines only.
         parts.append(fence(suggestion, "suggestion"))
     parts.append(f"<sub>`{_short(finding)}` · {advice}</sub>")

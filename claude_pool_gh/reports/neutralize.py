@@ -104,7 +104,7 @@ def fence(text: str, language: str = "") -> SafeMarkdown:
     whole = _visible(text).rstrip("\n")
     body = _cut(_TICKS_IN_FENCE, whole)
     ticks = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", body)), default=0))
-    if language == "suggestion" and body != whole:
+    if language == "suggestion" and body != text.replace("\r\n", "\n").rstrip("\n"):
         language = "text"  # to be taken as it is, or not at all
     lines = [f"{ticks}{language}", *(body.split("\n") if body else []), ticks]
     return SafeMarkdown("\n".join(lines if language == "suggestion" else _indented(lines)))

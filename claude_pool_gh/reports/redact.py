@@ -10,6 +10,7 @@ from html import unescape
 from typing import Final
 from urllib.parse import quote
 
+from claude_pool_gh.reports import secrets
 from claude_pool_gh.reports.secrets import Suspicion, suspicions
 
 _HIDDEN: Final = "[redacted]"
@@ -28,6 +29,11 @@ _PATTERNS: Final = re.compile(
     """,
     re.VERBOSE,
 )
+
+
+def blanked(text: str) -> str:
+    """Code of a repository's own without the secrets in it: a report of them would be held back whole."""
+    return secrets.blanked(_PATTERNS.sub(_HIDDEN, text), _HIDDEN)
 
 
 VEIL: Final = "[withheld: looks like a random token]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from claude_pool_gh.pool.model.outcomes import Verdict
@@ -244,14 +244,22 @@ def _next(run: Run) -> str:
             return "to try again: `/pool retry`"
 
 
-def _details(reviewed: ReviewReport) -> list[str]:
-    lines = []
+def _not_read(reviewed: ReviewReport) -> Iterator[str]:
     if reviewed.unread:
-        lines.append(f"**Not read:** {_paths(reviewed.unread)}")
+        yield f"**Not read:** {_paths(reviewed.unread)}"
+    if reviewed.generated:
+        yield (
+            f"**Not read, since it looks generated:** {_paths(reviewed.generated)}. `/pool review PATH` reads a file; "
+            "`review.exclude` says that nobody has to"
+        )
     if reviewed.left_out:
-        lines.append(f"Skipped (generated, binary or excluded): {_paths(reviewed.left_out)}")
+        yield f"Skipped (generated, binary or excluded): {_paths(reviewed.left_out)}"
     if reviewed.without_lines:
-        lines.append(f"Changed without a changed line: {_paths(reviewed.without_lines)}")
+        yield f"Changed without a changed line: {_paths(reviewed.without_lines)}"
+
+
+def _details(reviewed: ReviewReport) -> list[str]:
+    lines = list(_not_read(reviewed))
     if reviewed.standing:
         lines.append(
             f"Found earlier, still open: {', '.join(place(each) for each in reviewed.standing[:10])}"

@@ -87,6 +87,8 @@ class ReviewReport:
     unopened: Sequence[str] = ()
     """Parts of the change whose reader opened no file, or not a file whose diff was cut."""
     left_out: Sequence[str] = ()
+    generated: Sequence[str] = ()
+    """Changed and not read, since a list of ours takes them for a program's work: nobody who knows has said so."""
     without_lines: Sequence[str] = ()
     """What is changed without a changed line: another mode or name, an empty file."""
     since: str = ""

@@ -16,6 +16,10 @@ from tests.acceptance.world import World
 RECEIVE = "/{owner}/{repo}.git/git-receive-pack"
 UPLOAD = "/{owner}/{repo}.git/git-upload-pack"
 PULL = "/repos/{owner}/{repo}/pulls/{pull_number}"
+QUERY = "/api/graphql"
+ISSUE = "/repos/{owner}/{repo}/issues/{issue_number}"
+COMMENT = "/repos/{owner}/{repo}/issues/comments/{comment_id}"
+UNKNOWN = b'{"data": {"repository": null}, "errors": [{"type": "NOT_FOUND", "message": "?"}]}'
 RULE = "echo 'error: GH013: Repository rule violations found for refs/heads/feature.' >&2\n"
 REASON = "echo '- Commits must have verified signatures. @mona' >&2\n"
 
@@ -146,3 +150,26 @@ async def test_what_could_not_go_out_is_said_before_it_is_paid_for_or_asked_abou
         here.repository.git.text("log", "-1", "--format=%s", "refs/heads/#12-fix")
         == "Fix: the boundary, fixes 7 octocat"
     )
+
+
+async def test_what_github_does_not_know_yet_is_not_taken_for_gone(here: World) -> None:
+    """It tells of a comment before all of its servers know of it: a command was neither run nor answered."""
+    for number, faults in enumerate(
+        (
+            [Fault(Respond(404, "Not Found"), method="GET", route=COMMENT)],
+            [
+                Fault(Respond(200, body=UNKNOWN), route=QUERY),
+                Fault(Respond(404, "Not Found"), method="GET", route=ISSUE),
+            ],
+        ),
+        1,
+    ):
+        for fault in faults:
+            here.github.faults.add(fault)
+        await here.say("/pool help")
+        await here.handled(number)
+        assert all(fault.hits for fault in faults)
+        assert here.rows("SELECT answer FROM commands WHERE answer != 'answered'") == []
+    here.github.faults.add(Fault(Respond(404, "Not Found"), "GET", COMMENT, times=9))
+    await here.say("/pool status")
+    await here.said("was edited or deleted before it could be acted on")

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
+from claude_pool_gh.conversation.services import CommandContext
+from claude_pool_gh.github.command_request import CommandRequest
+from claude_pool_gh.github.errors import ForgeUnavailable
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Delivery, Pull
 from claude_pool_gh.rehearsal.reviewer import Reviewer
+from claude_pool_gh.terms.ids import Trigger
+from tests.acceptance.test_strangers import asked, judge_of
 from tests.acceptance.test_webhook import post
-from tests.acceptance.world import World
+from tests.acceptance.world import World, world
 
 CONFIG: Final = ".github/claude-pool.yml"
 QUICK: Final = Reviewer(quick=True)
@@ -195,3 +203,19 @@ async def test_the_checks_own_button_runs_the_review_again_for_whoever_may(here:
     await here.github.press(here.maintainer, here.repository, check)
     await here.quiet()
     assert len(here.answers()) == commands
+
+
+async def test_a_push_is_not_answered_with_the_head_of_before(tmp_path: Path) -> None:
+    """GitHub tells of a push before all of its servers show it: the new commit would have no review."""
+    async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
+        here.repository.commit("main", {CONFIG: "review: {on_push: true}\n"})
+        said = asked(here, await here.say("/pool review"), here.maintainer)
+
+        def pushed(head: str) -> CommandRequest:
+            source = Trigger(kind="push", id=f"{here.pull.number}:{head}")
+            return said.model_copy(update={"source": source})
+
+        with pytest.raises(ForgeUnavailable, match="has just told of"):
+            await judge.hear(pushed("b" * 40), is_new=True)
+        for request, is_new in ((pushed(here.pull.head_sha), True), (pushed("b" * 40), False)):
+            assert isinstance(await judge.hear(request, is_new=is_new), CommandContext)

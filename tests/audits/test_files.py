@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.audits.model import AuditState, Completeness, Coverage, SkippedFile, SkipReason
-from claude_pool_gh.audits.outputs import html
+from claude_pool_gh.audits.outputs import html, markdown
 from claude_pool_gh.audits.outputs import json as typed
+from claude_pool_gh.reports.secrets import secrets
 from tests.audits.make import HOME, defect, partial, result, rich
 from tests.service.browser import installed, opened
 
@@ -60,6 +61,20 @@ def test_json_says_all_that_the_result_holds_and_reads_back() -> None:
         "logo.png",
         "src/core.py",
     ]
+
+
+def test_a_report_of_a_secret_holds_none() -> None:
+    """Or it would be withheld whole, with all that it says of other lines."""
+    stripe = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
+    pem = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----"
+    code = f"A = '{stripe}'\nB = '''{pem}'''\nC = 'harmless'"
+    one = defect(1)
+    found = one.finding.model_copy(update={"evidence": code, "suggestion": code})
+    of = result(replace(one, finding=found))
+    for text in (typed.document(of), html.document(of), markdown.document(of)):
+        assert secrets(text) == ()
+        assert "MIIabc" not in text
+        assert "harmless" in text
 
 
 def test_json_of_a_partial_run_is_not_clean() -> None:

@@ -64,6 +64,12 @@ MAILS = {
     "Indonesian": "Pada tanggal Sel, 3 Nov 2026 pukul 09.12 claude-pool[bot] menulis:",
     "Thai": "ในวันที่ อ. 3 พ.ย. 2026 เวลา 09:12 claude-pool[bot] เขียนว่า:",
     "a language that we do not know": "Xyz 3 qqq 2026 09:12 claude-pool[bot] <notifications@github.com> zzz:",
+    "with GitHub's breaks of lines": "\\\nOn Tue, Jun 16, 2015 at 10:39 AM, mona <n@github.com>\\\nwrote:\\\n\\",
+    "with breaks, without an address": "\\\nOn Tue, Jun 16, 2015 at 10:39 AM, mona\\\nwrote:\\\n\\",
+    "below a fence that is none": "``` `x`\nOn Tue, Nov 3, 2026 at 9:12 AM X <x@example.org> wrote:",
+    "sup": "Excerpts from claude-pool[bot]'s message of Tue Nov 03 09:12:00 +0100 2026:",
+    "wanderlust": "Reformatted excerpts from claude-pool[bot]'s message of 2026-11-03:",
+    "alot": "Quoting claude-pool[bot] (2026-11-03 09:12:00)",
     # header fields
     "Outlook": "From: claude-pool[bot]\nSent: Tuesday, November 3, 2026 9:12 AM\nTo: octo/calc\nSubject: Re: [octo/calc]",
     "Outlook, with a line": "________________________________\nFrom: claude-pool[bot] <n@github.com>\nSent: Tuesday",
@@ -129,6 +135,8 @@ def test_what_its_author_wrote_above_is_still_a_command(mail: str) -> None:
 
 WRITTEN = {
     "a sentence that ends with a colon": "As Bob wrote:",
+    "a quote's author": "Quoting the manual (see there), it works.",
+    "excerpts": "Excerpts from the message of the day:",
     "a time": "The check of 2026-11-29 10:04 says:",
     "From here to there": "From: main\nTo: feature",
     "fields of a template": "Date: today\nSubject: this",

@@ -14,7 +14,7 @@ from claude_pool_gh.conversation.review.check_findings import check_findings
 from claude_pool_gh.conversation.review.earlier import EarlierFindings, earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.gather import gather, restored
-from claude_pool_gh.conversation.review.memory import digest_of, since_last
+from claude_pool_gh.conversation.review.memory import digest_of, is_read_whole, since_last
 from claude_pool_gh.conversation.review.reading import difference
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
@@ -133,8 +133,8 @@ class Steps:
             self.git,
             merge_base,
             facts.head,
-            exclude=(),
-            paths=(),
+            exclude=facts.settings.exclude,
+            paths=facts.paths,
             since=None if since is None else since.changed,
         )
         read = found.changes
@@ -143,11 +143,13 @@ class Steps:
             "digest": digest,
             "files": len(read),
             "left_out": [],
+            "generated": found.generated,
             "unread": [],
             "nothing": ""
             if read or since
             else "every changed file is generated, binary or excluded",
             "since": "" if since is None else since.head,
+            "whole": await is_read_whole(self.services, facts, against),
             "without_lines": found.without_lines,
             "groups": [{"title": "all", "paths": [each.path for each in read], "gone": []}]
             if read

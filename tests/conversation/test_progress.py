@@ -167,6 +167,26 @@ def test_no_push_makes_a_review_of_another_base_green_again(database: Database) 
         assert _conclusion(tx) == "success", "that is what was read"
 
 
+@pytest.mark.parametrize("told_first", [True, False])
+def test_another_base_is_told_of_at_whatever_moment_of_the_end(
+    database: Database, told_first: bool
+) -> None:
+    """Between the last look at the pull request and the end of its review nobody asks any more."""
+    with database.engine.begin() as tx:
+        _setting(tx)
+        _made(tx, "now", NOW)
+        begun = chains.begin(tx, chains.get(tx, "now"), NOW)
+        progress: Any = _progress()
+        news = BaseChanged(Thread(repository=REPOSITORY, number=7), "release")
+        if told_first:
+            EventHandler(SystemClock(), progress).take(tx, news)
+        chains.finish(tx, begun, Outcome(verdict=Verdict.clean), NOW)
+        progress.changed(tx, "now")
+        if not told_first:
+            EventHandler(SystemClock(), progress).take(tx, news)
+        assert _conclusion(tx) == "neutral"
+
+
 def test_a_commit_is_green_only_where_every_open_pull_request_at_it_is(database: Database) -> None:
     """GitHub shows the newest check of a name at a commit, whichever pull request it was made for."""
     head = "a" * 40

@@ -89,7 +89,11 @@ async def test_odd_names_renames_and_modes_are_read_beside_each_other(repository
         ("gone.py", None, 1),
         ("link", None, 1),
     }
-    assert (sorted(found.left_out), found.unreadable) == (["data.bin", "yarn.lock"], ())
+    assert (found.left_out, found.generated, found.unreadable) == (
+        ("data.bin",),
+        ("yarn.lock",),
+        (),
+    )
     assert found.without_lines == ("run (executable now)",)
 
 
@@ -118,6 +122,22 @@ async def test_only_what_was_asked_for_is_read(repository: Path) -> None:
     found = await read(repository, base, head, "**/*.gen.py", paths=("app/[id]/page.tsx",))
     assert [change.path for change in found.changes] == ["app/[id]/page.tsx"]
     assert found.left_out == ("a.gen.py",)
+
+
+@pytest.mark.parametrize("named", ["web/yarn.lock", "./web/yarn.lock", "/web/yarn.lock"])
+async def test_a_file_that_looks_generated_is_read_where_the_command_names_it(
+    repository: Path, named: str
+) -> None:
+    base = commit(repository, {"web/a.js": b"1\n", "web/yarn.lock": b"1\n", "go.sum": b"1\n"})
+    head = commit(repository, {"web/a.js": b"2\n", "web/yarn.lock": b"2\n", "go.sum": b"2\n"})
+    found = await read(repository, base, head, paths=(named,))
+    assert [change.path for change in found.changes] == ["web/yarn.lock"]
+    assert found.generated == ("go.sum",)
+    found = await read(repository, base, head, paths=("web/",))
+    assert [change.path for change in found.changes] == ["web/a.js"]
+    assert found.generated == ("go.sum", "web/yarn.lock")
+    excluded = await read(repository, base, head, "*.lock", paths=(named,))
+    assert (excluded.changes, excluded.left_out) == ((), ("web/yarn.lock",))
 
 
 async def test_a_very_large_file_costs_itself_and_little_time_of_this_process(

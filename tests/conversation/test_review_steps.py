@@ -445,6 +445,46 @@ async def test_a_claim_that_was_left_open_has_everything_read_again(tmp_path: Pa
         ]
 
 
+async def test_a_lock_file_that_nobody_read_is_not_green_and_has_nothing_read_again(
+    tmp_path: Path,
+) -> None:
+    """One line of it says what is installed, and from where."""
+    with calc(tmp_path) as here:
+        here.commit({"yarn.lock": "resolved elsewhere\n"})
+        outcome, reviewed, _ = await here.review([])
+        told = "yarn.lock looks generated and was not read"
+        assert outcome == Outcome(verdict=Verdict.unsettled, reason=told)
+        assert reviewed.generated == ["yarn.lock"]
+        here.commit({"b.py": "x = 1\n"})
+        assert (await here.brief(here.facts()))["groups"][0]["paths"] == ["b.py"]
+        assert (await here.review([]))[0].reason == told
+        outcome, _, _ = await here.review([DIVIDES], "confirmed")
+        assert outcome == Outcome(verdict=Verdict.findings, reason=told)
+
+
+async def test_a_lock_file_that_was_read_by_its_name_besides_all_the_rest_is_green(
+    tmp_path: Path,
+) -> None:
+    with calc(tmp_path) as here:
+        here.commit({"yarn.lock": "resolved elsewhere\n"})
+        await here.review([])
+        here.settings = {"paths": ["yarn.lock"]}
+        outcome, reviewed, results = await here.review([])
+        assert results["brief"]["groups"][0]["paths"] == ["yarn.lock"]
+        assert (outcome, list(reviewed.generated)) == (CLEAN, [])
+        here.commit({"b.py": "x = 1\n"})
+        assert (await here.review([]))[0].verdict is Verdict.skipped, "the rest was not read here"
+
+
+async def test_what_the_repository_itself_excludes_keeps_no_review_from_being_green(
+    tmp_path: Path,
+) -> None:
+    with calc(tmp_path) as here:
+        here.commit({"yarn.lock": "resolved elsewhere\n"})
+        here.settings = {"settings": {"exclude": ["*.lock"]}}
+        assert (await here.review([]))[0] == CLEAN
+
+
 async def test_a_push_of_nothing_worth_reading_does_not_hide_what_is_open(tmp_path: Path) -> None:
     with calc(tmp_path) as here:
         await here.review([DIVIDES], "confirmed")

@@ -19,6 +19,7 @@ from claude_pool_gh.findings.changes import (
     GROUPS_LIMIT,
     Change,
     ReadChanges,
+    Selection,
     group,
     read,
     worth_reading,
@@ -187,7 +188,7 @@ def test_what_changes_no_line_is_listed_and_has_its_path(tmp_path: Path, path: s
         (path, "M", 0, False),
         (f"{path}.gone", "D", 0, False),
     ]
-    assert worth_reading(found) == ([], [path, f"{path}.gone"])
+    assert worth_reading(found) == Selection([], [path, f"{path}.gone"], [])
 
 
 def test_a_renamed_file_has_both_paths(tmp_path: Path) -> None:
@@ -440,11 +441,18 @@ def change(path: str, lines: int = 1, text: str = "") -> Change:
         "vendor/x.go",
         "a/vendor/b/x.go",
         "a/node_modules/x.js",
-        "docs/a.md",
     ],
 )
-def test_generated_and_excluded_files_are_left_out(path: str) -> None:
-    assert worth_reading([entry(path)], ("docs/*",)) == ([], [path])
+def test_what_looks_generated_is_left_out_and_only_the_repository_says_that_nobody_has_to_read_it(
+    path: str,
+) -> None:
+    for changed in (entry(path), entry(path, 0, binary=True)):
+        assert worth_reading([changed], ("docs/*",)) == Selection([], [], [changed])
+        assert worth_reading([changed], ("docs/*", path)) == Selection([], [path], [])
+
+
+def test_excluded_files_are_left_out() -> None:
+    assert worth_reading([entry("docs/a.md")], ("docs/*",)) == Selection([], ["docs/a.md"], [])
 
 
 def test_everything_else_that_changed_is_read() -> None:
@@ -458,11 +466,12 @@ def test_everything_else_that_changed_is_read() -> None:
         "go.summary",
     ]
     changes = [entry(path) for path in paths]
-    assert worth_reading(changes, ("docs/*",)) == (changes, [])
+    assert worth_reading(changes, ("docs/*",)) == Selection(changes, [], [])
 
 
 def test_binary_files_and_those_without_a_changed_line_are_left_out() -> None:
-    assert worth_reading([entry("a.PNG", binary=True), entry("b", 0)]) == ([], ["a.PNG", "b"])
+    found = [entry("a.PNG", binary=True), entry("b", 0), entry("vendor/a.png", binary=True)]
+    assert worth_reading(found) == Selection([], ["a.PNG", "b", "vendor/a.png"], [])
 
 
 @pytest.mark.parametrize(
@@ -471,9 +480,9 @@ def test_binary_files_and_those_without_a_changed_line_are_left_out() -> None:
 )
 def test_a_binary_file_that_may_be_run_is_not_left_out(path: str) -> None:
     hidden = entry(path, 0, binary=True)
-    assert worth_reading([hidden]) == ([hidden], [])
+    assert worth_reading([hidden]) == Selection([hidden], [], [])
     gone = dataclasses.replace(hidden, status="D")
-    assert worth_reading([gone]) == ([], [path])
+    assert worth_reading([gone]) == Selection([], [path], [])
 
 
 def test_neighbours_are_read_together() -> None:
@@ -545,4 +554,4 @@ def test_no_file_is_lost_or_read_twice(files: list[tuple[str, int]]) -> None:
     ],
 )
 def test_patterns_mean_what_people_write(pattern: str, path: str) -> None:
-    assert worth_reading([entry(path)], (pattern,)) == ([], [path])
+    assert worth_reading([entry(path)], (pattern,)) == Selection([], [path], [])

@@ -10,6 +10,7 @@ from claude_pool_gh.findings.anchor import DroppedFinding, anchor
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.paths import candidates
 from claude_pool_gh.findings.quotes import QuotePlace, UnplacedQuote, locate
+from claude_pool_gh.reports.redact import Redactor
 from tests.findings.make import finding
 
 PY = """\
@@ -123,6 +124,70 @@ def test_what_is_made_up_is_dropped(form: str) -> None:
         )
     )
     assert isinstance(anchor(one, FILES, FILES), DroppedFinding)
+
+
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\nMIIdef\n-----END RSA PRIVATE KEY-----"
+KEYS = f'''\
+import os
+AWS = "AKIAIOSFODNN7EXAMPLE"
+BOT = Slack("xoxb-1234567890-abcdef", "xoxp-1234567890-abcdef")  # of the team
+SIGNED = """{PEM}"""
+OURS = "server-key-0123456789"
+USED = [OURS]
+'''
+
+
+@pytest.mark.parametrize(
+    ("quoted", "line"),
+    [
+        ('AWS = "AKIAIOSFODNN7EXAMPLE"', 2),
+        ('2\tAWS = "AKIAIOSFODNN7EXAMPLE"', 2),
+        ('+AWS = "AKIAIOSFODNN7EXAMPLE"', 2),
+        ('BOT = Slack("xoxb-1234567890-abcdef", "xoxp-1234567890-abcdef")  # of the team', 3),
+        (f'SIGNED = """{PEM}"""', 4),
+        (PEM, 4),
+        ('OURS = "server-key-0123456789"', 8),
+        ('import os\nAWS = "AKIAIOSFODNN7EXAMPLE"', 1),
+        ('OURS = "server-key-0123456789"\nUSED = [OURS]', 8),
+    ],
+)
+def test_a_secret_in_the_code_can_be_spoken_of_though_it_is_hidden_from_what_is_kept(
+    quoted: str, line: int
+) -> None:
+    """What an agent says is kept without secrets: a key that somebody committed could never be a finding."""
+    kept = Redactor(["server-key-0123456789"])(quoted)
+    assert kept != quoted
+    files = {"app/keys.py": KEYS if quoted != PEM else KEYS.replace('SIGNED = """', "")}
+    found = anchor(finding(path="app/keys.py", evidence=kept, suggestion=kept), files, {})
+    assert isinstance(found, Finding), found
+    assert (found.start_line, found.suggestion) == (line, None)
+    other = anchor(finding(path="app/tiers.py", evidence=kept), {"app/tiers.py": PY}, {})
+    assert isinstance(other, DroppedFinding)
+
+
+@pytest.mark.parametrize(
+    "made_up",
+    [
+        "[redacted]",
+        '"[redacted]"',
+        'GCP = "[redacted]"',
+        'AWS = "[redacted]" + x',
+        'BOT = Slack("[redacted]")  # of the team',
+        "import [redacted]",
+        "BOT = [redacted]xoxp-[redacted]  # of the team",
+        "[redacted]" * 400,
+    ],
+)
+def test_a_hidden_secret_stands_for_nothing_but_a_secret(made_up: str) -> None:
+    found = anchor(finding(path="app/keys.py", evidence=made_up), {"app/keys.py": KEYS}, {})
+    assert isinstance(found, DroppedFinding)
+
+
+def test_no_suggestion_puts_a_mark_in_the_place_of_a_secret() -> None:
+    one = finding(path="a.py", evidence="import os", suggestion='import os, x\nK = "[redacted]"')
+    found = anchor(one, {"a.py": "import os\n"}, {})
+    assert isinstance(found, Finding)
+    assert found.suggestion is None
 
 
 def test_of_several_places_only_the_stated_one_counts() -> None:

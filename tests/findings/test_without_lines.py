@@ -32,7 +32,7 @@ def entry(status: str, before: str, after: str, path: str = "x.sh", lines: int =
         (entry("R", FILE, RUNS), ["x.sh (renamed from old.sh, executable now)"]),
         (entry("C", RUNS, RUNS), ["x.sh (copied from old.sh)"]),
         (entry("M", FILE, RUNS, lines=1), []),
-        (entry("M", FILE, RUNS, path="vendor/x.sh"), []),
+        (entry("M", FILE, RUNS, path="vendor/x.sh"), ["vendor/x.sh (executable now)"]),
         (entry("M", FILE, RUNS, path="docs/x.sh"), []),
     ],
 )

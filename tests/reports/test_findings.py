@@ -31,6 +31,14 @@ def test_a_suggestion_stands_in_the_one_living_block() -> None:
     assert "*(high, data-loss)*" in shown
 
 
+def test_a_suggestion_that_would_hold_a_finding_back_is_none() -> None:
+    """A line that is mended may hold a secret besides: the finding is told all the same."""
+    shown = words.inline(
+        finding(suggestion='    pay("sk_live_' + "4eC39HqLyjWDarjtT1zdp7dc" + '")')
+    )
+    assert shown == INLINE + FOOT
+
+
 def test_a_suggestion_cannot_close_its_block() -> None:
     shown = words.inline(finding(suggestion="a\n``\u200b`\n@mona"))
     assert strange(shown.replace("suggestion", "taken")) == []

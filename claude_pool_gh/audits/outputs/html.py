@@ -18,6 +18,7 @@ from claude_pool_gh.audits.outputs.page import items, page, table, text
 from claude_pool_gh.audits.outputs.summary import SEVERITIES, Tone
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import neutralize
+from claude_pool_gh.reports.redact import blanked
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.terms import cmark
 
@@ -96,12 +97,12 @@ def _finding(each: AuditFinding, home: str) -> str:
         f"<header>{head}<h3>{text(stated.title)}</h3></header>",
         f'<p class="soft">{" · ".join(facts)}</p>',
         f"<div>{_prose(stated.body)}</div>",
-        f"<pre>{text(stated.evidence)}</pre>",
+        f"<pre>{text(blanked(stated.evidence))}</pre>",
         f"<p><strong>When it goes wrong:</strong> {text(stated.scenario)}</p>",
     ]
     if stated.suggestion is not None:
         parts.append("<p><strong>Suggested in place of these lines:</strong></p>")
-        parts.append(f"<pre>{text(stated.suggestion)}</pre>")
+        parts.append(f"<pre>{text(blanked(stated.suggestion))}</pre>")
     if each.also:
         also = ", ".join(
             f"<code>{text(other.path)}:{other.start_line}</code>" for other in each.also

@@ -16,6 +16,7 @@ from claude_pool_gh.audits.model import (
 )
 from claude_pool_gh.audits.outputs import summary
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.reports.redact import blanked
 from claude_pool_gh.terms.severity import Severity
 
 FORM: Final = 1
@@ -223,8 +224,8 @@ def _finding(each: AuditFinding) -> ReportedFinding:
         title=finding.title,
         body=finding.body,
         scenario=finding.scenario,
-        evidence=finding.evidence,
-        suggestion=finding.suggestion,
+        evidence=blanked(finding.evidence),
+        suggestion=None if finding.suggestion is None else blanked(finding.suggestion),
         place=_place(finding),
         also=tuple(map(_place, each.also)),
         commit=each.commit,

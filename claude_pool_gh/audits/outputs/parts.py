@@ -17,6 +17,7 @@ from claude_pool_gh.audits.outputs import summary
 from claude_pool_gh.audits.outputs.summary import SEVERITIES
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import cell, code, fence, neutralize, neutralize_line
+from claude_pool_gh.reports.redact import blanked
 from claude_pool_gh.reports.words import commit, count, linked, title
 
 SIGNS: Final = {
@@ -161,12 +162,12 @@ def finding(each: AuditFinding, home: str, *, commands: bool) -> str:
     parts = [
         " · ".join(facts),
         neutralize(stated.body, 2_500),
-        fence(stated.evidence[:_EVIDENCE], language),
+        fence(blanked(stated.evidence)[:_EVIDENCE], language),
         f"**When it goes wrong:** {neutralize_line(stated.scenario, 600)}",
     ]
     if stated.suggestion is not None:
         parts.append(
-            f"**Suggested in place of these lines:**\n\n{fence(stated.suggestion, language)}"
+            f"**Suggested in place of these lines:**\n\n{fence(blanked(stated.suggestion), language)}"
         )
     if each.also:
         places = ", ".join(linked(other, home, each.commit) for other in each.also[:10])

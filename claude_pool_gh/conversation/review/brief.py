@@ -16,6 +16,7 @@ from claude_pool_gh.conversation.review.reading import (
     Difference,
     difference,
     in_short,
+    is_chosen,
     listed,
     unmatched,
     unread_in_words,
@@ -52,6 +53,7 @@ FIELDS: Final = frozenset(
             "turns",
         ),
         *("groups", "files", "hunks", "renamed", "unmatched", "left_out", "unreadable", "unread"),
+        "generated",
         *("without_lines", "incremental", "since", "whole", "nothing", "earlier"),
     }
 )
@@ -132,6 +134,7 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
             "renamed": {entry.path: entry.before for entry in found.listed if entry.status == "R"},
             "unmatched": odd_names,
             "left_out": found.left_out,
+            "generated": found.generated,
             "unreadable": found.unreadable,
             "unread": list(dict.fromkeys(change.path for change in beyond)),
             "without_lines": found.without_lines,
@@ -166,9 +169,18 @@ def _nothing(found: Difference, facts: ReviewFacts) -> str:
     if not found.listed:
         return "the pull request changes nothing"
     if facts.paths:
-        return "no changed file matches the paths that were given"
+        left_out = any(is_chosen(path, facts.paths) for path in (*found.left_out, *found.generated))
+        return (
+            "every changed file that matches the given paths is generated, binary or excluded"
+            if left_out
+            else "no changed file matches the paths that were given"
+        )
     if found.without_lines:
-        left = "; what else is changed is generated, binary or excluded" if found.left_out else ""
+        left = (
+            "; what else is changed is generated, binary or excluded"
+            if found.left_out or found.generated
+            else ""
+        )
         return f"no line is changed: {in_short(found.without_lines)}{left}"
     return "every changed file is generated, binary or excluded"
 

@@ -17,6 +17,7 @@ from claude_pool_gh.conversation.review.verdict import (
     is_whole,
     place,
     unopened,
+    without_generated,
     without_known,
 )
 from claude_pool_gh.conversation.review.verification import FoundAgain, doubtful, verify_claims
@@ -44,6 +45,7 @@ _PLAIN: Final = (
     "known",
     "unopened",
     "left_out",
+    "generated",
     "unread",
     "note",
     "posted",
@@ -110,6 +112,7 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
             *brief["left_out"],
             *(f"{path} ({reason})" for path, reason in brief["unreadable"]),
         ],
+        generated=brief.get("generated", ()),
         unread=brief["unread"],
         without_lines=brief.get("without_lines", ()),
         since=brief.get("since", ""),
@@ -118,6 +121,7 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
     )
     if (standing.doubtful or not standing.postable) and outcome.verdict is Verdict.clean:
         outcome = Outcome(verdict=Verdict.skipped, reason=standing.note)
+    read_whole = is_whole(outcome)
 
     def commit(tx: Transaction) -> None:
         now = services.clock.now_ms()
@@ -140,13 +144,13 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
             want(tx, f"review:{context.chain_id}", facts.thread.repository, review, now)
         for finding in reviewed.fixed:
             settle_fixed(tx, facts, finding, context.chain_id, now)
-        if is_whole(outcome) and not facts.paths:
+        if read_whole and not facts.paths:
             against = ReviewBasis(
                 head=facts.head, merge_base=brief["merge_base"], digest=brief["digest"]
             )
             tables.set_reviewed(tx, facts.key, against, context.chain_id)
 
-    return Finish(outcome, stored(reviewed), commit)
+    return Finish(without_generated(outcome, reviewed.generated), stored(reviewed), commit)
 
 
 def _reread(context: HostStepContext) -> dict[int, dict[str, Any]]:

@@ -28,6 +28,8 @@ class Difference:
     listed: tuple[Entry, ...]
     changes: tuple[Change, ...] = ()
     left_out: tuple[str, ...] = ()
+    generated: tuple[str, ...] = ()
+    """Paths that our own list leaves out, and the repository's configuration does not."""
     without_lines: tuple[str, ...] = ()
     """What is changed without a changed line, in words."""
     unreadable: tuple[tuple[str, str], ...] = ()
@@ -51,10 +53,11 @@ async def difference(
 ) -> Difference:
     """The files that changed, and the text of those that were asked for and are worth reading."""
     found = await listed(mirror, base, head)
-    worth, left_out = await asyncio.to_thread(changes.worth_reading, found, exclude)
+    selection = await asyncio.to_thread(changes.worth_reading, found, exclude)
+    named = [entry for entry in selection.generated if is_named(entry.path, paths)]
     wanted = [
         entry
-        for entry in worth
+        for entry in (*selection.read, *named)
         if is_chosen(entry.path, paths) and (since is None or entry.path in since)
     ]
     read = await _read(mirror, base, head, wanted)
@@ -62,7 +65,8 @@ async def difference(
     return Difference(
         listed=found,
         changes=read.changes,
-        left_out=tuple(path for path in left_out if path not in lineless),
+        left_out=tuple(path for path in selection.left_out if path not in lineless),
+        generated=tuple(entry.path for entry in selection.generated if entry not in named),
         without_lines=tuple(changes.without_lines(found, exclude)),
         unreadable=read.unreadable,
     )
@@ -94,6 +98,11 @@ def _parsed(wanted: Sequence[Entry], out: Sequence[bytes]) -> ReadChanges:
 def is_chosen(path: str, paths: Sequence[str]) -> bool:
     """True where a file is among those that the command names; without names all are."""
     return not paths or any(patterns.names(each, path) for each in paths)
+
+
+def is_named(path: str, paths: Sequence[str]) -> bool:
+    """True where the command names this very file: it is read then, whatever our list says of its kind."""
+    return any(path == each.removeprefix("./").removeprefix("/") for each in paths)
 
 
 async def unmatched(mirror: Path, facts: ReviewFacts, found: Difference) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from claude_pool_gh.conversation.review.stated import is_typed
 from claude_pool_gh.conversation.review.verification import files_opened
@@ -15,6 +15,8 @@ from claude_pool_gh.pool.model.endings import ending_of, gravity, verdict_of
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.reports.words import count
+
+_WHOLE: Final = (Verdict.clean, Verdict.findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,25 @@ def conclude(  # noqa: PLR0913 - each is one thing that keeps a review from bein
     return Outcome(verdict=Verdict.clean)
 
 
+def without_generated(outcome: Outcome, generated: Sequence[str]) -> Outcome:
+    """The outcome where files look generated and nobody read them: not clean, or a changed lock file would be green.
+
+    A later review builds on what was read all the same: nobody will have read them then either.
+    """
+    if not generated or outcome.verdict not in (*_WHOLE, Verdict.unsettled):
+        return outcome
+    more = f" and {len(generated) - 2} more" if len(generated) > 2 else ""
+    looks = "looks" if len(generated) == 1 else "look"
+    was = "was" if len(generated) == 1 else "were"
+    told = f"{', '.join(generated[:2])}{more} {looks} generated and {was} not read"
+    verdict = Verdict.unsettled if outcome.verdict is Verdict.clean else outcome.verdict
+    reason = f"{outcome.reason}, {told}" if outcome.reason else told
+    return Outcome(verdict=verdict, reason=reason)
+
+
 def is_whole(outcome: Outcome) -> bool:
     """True where everything that was to be read was read, and every claim settled: what a later review may build on."""
-    return outcome.verdict in (Verdict.clean, Verdict.findings) and not outcome.reason
+    return outcome.verdict in _WHOLE and not outcome.reason
 
 
 def _words(unsettled: int, unopened: int) -> tuple[str, str]:
