@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -26,9 +26,10 @@ from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service import stores
 from claude_pool_gh.service.flags import in_flags
 from claude_pool_gh.service.following import Followed, follow, print_result
+from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.script_options import ScriptOptions
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.service.terminal import Terminal, print_note
+from claude_pool_gh.service.terminal import Terminal, print_answer, print_note
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.unsaved import uncommitted_files
 
@@ -51,8 +52,10 @@ async def run(wishes: ScriptOptions, prompt: str, overrides: TaskOverrides) -> i
             await pool.cancel(task_id)
             terminal.note(f"stopped; {_cost(await pool.wait(task_id))} was spent")
             raise
-    if wishes.as_json or result.success:
-        terminal.answer(_json(result) if wishes.as_json else result.output)
+    if wishes.as_json:
+        echo_json(result.model_dump_json(indent=2))
+    elif result.success:
+        print_answer(result.output)
     elif said := _unfinished(result):
         terminal.note(f"what it had said until then:\n{said}")
     terminal.note(in_flags(_bill(result)))
@@ -215,7 +218,3 @@ def _cost(result: TaskResult | ChainResult) -> str:
         else result.total_cost_microdollars
     )
     return dollars(cost, upper_bound=result.upper_bound)
-
-
-def _json(result: Any) -> str:
-    return str(result.model_dump_json(indent=2))
