@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -151,10 +151,12 @@ def in_shell_words() -> Iterator[None]:
         raise click.ClickException(in_flags(str(error))) from error
 
 
-def _asked(wishes: ScriptOptions) -> dict[str, float]:
-    """The caps that the command line or the environment decides; what neither names stays at the pool's own default."""
+def _asked(wishes: ScriptOptions) -> dict[str, Any]:
+    """What the command line or the environment decides; what neither names stays at the pool's own default."""
     wall = wishes.settings.wall_timeout if wishes.timeout_secs is None else wishes.timeout_secs
-    asked = {} if wall is None else {"timeout_secs": wall}
+    asked: dict[str, Any] = {} if wall is None else {"timeout_secs": wall}
+    if wishes.effort is not None:
+        asked["effort"] = wishes.effort
     if wishes.budget_usd is not None:
         asked |= {"task_budget_usd": wishes.budget_usd, "chain_budget_usd": wishes.budget_usd}
     return asked

@@ -9,7 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -112,7 +112,9 @@ async def opened(port: int, process: asyncio.subprocess.Process, log: Path) -> N
 
 @pytest.mark.parametrize("arguments", [nginx, caddy])
 @pytest.mark.rotating(4)
-async def test_only_what_github_and_readers_need_is_let_through(arguments, tmp_path: Path) -> None:
+async def test_only_what_github_and_readers_need_is_let_through(
+    arguments: Callable[[Path, tuple[int, int]], tuple[str, ...]], tmp_path: Path
+) -> None:
     program = shutil.which(arguments.__name__)
     if program is None:
         pytest.skip(f"no {arguments.__name__} on PATH")

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from claude_pool_gh.pool.model.config import Isolation
-from claude_pool_gh.service.command_line.common_flags import Command, json_flag
+from claude_pool_gh.service.command_line.common_flags import EFFORT, Command, json_flag
 from claude_pool_gh.service.command_line.options import PositiveNumber, settings_of
 from claude_pool_gh.service.script_options import ScriptOptions
 
@@ -56,7 +56,18 @@ _STATE: Final = click.option(
 
 def script_flags(command: Command) -> Command:
     """Give a command the flags of a pool that is opened for it alone."""
-    flags = (json_flag, _STATE, _MODEL, TIMEOUT, _BUDGET, TRUSTED, _ISOLATION, _FOLDER, SLOTS)
+    flags = (
+        json_flag,
+        _STATE,
+        EFFORT,
+        _MODEL,
+        TIMEOUT,
+        _BUDGET,
+        TRUSTED,
+        _ISOLATION,
+        _FOLDER,
+        SLOTS,
+    )
     for flag in flags:
         command = flag(command)
     return command
@@ -74,5 +85,6 @@ def script_options(given: Mapping[str, Any]) -> ScriptOptions:
         trusted=given["trusted"],
         as_json=given["as_json"],
         budget_usd=given["budget"],
+        effort=given["effort"],
         timeout_secs=given["timeout"],
     )

@@ -21,7 +21,7 @@ from claude_pool_gh.service.audit.fleet.options import (
     checked_name,
 )
 from claude_pool_gh.service.audit.options import FORMS, AuditOptions, Form
-from claude_pool_gh.service.command_line.common_flags import json_flag
+from claude_pool_gh.service.command_line.common_flags import EFFORT, json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import PositiveNumber, settings_flags, settings_of
 
@@ -78,6 +78,7 @@ _GITHUB: Final = ("app_id", "private_key_file", "github_api_url", "github_server
     help="Full id of the model; goes before the configuration and recipes. "
     "Default: as those say, else CLAUDE_POOL_MODEL.",
 )
+@EFFORT
 @click.option(
     "--timeout",
     type=PositiveNumber(30 * 86_400),
@@ -180,6 +181,7 @@ def _audit(path: Path | None, given: Mapping[str, Any]) -> int:
         budget_usd=given["budget"],
         most_usd=None,
         model=given["model"],
+        effort=given["effort"],
         timeout_secs=given["timeout"],
         out=given["out"],
         forms=tuple(map(Form, given["forms"])) or FORMS,

@@ -26,18 +26,12 @@ else:
     multiple=True,
     help="A permission rule, such as Edit: what the agent may do without asking.",
 )
-@click.option(
-    "--effort",
-    type=click.Choice(["low", "medium", "high", "xhigh", "max"]),
-    help="Reasoning effort.",
-)
 @click.option("--turns", type=click.IntRange(1, 500), help="Maximum turns. Default: 30.")
 @script_flags
 def command(
     prompt: str,
     tools: str | None,
     allow: tuple[str, ...],
-    effort: str | None,
     turns: int | None,
     **given: Any,
 ) -> None:
@@ -56,6 +50,6 @@ def command(
         None if tools is None else tuple(filter(None, (tool.strip() for tool in tools.split(","))))
     )
     overrides = TaskOverrides.model_validate(
-        {"tools": named, "allowed_tools": allow or None, "effort": effort, "max_turns": turns}
+        {"tools": named, "allowed_tools": allow or None, "max_turns": turns}
     )
     sys.exit(asyncio.run(script.run(script_options(given), prompt, overrides)))
