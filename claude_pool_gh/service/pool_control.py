@@ -110,7 +110,7 @@ async def show(settings: Settings, chain_id: str, step: str | None, *, as_json: 
     await print_chain(settings, chain_id, step, as_json=as_json)
 
 
-async def cancel(settings: Settings, folder: Path, chain_id: str) -> None:
+async def cancel(settings: Settings, folder: Path, chain_id: str, *, as_json: bool) -> None:
     """End a chain; what it finished and cost is kept. Raises ClickException for one that cannot be ended here."""
     store = await stores.find(stores.known(settings, folder), chain_id)
 
@@ -122,6 +122,9 @@ async def cancel(settings: Settings, folder: Path, chain_id: str) -> None:
         return chain.state is not ChainState.done
 
     was_open = await store.change(end)
+    if as_json:
+        seen = await store.look(lambda tx: queries.chain_progress(tx, chain_id))
+        echo_json(seen.model_dump_json(indent=2))
     print_note(f"{chain_id} is cancelled" if was_open else f"{chain_id} had ended already")
 
 

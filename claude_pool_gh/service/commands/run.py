@@ -20,13 +20,18 @@ else:
 
 @click.command
 @click.argument("prompt")
-@click.option("--tools", help="The agent's tools, comma-separated. Default: Read,Grep,Glob.")
+@click.option(
+    "--tools", metavar="NAMES", help="The agent's tools, comma-separated. Default: Read,Grep,Glob."
+)
 @click.option(
     "--allow",
+    metavar="RULE",
     multiple=True,
     help="A permission rule, such as Edit: what the agent may do without asking.",
 )
-@click.option("--turns", type=click.IntRange(1, 500), help="Maximum turns. Default: 30.")
+@click.option(
+    "--turns", metavar="N", type=click.IntRange(1, 500), help="Maximum turns. Default: 30."
+)
 @script_flags
 def command(
     prompt: str,

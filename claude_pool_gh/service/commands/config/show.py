@@ -23,7 +23,12 @@ def command(files: tuple[Any, ...], *, as_json: bool) -> None:
     """Print every effective value of a configuration file, and where it comes from.
 
     Several files are merged key by key, as an organization's defaults and a repository's own file are.
-    """
+
+    \b
+    Examples:
+        claude-pool-gh config show .github/claude-pool.yml
+        claude-pool-gh config show ~/org-defaults/.github/claude-pool.yml .github/claude-pool.yml --json
+    """  # noqa: D301 - click wants the character itself
     found = merge([Layer(file.name, file.read()) for file in files], verb_names())
     if isinstance(found, Faults):
         for fault in found.faults:
