@@ -21,6 +21,7 @@ with (ROOT / "pyproject.toml").open("rb") as file:
 
 extensions = ["myst_parser"]
 exclude_patterns = ["_reference"]
+myst_enable_extensions = ["attrs_inline"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
 nitpicky = True

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console  # noqa: TID251 - a tool of ours, with texts of ours
 from rich.table import Table
 
 from claude_pool_gh.rehearsal import bot

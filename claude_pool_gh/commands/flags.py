@@ -42,8 +42,8 @@ def _model(text: str) -> str:
 
 
 COMMON: Final = (
-    Flag("model", "full id of a Claude model", _model),
-    Flag("effort", f"one of {', '.join(EFFORTS)}", _effort),
-    Flag("budget", "maximum cost, in US dollars", _dollars),
-    Flag("turns", "maximum turns of each agent", _turns),
+    Flag("model", "full id of a Claude model", _model, value="ID"),
+    Flag("effort", f"one of {', '.join(EFFORTS)}", _effort, value="LEVEL"),
+    Flag("budget", "maximum cost, in US dollars", _dollars, value="USD"),
+    Flag("turns", "maximum turns of each agent", _turns, value="N"),
 )

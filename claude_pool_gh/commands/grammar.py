@@ -26,6 +26,13 @@ class Flag:
     read: Callable[[str], Any] = str
     is_switch: bool = False
     """Whether it stands alone, without a value: its value is True where it is given."""
+    value: str = "TEXT"
+    """The name of its value in the help."""
+
+    @property
+    def usage(self) -> str:
+        """The flag as it is typed."""
+        return f"--{self.name}" if self.is_switch else f"--{self.name} {self.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

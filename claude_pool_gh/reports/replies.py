@@ -132,7 +132,7 @@ def help_all(verbs: Mapping[str, Verb], needed: Mapping[str, Role], has: Role) -
 def help_verb(verb: Verb, needed: Role) -> SafeMarkdown:
     """One verb in full."""
     lines = [f"`{verb.usage}`", verb.summary, f"Needs the role **{needed.name}** here."]
-    flags = [f"- `--{flag.name}` {flag.what}" for flag in verb.flags]
+    flags = [f"- `{flag.usage}` {flag.what}" for flag in verb.flags]
     return fitting("\n\n".join([*lines, "\n".join(flags)] if flags else lines))
 
 

@@ -15,6 +15,7 @@ import click
 from claude_pool_gh.github import restored
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from_file
+from claude_pool_gh.service.plain import echo
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, migrations, parsed_url
 from claude_pool_gh.storage import backup as copies
@@ -34,7 +35,7 @@ def backup(settings: Settings, file: Path) -> None:
         raise click.ClickException(f"there is no database at {database}") from error
     except (OSError, copies.NoBackup) as error:
         raise click.ClickException(f"nothing was written to {file}: {error}") from error
-    click.echo(f"{file}: {size / 2**20:.1f} MB")
+    echo(f"{file}: {size / 2**20:.1f} MB")
 
 
 def restore(settings: Settings, file: Path, *, replace: bool) -> None:
@@ -63,7 +64,7 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> None:
         raise click.ClickException(f"nothing was restored: {error}") from error
     except DatabaseError as error:
         raise click.ClickException(f"nothing was restored: {reason(error)}") from error
-    click.echo(f"{database} is {file} now; start the server again")
+    echo(f"{database} is {file} now; start the server again")
 
 
 def _note(file: Path) -> None:

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
-import click
 
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service import doctor_github, doctor_network, doctor_traces
 from claude_pool_gh.service.diagnosis import Diagnosis
+from claude_pool_gh.service.plain import echo, echo_json
 from claude_pool_gh.service.sandboxes import sandbox_of
 from claude_pool_gh.service.serve import check_key
 from claude_pool_gh.service.settings import PREFIX, Settings
@@ -74,12 +74,13 @@ def print_findings(signs: Iterable[Diagnosis]) -> int:
     """Print as they come; the exit code is 1 when something is to be fixed."""
     problems = 0
     for sign in signs:
-        mark = click.style("✗", fg="red") if sign.mend else click.style("✓", fg="green")
-        click.echo(f"{mark} {sign.what}: {sign.found}")
+        mark, colour = ("✗", "red") if sign.mend else ("✓", "green")
+        echo(mark, fg=colour, nl=False)
+        echo(f" {sign.what}: {sign.found}")
         if sign.mend:
             problems += 1
-            click.echo(f"    {sign.mend}")
-    click.echo("all checks passed" if not problems else f"{problems} to fix")
+            echo(f"    {sign.mend}")
+    echo("all checks passed" if not problems else f"{problems} to fix")
     return 1 if problems else 0
 
 
@@ -91,7 +92,7 @@ def print_json(signs: Iterable[Diagnosis]) -> int:
         {"check": sign.what, "ok": not sign.mend, "found": sign.found, "fix": sign.mend}
         for sign in found
     ]
-    click.echo(json.dumps({"ok": not problems, "problems": problems, "checks": checks}, indent=2))
+    echo_json(json.dumps({"ok": not problems, "problems": problems, "checks": checks}, indent=2))
     return 1 if problems else 0
 
 

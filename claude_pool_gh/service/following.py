@@ -14,6 +14,7 @@ from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.service import gate
 from claude_pool_gh.service.flags import in_flags
 from claude_pool_gh.service.gate import Choice, Decision, GateContent
+from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.terminal import Terminal, print_answer, print_note
 from claude_pool_gh.storage import Transaction
 
@@ -86,7 +87,7 @@ async def _carry_out(pool: Pool, chain_id: ChainId, decision: Decision) -> None:
 def print_result(result: ChainResult | ChainProgress, *, as_json: bool) -> int:
     """Print how a chain ended, or what it waits for. The exit code: 0 done, 2 waits, else 1."""
     if as_json:
-        print_answer(result.model_dump_json(indent=2))
+        echo_json(result.model_dump_json(indent=2))
     if isinstance(result, ChainProgress):
         print_note(f"{result.chain_id} waits for approval; no decision was made. {ways_on(result)}")
         return WAITS

@@ -10,7 +10,6 @@ from typing import Final
 
 from rich.text import Text
 
-from claude_pool_gh.service.plain import plain
 from claude_pool_gh.service.terminal import Terminal
 
 QUESTION: Final = "[a]pprove, [r]eject, [d]iff, [l]ater? "
@@ -90,7 +89,7 @@ def _show_patch(terminal: Terminal, patch: str, *, whole: bool = False) -> None:
     lines, more = shown_part(patch, len(patch) if whole else SHOWN_LINES)
     for line in lines:
         style = "bold" if line.startswith(("diff ", "+++", "---")) else _STYLES.get(line[:1], "")
-        terminal.progress.print(Text(plain(line), style=style))
+        terminal.progress.print(Text(line, style=style))
     if more:
         terminal.note(f"… {more} more lines; d shows all of them")
 

@@ -29,6 +29,7 @@ from claude_pool_gh.pool.store import (
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.service import script, stores
 from claude_pool_gh.service.following import Followed, follow, print_result
+from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.pool_views import (
     ListedChain,
     PoolOverview,
@@ -40,7 +41,7 @@ from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.show import open_to_look
 from claude_pool_gh.service.show import show as print_chain
 from claude_pool_gh.service.stores import Store
-from claude_pool_gh.service.terminal import print_answer, print_note
+from claude_pool_gh.service.terminal import print_note
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees.local import LocalRepository
 
@@ -79,7 +80,7 @@ async def status(settings: Settings, *, as_json: bool) -> None:
     finally:
         database.close()
     if as_json:
-        print_answer(seen.model_dump_json(indent=2))
+        echo_json(seen.model_dump_json(indent=2))
     else:
         print_overview(seen)
 
@@ -92,7 +93,7 @@ async def list_chains(settings: Settings, folder: Path, *, every: bool, as_json:
         found += await store.look(lambda tx, store=store, busy=busy: _listed(tx, store, busy=busy))  # type: ignore[misc]
     shown = [each for each in found if every or each.next_command]
     if as_json:
-        print_answer("[" + ",\n".join(each.model_dump_json(indent=2) for each in shown) + "]")
+        echo_json("[" + ",\n".join(each.model_dump_json(indent=2) for each in shown) + "]")
     elif shown:
         print_chains(shown)
     else:
@@ -109,7 +110,7 @@ async def show(settings: Settings, chain_id: str, step: str | None, *, as_json: 
     await print_chain(settings, chain_id, step, as_json=as_json)
 
 
-async def cancel(settings: Settings, folder: Path, chain_id: str) -> None:
+async def cancel(settings: Settings, folder: Path, chain_id: str, *, as_json: bool) -> None:
     """End a chain; what it finished and cost is kept. Raises ClickException for one that cannot be ended here."""
     store = await stores.find(stores.known(settings, folder), chain_id)
 
@@ -121,6 +122,9 @@ async def cancel(settings: Settings, folder: Path, chain_id: str) -> None:
         return chain.state is not ChainState.done
 
     was_open = await store.change(end)
+    if as_json:
+        seen = await store.look(lambda tx: queries.chain_progress(tx, chain_id))
+        echo_json(seen.model_dump_json(indent=2))
     print_note(f"{chain_id} is cancelled" if was_open else f"{chain_id} had ended already")
 
 
@@ -140,7 +144,8 @@ async def decide(options: DecisionOptions) -> int:
         print_note(f"{options.chain_id} continues as {chain_id}")
     if options.only_decide or not await _is_carried_here(store, chain_id):
         progress = await store.look(lambda tx: queries.chain_progress(tx, chain_id))
-        print_answer(progress.model_dump_json(indent=2) if run.as_json else "")
+        if run.as_json:
+            echo_json(progress.model_dump_json(indent=2))
         goes = "continues in the process that has its store" if store.is_busy else "is queued"
         print_note(f"{chain_id} {goes}")
         return 0

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Final
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from claude_pool_gh.pool.model.config import Frozen
 from claude_pool_gh.pool.model.records import ChainProgress, PoolStatus, SlotRecord
 from claude_pool_gh.reports.figures import dollars, minutes
-from claude_pool_gh.service.plain import plain
-
-_WIDE: Final = 240
-"""Columns of a table that goes to a file or a pipe."""
+from claude_pool_gh.service.console import results
 
 
 class ListedChain(Frozen):
@@ -59,13 +55,13 @@ def print_chains(chains: Sequence[ListedChain]) -> None:
     for each in chains:
         table.add_row(
             each.chain_id,
-            plain(each.workflow),
-            plain(_state(each)),
+            each.workflow,
+            _state(each),
             f"{each.finished_steps} of {each.total_steps}",
             dollars(each.cost_microdollars),
             minutes(max(0, int(time.time() * 1000) - each.created_ms)),
         )
-    console().print(table)
+    results().print(table)
 
 
 def print_overview(seen: PoolOverview) -> None:
@@ -84,13 +80,7 @@ def print_overview(seen: PoolOverview) -> None:
         parts.append(_slots(seen.slots))
     if seen.unfinished:
         parts.append(_unfinished(seen.unfinished))
-    console().print(Group(*parts))
-
-
-def console() -> Console:
-    """Standard output; wide enough for whole ids where it is no terminal."""
-    there = Console(highlight=False)
-    return there if there.is_terminal else Console(highlight=False, width=_WIDE)
+    results().print(Group(*parts))
 
 
 def _state(chain: ListedChain) -> str:
@@ -111,7 +101,7 @@ def _slots(slots: Sequence[SlotRecord]) -> Table:
             slot.current_task or "",
             str(slot.tasks_completed),
             dollars(slot.cost_microdollars),
-            plain(slot.config.role or ""),
+            slot.config.role or "",
         )
     return table
 

@@ -13,6 +13,7 @@ import click
 
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.service import agreement
+from claude_pool_gh.service.plain import echo, echo_json
 from claude_pool_gh.service.retention import PAUSE_SECONDS, kinds_of
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.show import open_to_look
@@ -41,10 +42,10 @@ def prune(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
     finally:
         database.close()
     if as_json:
-        click.echo(json.dumps({"dry_run": dry_run, "rows": dict(counts)}, indent=2))
+        echo_json(json.dumps({"dry_run": dry_run, "rows": dict(counts)}, indent=2))
         return
     told = ", ".join(f"{name}: {count}" for name, count in counts.items()) or "nothing is too old"
-    click.echo(f"would be deleted: {told}" if dry_run and counts else told)
+    echo(f"would be deleted: {told}" if dry_run and counts else told)
 
 
 def _as_the_server(database: Database, settings: Settings) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from rich.console import Console
 from rich.markdown import Markdown
-from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.syntax import Syntax
+from rich.text import Text
 
 from claude_pool_gh.rehearsal.github import Issue, Pull, Repository
+from claude_pool_gh.service.console import Console
 
 
 def show_thread(out: Console, repository: Repository, thread: Issue) -> None:
@@ -29,7 +29,7 @@ def show_reviews(out: Console, repository: Repository, pull: Pull) -> None:
     for review in pull.reviews:
         say(out, review.author.login, "reviewed", visible(review.body))
     for comment in pull.review_comments:
-        out.print(f"\n[bold]{escape(comment.path)}:{comment.line}[/bold]")
+        out.print(f"\n{comment.path}:{comment.line}", style="bold")
         code = _hunk(repository, pull, comment.path, comment.line or 1)
         lexer = Syntax.guess_lexer(comment.path, code)
         out.print(Syntax(code, lexer, theme="ansi_light"))
@@ -37,12 +37,13 @@ def show_reviews(out: Console, repository: Repository, pull: Pull) -> None:
             Padding(Panel(Markdown(visible(comment.body)), border_style="yellow"), (0, 0, 0, 2))
         )
     for run in repository.check_runs(pull.head_sha):
-        out.print(f"\n[bold]check[/bold] {escape(f'{run.name}: {run.conclusion}, {run.title}')}")
+        head = ("\ncheck", "bold")
+        out.print(Text.assemble(head, f" {run.name}: {run.conclusion}, {run.title}"))
 
 
-def comment_panel(body: str, title: str = r"claude-pool\[bot]") -> Panel:
+def comment_panel(body: str, title: str = "claude-pool[bot]") -> Panel:
     """A comment in a frame."""
-    return Panel(Markdown(visible(body)), title=title, border_style="green")
+    return Panel(Markdown(visible(body)), title=Text(title), border_style="green")
 
 
 def visible(body: str) -> str:
@@ -54,7 +55,7 @@ def visible(body: str) -> str:
 
 def say(out: Console, who: str, did: str, text: str) -> None:
     """Print the words of a person."""
-    out.print(Panel(Markdown(text), title=escape(f"{who} {did}"), title_align="left"))
+    out.print(Panel(Markdown(text), title=Text(f"{who} {did}"), title_align="left"))
 
 
 def step_line(body: str) -> str:

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
 from rich.panel import Panel
@@ -22,6 +21,7 @@ from claude_pool_gh.rehearsal.companion import Companion
 from claude_pool_gh.rehearsal.github import Pull, Repository, SimulatedGitHub
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
+from claude_pool_gh.service.console import Console
 from claude_pool_gh.service.rehearsal_page import comment_panel, say, show_reviews, step_line
 
 _PACE = 0.5
@@ -54,7 +54,7 @@ async def rehearse(*, live: bool, console: Console | None = None) -> int:
             if not is_over:
                 why = f"It did not finish within {_LONGEST[live]:g} seconds."
                 said = (f"{why} The server's last log lines:", *server.last_words)
-                out.print(*said, sep="\n", markup=False, highlight=False)
+                out.print(*said, sep="\n")
             _curtain(out, repository, pull)
     return 0 if is_over else 1
 
@@ -142,7 +142,7 @@ def _curtain(out: Console, repository: Repository, pull: Pull) -> None:
 
 
 def _comment(body: str) -> Panel:
-    return comment_panel(body, r"claude-pool\[bot], tracking comment")
+    return comment_panel(body, "claude-pool[bot], tracking comment")
 
 
 def _tracking(repository: Repository, pull: Pull) -> str:

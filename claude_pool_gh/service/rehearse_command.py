@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -18,13 +17,19 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
+from rich.text import Text
 
 from claude_pool_gh.rehearsal import bot
 from claude_pool_gh.rehearsal.example import ExampleAnswers
 from claude_pool_gh.rehearsal.github import Issue, Pull, Repository, SimulatedGitHub, User
+from claude_pool_gh.rehearsal.github.state.git import GitError
 from claude_pool_gh.rehearsal.model import ScriptedModel
+from claude_pool_gh.service.console import Console
 from claude_pool_gh.service.rehearsal_page import show_thread, step_line
+from claude_pool_gh.worktrees import foreign
+from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees.git import git
+from claude_pool_gh.worktrees.local import git_dirs, store_in
 
 _SECONDS: Final = {False: 300.0, True: 1800.0}
 _HEAD: Final = "rehearsed"
@@ -54,7 +59,9 @@ class RehearsalOptions:
 class LocalCommits:
     """Two commits of a repository on this machine."""
 
-    folder: Path
+    store: Path
+    """A repository of our own with all that the local one has: commands that talk to a remote, or that the
+    configuration of a person or of a repository changes, run there only."""
     name: str
     base: str
     head: str
@@ -62,56 +69,48 @@ class LocalCommits:
     body: str
 
     @classmethod
-    def read(cls, wanted: RehearsalOptions) -> LocalCommits:
-        """Look them up. Raises ClickException with what is wrong."""
-        top = Path(_git(wanted.folder, "rev-parse", "--show-toplevel", what="is no git repository"))
-        base = _commit(top, wanted.base) if wanted.base else _default_base(top)
-        head = _commit(top, wanted.head)
+    async def read(cls, wanted: RehearsalOptions, scratch: Path) -> LocalCommits:
+        """Look them up; the store is made in a folder of ours. Raises ClickException with what is wrong."""
+        try:
+            said = await foreign.ask("rev-parse", "--show-toplevel", folder=wanted.folder)
+            own, common = await git_dirs(wanted.folder)
+        except WorktreeError as error:
+            why = error.detail or str(error)
+            raise click.ClickException(f"{wanted.folder} is no git repository: {why}") from error
+        top = Path(said.decode(errors="replace").strip())
+        base = await (_commit(own, wanted.base) if wanted.base else _default_base(own))
+        head = await _commit(own, wanted.head)
         if not wanted.issue and base == head:
             raise click.ClickException(
                 f"--base and --head ({wanted.head}) are the same commit, so a pull request would be empty: name "
                 "another one, such as --base HEAD~1"
             )
-        title, _, body = _git(
-            top, "log", "-1", "--no-show-signature", "--format=%B", head
-        ).partition("\n")
+        store = await store_in(scratch, common)
+        message = await git("log", "-1", "--format=%B", head, git_dir=store)
+        title, _, body = message.decode(errors="replace").strip().partition("\n")
         name = "".join(
             letter if letter.isalnum() or letter in "._-" else "-" for letter in top.name
         )
         return cls(
-            top, name.strip(".") or "repository", base, head, title or "A change", body.strip()
+            store, name.strip(".") or "repository", base, head, title or "A change", body.strip()
         )
 
 
-def _default_base(folder: Path) -> str:
+async def _default_base(git_dir: Path) -> str:
     for name in ("origin/HEAD", "main", "master"):
         with suppress(click.ClickException):
-            return _commit(folder, name)
+            return await _commit(git_dir, name)
     raise click.ClickException(
-        f"{folder} has neither origin/HEAD nor main nor master: name a commit with --base"
+        "the repository has neither origin/HEAD nor main nor master: name a commit with --base"
     )
 
 
-def _commit(folder: Path, name: str) -> str:
-    return _git(
-        folder,
-        "rev-parse",
-        "--verify",
-        "--quiet",
-        "--end-of-options",
-        f"{name}^{{commit}}",
-        what=f"has no commit {name!r}",
-    )
-
-
-def _git(folder: Path, *arguments: str, what: str = "cannot be read") -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    # what is missing is not fetched: by which program, the folder's own configuration says
-    environment = os.environ | {"GIT_ALLOW_PROTOCOL": "none"}
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)  # noqa: S603 - no shell
-    if done.returncode:
-        raise click.ClickException(f"{folder} {what}: {done.stderr.strip() or 'git says no more'}")
-    return done.stdout.strip()
+async def _commit(git_dir: Path, name: str) -> str:
+    wanted = ("--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    try:
+        return (await foreign.ask("rev-parse", *wanted, git_dir=git_dir)).decode().strip()
+    except WorktreeError as error:
+        raise click.ClickException(f"the repository has no commit {name!r}") from error
 
 
 async def rehearse_command(wanted: RehearsalOptions, console: Console | None = None) -> int:
@@ -121,9 +120,9 @@ async def rehearse_command(wanted: RehearsalOptions, console: Console | None = N
     if wanted.live and not key:
         out.print("ANTHROPIC_API_KEY is not set. Without --live no key is needed.")
         return 2
-    local = LocalCommits.read(wanted)
     with tempfile.TemporaryDirectory(prefix="claude-pool-rehearsal-") as folder:
         here = Path(folder)
+        local = await LocalCommits.read(wanted, here / "local")
         async with (
             SimulatedGitHub.start(here / "github") as github,
             _model(live=wanted.live) as model_url,
@@ -132,27 +131,21 @@ async def rehearse_command(wanted: RehearsalOptions, console: Console | None = N
             repository, thread, maintainer = staged(github, local, wanted.issue)
             github.install(app, "you", [repository])
             more = {"ANTHROPIC_API_KEY": key} if wanted.live else {}
-            out.print(
-                f"[bold]{maintainer.login}[/bold] on #{thread.number}: {wanted.command}",
-                highlight=False,
-            )
+            who = (maintainer.login, "bold")
+            out.print(Text.assemble(who, f" on #{thread.number}: {wanted.command}"))
             try:
                 async with bot.running(github, app, model_url, here / "state", more) as server:
                     await github.comment(maintainer, repository, thread.number, wanted.command)
                     asked = RehearsedCommand(github, server, repository, thread, maintainer)
-                    fault = await asked.over(
-                        _SECONDS[wanted.live], partial(out.print, markup=False)
-                    )
+                    fault = await asked.over(_SECONDS[wanted.live], out.print)
             except bot.DidNotStart as error:
                 raise click.ClickException(str(error)) from None
             if asked.silence:
-                out.print(
-                    f"The bot gives no answer: {asked.silence}", highlight=False, markup=False
-                )
+                out.print(f"The bot gives no answer: {asked.silence}")
                 return 1
             if fault:
                 said = (f"{fault}. The server's last log lines:", *server.last_words)
-                out.print(*said, sep="\n", markup=False, highlight=False)
+                out.print(*said, sep="\n")
             show_thread(out, repository, thread)
             if not wanted.live:
                 out.print(
@@ -176,14 +169,14 @@ def staged(
     """The simulated repository, with the local one's commits in it."""
     maintainer = github.create_user("you")
     repository = github.create_repository(f"you/{local.name}", files={})
-    repository.git.run(
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        str(local.folder),
-        f"+{local.base}:refs/heads/main",
-        f"+{local.head}:refs/heads/{_HEAD}",
-    )
+    refs = (f"+{local.base}:refs/heads/main", f"+{local.head}:refs/heads/{_HEAD}")
+    try:
+        fetch = ("fetch", "--quiet", "--no-tags", "--update-shallow")
+        repository.git.run(*fetch, str(local.store), *refs)
+    except GitError as error:
+        raise click.ClickException(
+            f"the commits cannot be copied, as those of a clone that lacks some files: {error}"
+        ) from error
     repository.state.known_refs = repository.git.refs()
     if issue:
         return repository, repository.open_issue(issue, author=maintainer), maintainer

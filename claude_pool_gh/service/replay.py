@@ -25,7 +25,7 @@ from claude_pool_gh.github.intake import Found, NotForUs
 from claude_pool_gh.pool.model.plan import AgentRun
 from claude_pool_gh.rehearsal.github import App, Issue, Repository, Role, SimulatedGitHub, User
 from claude_pool_gh.reports.figures import dollars
-from claude_pool_gh.service.plain import plain
+from claude_pool_gh.service.plain import echo
 from claude_pool_gh.service.rehearse_command import LocalCommits, RehearsalOptions, staged
 from claude_pool_gh.service.runtime import Runtime, open_runtime
 from claude_pool_gh.service.settings import Settings
@@ -58,15 +58,15 @@ async def replay_event(recorded: RecordedEvent) -> int:
     """Print what the bot makes of it; the exit code is 1 where the text is no event."""
     name, payload = read_event(recorded.text, recorded.event)
     sender = _of(payload, "sender").get("login") or "nobody"
-    click.echo(f"{name} ({payload.get('action') or 'no action'}) by {sender}")
+    echo(f"{name} ({payload.get('action') or 'no action'}) by {sender}")
     found = intake.recognise(VerifiedDelivery("replay", name, payload))
     if isinstance(found, NotForUs):
-        click.echo(f"Nothing is done: {found.reason}.")
+        echo(f"Nothing is done: {found.reason}.")
         return int(found.malformed)
     for events in found.events:
-        click.echo(f"It is noted: {events}")
+        echo(f"It is noted: {events}")
     if not found.requests:
-        click.echo("There is no command in it.")
+        echo("There is no command in it.")
         return 0
     await _judge_all(recorded, payload, found)
     return 0
@@ -108,23 +108,20 @@ def name_of(payload: Mapping[str, Any]) -> str:
 
 
 async def _judge_all(recorded: RecordedEvent, payload: Mapping[str, Any], found: Found) -> None:
-    local = LocalCommits.read(
-        RehearsalOptions(
-            command="", folder=recorded.folder, base=recorded.base, head=recorded.head, issue="any"
-        )
+    wanted = RehearsalOptions(
+        command="", folder=recorded.folder, base=recorded.base, head=recorded.head, issue="any"
     )
     is_pull = "pull_request" in payload or "pull_request" in _of(payload, "issue")
     with tempfile.TemporaryDirectory(prefix="claude-pool-replay-") as folder:
         here = Path(folder)
+        local = await LocalCommits.read(wanted, here / "local")
         async with SimulatedGitHub.start(here / "github") as github:
             title = str(_of(payload, "issue").get("title") or "An issue")
             repository, thread, _ = staged(github, local, "" if is_pull else title)
             app = github.create_app("claude-pool")
             installation = github.install(app, repository.owner.login, [repository])
             sender, role = _sender(github, repository, payload, recorded.role)
-            click.echo(
-                f"{sender.login} is taken for somebody with the role {role}: --role changes that."
-            )
+            echo(f"{sender.login} is taken for somebody with the role {role}: --role changes that.")
             settings = _settings(github, app, here / "state")
             async with open_runtime(settings, door=recorded.door) as runtime:
                 for request in found.requests:
@@ -186,19 +183,19 @@ def _through(request: CommandRequest, installation: int) -> CommandRequest:
 
 
 def _print(request: CommandRequest, decision: Decision, runtime: Runtime) -> None:
-    click.echo(plain(f"\n{request.line}"))
+    echo(f"\n{request.line}")
     match decision:
         case Silence(why):
-            click.echo(f"  gets no answer: {why}")
+            echo(f"  gets no answer: {why}")
         case Refusal(text):
-            click.echo(f"  is refused:\n{_indented(text)}")
+            echo(f"  is refused:\n{_indented(text)}")
         case Answer(text):
-            click.echo(f"  is answered:\n{_indented(text)}")
+            echo(f"  is answered:\n{_indented(text)}")
         case Act():
-            click.echo("  is done at once, without an agent")
+            echo("  is done at once, without an agent")
         case (asked, start):
             caps = f"at most {dollars(start.caps.chain)}"
-            click.echo(f"  starts a run for {asked.request.actor.login}, {caps}, with these steps:")
+            echo(f"  starts a run for {asked.request.actor.login}, {caps}, with these steps:")
             for step in start.plan.steps:
                 agent = isinstance(step, AgentRun)
                 model = (
@@ -207,13 +204,11 @@ def _print(request: CommandRequest, decision: Decision, runtime: Runtime) -> Non
                     else ""
                 )
                 gate = ", then waits for an approval" if step.gate else ""
-                click.echo(
-                    f"    {step.name}: {f'an agent ({model})' if agent else 'no agent'}{gate}"
-                )
+                echo(f"    {step.name}: {f'an agent ({model})' if agent else 'no agent'}{gate}")
 
 
 def _indented(text: str) -> str:
-    return plain("\n".join(f"    {line}" for line in text.splitlines()))
+    return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 def _of(payload: Mapping[str, Any], part: str) -> Mapping[str, Any]:

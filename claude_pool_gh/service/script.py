@@ -26,9 +26,10 @@ from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service import stores
 from claude_pool_gh.service.flags import in_flags
 from claude_pool_gh.service.following import Followed, follow, print_result
+from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.script_options import ScriptOptions
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.service.terminal import Terminal, print_note
+from claude_pool_gh.service.terminal import Terminal, print_answer, print_note
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.unsaved import uncommitted_files
 
@@ -51,8 +52,10 @@ async def run(wishes: ScriptOptions, prompt: str, overrides: TaskOverrides) -> i
             await pool.cancel(task_id)
             terminal.note(f"stopped; {_cost(await pool.wait(task_id))} was spent")
             raise
-    if wishes.as_json or result.success:
-        terminal.answer(_json(result) if wishes.as_json else result.output)
+    if wishes.as_json:
+        echo_json(result.model_dump_json(indent=2))
+    elif result.success:
+        print_answer(result.output)
     elif said := _unfinished(result):
         terminal.note(f"what it had said until then:\n{said}")
     terminal.note(in_flags(_bill(result)))
@@ -148,10 +151,12 @@ def in_shell_words() -> Iterator[None]:
         raise click.ClickException(in_flags(str(error))) from error
 
 
-def _asked(wishes: ScriptOptions) -> dict[str, float]:
-    """The caps that the command line or the environment decides; what neither names stays at the pool's own default."""
+def _asked(wishes: ScriptOptions) -> dict[str, Any]:
+    """What the command line or the environment decides; what neither names stays at the pool's own default."""
     wall = wishes.settings.wall_timeout if wishes.timeout_secs is None else wishes.timeout_secs
-    asked = {} if wall is None else {"timeout_secs": wall}
+    asked: dict[str, Any] = {} if wall is None else {"timeout_secs": wall}
+    if wishes.effort is not None:
+        asked["effort"] = wishes.effort
     if wishes.budget_usd is not None:
         asked |= {"task_budget_usd": wishes.budget_usd, "chain_budget_usd": wishes.budget_usd}
     return asked
@@ -215,7 +220,3 @@ def _cost(result: TaskResult | ChainResult) -> str:
         else result.total_cost_microdollars
     )
     return dollars(cost, upper_bound=result.upper_bound)
-
-
-def _json(result: Any) -> str:
-    return str(result.model_dump_json(indent=2))

@@ -23,4 +23,5 @@ class ScriptOptions:
     trusted: bool
     as_json: bool
     budget_usd: float | None
+    effort: str | None
     timeout_secs: float | None = None

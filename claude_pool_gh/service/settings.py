@@ -140,9 +140,10 @@ class Settings(BaseSettings):
             description="Seconds that a run waits for a model's API that is overloaded or cannot be reached",
         ),
     ] = 300.0
-    anthropic_api_key: Annotated[SecretStr, Field(validation_alias=plain("ANTHROPIC_API_KEY"))] = (
-        SecretStr("")
-    )
+    anthropic_api_key: Annotated[
+        SecretStr,
+        Field(validation_alias=plain("ANTHROPIC_API_KEY"), description="Key for the model's API"),
+    ] = SecretStr("")
     anthropic_base_url: Annotated[
         Address,
         Field(validation_alias=plain("ANTHROPIC_BASE_URL"), description="The model's API"),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from claude_pool_gh.pool.model.config import Frozen
@@ -16,7 +15,8 @@ from claude_pool_gh.pool.store import chain_results, chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.figures import dollars, duration
-from claude_pool_gh.service.plain import plain
+from claude_pool_gh.service.console import Console, results
+from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, Transaction, for_people, migrations
 from claude_pool_gh.storage.errors import DatabaseError, reason
@@ -58,11 +58,11 @@ async def show(
 ) -> None:
     """Print a chain, or the transcripts of one of its steps. Everything in it was redacted when it was stored."""
     database = open_to_look(settings.database)
-    console = Console(highlight=False, markup=False)
+    console = results()
     try:
         if as_json:
             shown = await database.read(lambda tx: _shown(tx, chains.get(tx, chain_id), step))
-            click.echo(shown.model_dump_json(indent=2))
+            echo_json(shown.model_dump_json(indent=2))
         elif step is None:
             await database.read(lambda tx: _print_chain(console, tx, chains.get(tx, chain_id)))
         else:
@@ -157,14 +157,17 @@ def _print_chain(console: Console, tx: Transaction, chain: ChainRow) -> None:
     console.print(table)
     names = ", ".join(dict.fromkeys(task.step for task in runs))
     if names:
-        console.print(f"transcripts: claude-pool-gh show {chain.id} --step NAME   (NAME: {names})")
+        console.print(
+            f"transcripts: claude-pool-gh show {chain.id} --step NAME   (NAME: {names})",
+            soft_wrap=True,
+        )
 
 
 def _print_step(console: Console, tx: Transaction, chain: ChainRow, step: str) -> None:
     for task in _of_step(tx, chain, step):
         console.rule(f"{task.step}: {task.title} ({_ending(task)})")
         for entry in tasks.transcript(tx, task.id):
-            console.print(f"{entry['what']:>10}  {_indented(entry['text'])}")
+            console.print(f"{entry['what']:>10}  {_indented(entry['text'])}", soft_wrap=True)
 
 
 def _ending(task: TaskRow) -> str:
@@ -181,5 +184,4 @@ def _time(started_ms: int | None, ended_ms: int | None) -> str:
 
 
 def _indented(text: str) -> str:
-    # A file of a pull request must not drive the operator's terminal.
-    return plain(text).replace("\n", "\n" + " " * 12)
+    return text.replace("\n", "\n" + " " * 12)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.panel import Panel
 from rich.spinner import Spinner
@@ -22,7 +22,8 @@ from claude_pool_gh.local import Pool
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
 from claude_pool_gh.pool.model.records import ChainProgress
 from claude_pool_gh.reports.figures import dollars, duration
-from claude_pool_gh.service.plain import plain
+from claude_pool_gh.service.console import Console, errors
+from claude_pool_gh.service.plain import echo, plain
 
 _LOOK_SECONDS = 0.2
 _LINES = 6
@@ -33,7 +34,7 @@ class Terminal:
     """Progress goes to standard error, the answer to standard output: so it can be piped."""
 
     pool: Pool
-    progress: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    progress: Console = field(default_factory=errors)
 
     @property
     def interactive(self) -> bool:
@@ -58,10 +59,6 @@ class Terminal:
                 with suppress(asyncio.CancelledError):
                     await watcher
 
-    def answer(self, text: str) -> None:
-        """Print the answer."""
-        print_answer(text)
-
     def note(self, text: str) -> None:
         """A line beside the answer."""
         print_note(text)
@@ -69,7 +66,7 @@ class Terminal:
     def show_work(self, text: str, step: str) -> None:
         """Show what waits for a decision."""
         self.progress.print(
-            Panel(Text(plain(text)), title=Text(f"{step} waits for approval"), title_align="left")
+            Panel(Text(text), title=Text(f"{step} waits for approval"), title_align="left")
         )
 
     async def _watch(
@@ -84,12 +81,12 @@ class Terminal:
 def print_answer(text: str) -> None:
     """Write to standard output what a command was asked for; nothing where there is nothing."""
     if text:
-        print(plain(text))  # noqa: T201
+        echo(text)
 
 
 def print_note(text: str) -> None:
     """Write a line to standard error, beside the answer."""
-    Console(stderr=True, highlight=False).print(Text(plain(text)), style="dim", soft_wrap=True)
+    errors().print(text, style="dim", soft_wrap=True)
 
 
 def picture(progress: ChainProgress, title: str, steps: Sequence[str], seconds: float) -> Group:

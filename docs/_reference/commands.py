@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.commands.grammar import Flag, Verb
+from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.conversation.registry import handlers
 from docs._reference.markdown import code, table
 
@@ -23,9 +23,5 @@ def _section(verb: Verb) -> str:
         facts.append("pushes after an approval")
     text = f"## `{verb.usage}`\n\n{verb.summary}\n\n{'; '.join(facts)}.\n\n"
     if verb.flags:
-        text += table(("flag", "meaning"), ((_flag(each), each.what) for each in verb.flags))
+        text += table(("flag", "meaning"), ((code(each.usage), each.what) for each in verb.flags))
     return text
-
-
-def _flag(flag: Flag) -> str:
-    return code(f"--{flag.name}" + ("" if flag.is_switch else " VALUE"))

@@ -45,6 +45,7 @@ _SHOWN: Final = {**INCLUDED, "README.md": "index.md"}
 _GENERATED: Final = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
 _INCLUDED: Final = re.compile(r"^<!-- included: (\S+\.md) -->$", re.MULTILINE)
 _TITLE: Final = re.compile(r"\A# .*\n+")
+_PICTURE: Final = re.compile(r"(!\[[^\]]*\]\()(\S+)-light\.png\)")
 _LINK: Final = re.compile(r"\[([^\]]+)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]+)?\)")
 
 
@@ -56,6 +57,7 @@ def filled(source: str, page: Path) -> str:
         return _relinked(_TITLE.sub("", file.read_text("utf-8")), file.parent, page.parent)
 
     text = _INCLUDED.sub(included, _relinked(source, page.parent, page.parent))
+    text = _PICTURE.sub(r"\1\2-light.png){.only-light}\1\2-dark.png){.only-dark}", text)
     return diagrams.as_text(_GENERATED.sub(lambda found: GENERATED[found[1]](), text))
 
 

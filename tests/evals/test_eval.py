@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from rich.console import Console
+from rich.console import Console  # noqa: TID251 - a tool of ours, with texts of ours
 
 from claude_pool_gh.rehearsal.model import ModelRequest, Reply, ScriptedModel, say
 from claude_pool_gh.rehearsal.reviewer import Planted, Reviewer

@@ -60,6 +60,18 @@ def test_only_the_job_that_publishes_gets_an_identity_and_it_runs_nothing_of_our
     assert "secrets." not in str(jobs)
 
 
+def test_the_job_that_publishes_the_site_runs_nothing_of_ours_and_only_where_it_is_wanted() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/pages.yml").read_text())["jobs"]
+    assert {name: job["permissions"] for name, job in jobs.items()} == {
+        "build": {"contents": "read"},
+        "publish": {"pages": "write", "id-token": "write"},
+    }
+    assert [set(step) for step in jobs["publish"]["steps"]] == [{"id", "uses"}]
+    assert jobs["publish"]["needs"] == "build"
+    assert jobs["build"]["if"].startswith("vars.PUBLISH_DOCS == 'true' && ")
+    assert [step["run"] for step in jobs["build"]["steps"] if "run" in step] == ["make docs"]
+
+
 def notes(tag: str, folder: Path) -> tuple[int, str]:
     """What `make release-notes` says of a tag, with the changelog in a folder."""
     makefile = ["make", "--silent", "-f", str(ROOT / "Makefile")]

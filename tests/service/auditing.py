@@ -84,6 +84,7 @@ def options(model: ScriptedModel | None, folder: Path, **given: Any) -> AuditOpt
         "budget_usd": None,
         "most_usd": None,
         "model": None,
+        "effort": None,
         "timeout_secs": None,
         "out": folder / "out",
         "forms": FORMS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,20 +48,28 @@ def test_the_budget_of_one_checkout_replaces_what_its_configuration_says(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("flag", "found", "others"),
-    [(None, "claude-dear", "claude-repository"), ("claude-mine", "claude-mine", "claude-mine")],
+    ("flags", "found", "others"),
+    [
+        ({}, ("claude-dear", "max"), ("claude-repository", "high")),
+        ({"model": "claude-mine"}, ("claude-mine", "max"), ("claude-mine", "high")),
+        ({"effort": "low"}, ("claude-dear", "low"), ("claude-repository", "low")),
+    ],
 )
-def test_the_flag_for_the_model_goes_before_the_configuration_and_its_recipes(
-    tmp_path: Path, flag: str | None, found: str, others: str
+def test_the_flags_for_model_and_effort_go_before_the_configuration_and_its_recipes(
+    tmp_path: Path, flags: dict[str, Any], found: tuple[str, str], others: tuple[str, str]
 ) -> None:
     packaged = files("claude_pool_gh.recipes")
     own = packaged.joinpath("workflows/audit-defects.yml").read_text("utf-8")
     (tmp_path / "workflows").mkdir()
     (tmp_path / "workflows" / "audit-defects.yml").write_text(
-        own.replace("name: find\n", "name: find\n    model: claude-dear\n")
+        own.replace("name: find\n", "name: find\n    model: claude-dear\n    effort: max\n")
     )
-    config = RepositoryConfig(model="claude-repository")
-    options = replace(auditing.options(None, tmp_path), model=flag)
+    config = RepositoryConfig(model="claude-repository", effort="high")
+    options = replace(auditing.options(None, tmp_path), **flags)
     steps = steps_of(RecipeLibrary((packaged, tmp_path)), options, decided(options, config))
-    models = {each.name: each.overrides.model for each in steps if isinstance(each, AgentRun)}
-    assert models == {"find": found, "verify": others, "merge": others}
+    chosen = {
+        each.name: (each.overrides.model, each.overrides.effort)
+        for each in steps
+        if isinstance(each, AgentRun)
+    }
+    assert chosen == {"find": found, "verify": others, "merge": others}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 
-from rich.console import Console
-
 from claude_pool_gh.service.audit.progress import BusySlot, Seen, head, news, picture
+from claude_pool_gh.service.console import Console
 
 
 def busy(slot: str, step: str = "find", **more: str) -> BusySlot:

@@ -10,7 +10,6 @@ from claude_pool_gh.config.load import flat
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.service.cli import main
 from claude_pool_gh.service.settings import Settings, variable
-from claude_pool_gh.service.show import _indented
 from tests.service.auditing import commit
 
 
@@ -91,10 +90,6 @@ def test_show_says_where_it_looked(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["show", "abc", "--state-dir", str(tmp_path)])
     assert done.exit_code == 1
     assert "there is no database at" in done.output
-
-
-def test_a_transcript_cannot_drive_the_terminal() -> None:
-    assert _indented("a\x1b[2Jb\nc") == "a\ufffd[2Jb\n" + " " * 12 + "c"
 
 
 @pytest.mark.parametrize("command", ["check", "show"])

@@ -17,7 +17,7 @@ from tests import ours
 PATCH = "diff --git a/n b/n\n--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+hello \\x1b[2J\n"
 ASK = f"""
 import asyncio, sys
-from rich.console import Console
+from claude_pool_gh.service.console import Console
 from claude_pool_gh.service.gate import GateContent, ask
 from claude_pool_gh.service.terminal import Terminal
 content = GateContent("write", "I wrote it.", {PATCH!r})

@@ -141,8 +141,9 @@ async def test_a_chain_is_cancelled_also_where_its_process_is_gone(work: Path) -
     parked = await stored(work, GATED)
     done = await shelled(lambda: shell("cancel", parked))
     assert (done.exit_code, done.stderr) == (0, f"{parked} is cancelled\n")
-    again = await shelled(lambda: shell("cancel", parked))
+    again = await shelled(lambda: shell("cancel", parked, "--json"))
     assert "had ended already" in again.stderr
+    assert json.loads(again.stdout)["chain_id"] == parked
     (row,) = await listed("--all")
     assert row["verdict"] == "cancelled"
 

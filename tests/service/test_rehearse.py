@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import subprocess
 from pathlib import Path
@@ -109,6 +110,16 @@ def test_an_audit_is_rehearsed_with_every_file_opened(shop: Path) -> None:
     assert "Nothing found" in done.output
 
 
+def test_what_a_repository_and_an_event_say_does_not_drive_the_terminal(shop: Path) -> None:
+    evil = "octo\x1b]0;X\x07cat\u202e"
+    said = comment("/pool revew")
+    said["sender"]["login"] = evil
+    said["action"] = evil
+    printed = replayed(shop, said)
+    assert "]0;X" in printed, "it is told, as it is"
+    assert not {"\x1b", "\x07", "\u202e"} & set(printed)
+
+
 def test_what_cannot_be_rehearsed_is_said(shop: Path, tmp_path: Path) -> None:
     same = ["rehearse", "/pool review", "--folder", str(shop), "--head", "main"]
     assert "a pull request would be empty" in CliRunner().invoke(main, same).output
@@ -124,11 +135,20 @@ def test_what_cannot_be_rehearsed_is_said(shop: Path, tmp_path: Path) -> None:
     )
 
 
-def test_the_pull_request_is_the_newest_commits(shop: Path) -> None:
-    local = LocalCommits.read(RehearsalOptions(command="/pool review", folder=shop))
-    assert (local.name, local.title, local.body) == ("my-shop", "Add vouchers", "And a discount.")
+async def test_the_pull_request_is_the_newest_commits(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(shop, "commit", "--quiet", "--amend", "--message", "Gutscheine für alle\n\nAnd a discount.")
+    own = tmp_path / "own.gitconfig"
+    own.write_text("[i18n]\nlogOutputEncoding = latin1\n[log]\nshowSignature = true\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(own))
+    wanted = RehearsalOptions(command="/pool review", folder=shop)
+    local = await LocalCommits.read(wanted, tmp_path / "scratch")
+    titles = (local.name, local.title, local.body)
+    assert titles == ("my-shop", "Gutscheine für alle", "And a discount."), "whoever runs it"
+    same = dataclasses.replace(wanted, base="vouchers")
     with pytest.raises(click.ClickException):
-        LocalCommits.read(RehearsalOptions(command="/pool review", folder=shop, base="vouchers"))
+        await LocalCommits.read(same, tmp_path / "scratch")
 
 
 def comment(body: str, association: str = "MEMBER") -> dict[str, Any]:

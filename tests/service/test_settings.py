@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -150,16 +151,17 @@ def test_a_cap_of_nothing_is_refused_at_the_command_line(
 
 
 @pytest.mark.parametrize(
-    ("budget", "timeout", "server", "expected"),
+    ("asked", "server", "expected"),
     [
-        (None, None, None, {}),
-        (0.001, None, None, {"task_budget_usd": 0.001, "chain_budget_usd": 0.001}),
-        (None, None, 70.0, {"timeout_secs": 70.0}),
-        (None, 5.0, 70.0, {"timeout_secs": 5.0}),
+        ({}, None, {}),
+        ({"budget_usd": 0.001}, None, {"task_budget_usd": 0.001, "chain_budget_usd": 0.001}),
+        ({"effort": "low"}, None, {"effort": "low"}),
+        ({}, 70.0, {"timeout_secs": 70.0}),
+        ({"timeout_secs": 5.0}, 70.0, {"timeout_secs": 5.0}),
     ],
 )
 def test_a_script_gets_what_was_asked_for_and_else_the_pools_own(
-    budget: float | None, timeout: float | None, server: float | None, expected: dict[str, float]
+    asked: dict[str, Any], server: float | None, expected: dict[str, Any]
 ) -> None:
     settings = told() if server is None else told(CLAUDE_POOL_WALL_TIMEOUT=str(server))
     wishes = ScriptOptions(
@@ -170,8 +172,7 @@ def test_a_script_gets_what_was_asked_for_and_else_the_pools_own(
         isolation=Isolation.none,
         trusted=False,
         as_json=False,
-        budget_usd=budget,
-        timeout_secs=timeout,
+        **({"budget_usd": None, "effort": None} | asked),
     )
     assert _asked(wishes) == expected
 

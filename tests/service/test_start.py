@@ -41,6 +41,19 @@ def paths(group: LazyGroup, *before: str) -> list[tuple[str, ...]]:
     return found
 
 
+def every_command(group: LazyGroup, *before: str) -> list[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    found: list[tuple[tuple[str, ...], click.Command]] = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, LazyGroup):
+            found += every_command(command, *before, name)
+        else:
+            found.append(((*before, name), command))
+    return found
+
+
 def loaded(*arguments: str) -> set[str]:
     """The modules in a process of their own at the end of a command that succeeds."""
     done = subprocess.run(
@@ -102,6 +115,7 @@ def test_a_shell_completes_commands_flags_and_values() -> None:
     assert completed(["config"], "") == ["check", "schema", "show"]
     assert completed(["serve"], "--po") == ["--port", "--poll"]
     assert completed(["serve", "--checks"], "t") == ["true"]
+    assert completed(["serve", "--log-level"], "W") == ["WARNING"]
     assert completed(["run", "--isolation"], "w") == ["worktree"]
 
 
@@ -133,7 +147,8 @@ def test_flags_say_what_kind_of_value_they_take_and_in_which_range() -> None:
         "--slots INTEGER 0..64",
         "--budget-usd NUMBER above 0",
         "--poll NUMBER 0..",
-        "--checks BOOLEAN",
+        "--checks [true|false]",
+        "--log [text|json]",
         "--state-dir FOLDER",
         "--private-key-file FILE",
         "--host TEXT",
@@ -148,7 +163,6 @@ WITHOUT_JSON = {
     "rehearse": "shows a demonstration",
     "replay": "explains in words",
     "config schema": "is JSON",
-    "pool cancel": "says only whether it did",
     "backup": "says one line, and writes the file",
     "restore": "says one line",
     "recipes eject": "prints the files that it wrote, a line each",
@@ -164,14 +178,13 @@ def test_every_command_that_reports_has_json() -> None:
     assert len(found) > 20
 
 
-def every_command(group: LazyGroup, *before: str) -> list[tuple[tuple[str, ...], click.Command]]:
-    context = click.Context(group)
-    found: list[tuple[tuple[str, ...], click.Command]] = []
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        if isinstance(command, LazyGroup):
-            found += every_command(command, *before, name)
-        else:
-            found.append(((*before, name), command))
-    return found
+@pytest.mark.parametrize(("path", "command"), every_command(main), ids=str)
+def test_every_help_shows_an_example_and_says_of_each_flag_what_it_takes(
+    path: tuple[str, ...], command: click.Command
+) -> None:
+    line = " ".join(("claude-pool-gh", *path))
+    assert line in (command.help or ""), "an example"
+    flags = [each for each in command.params if isinstance(each, click.Option)]
+    assert [each.name for each in flags if not each.help] == []
+    untyped = [each for each in flags if each.type is click.STRING and not each.metavar]
+    assert [each.name for each in untyped if not each.is_flag] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 import claude_pool_gh
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.ports import WorkspaceRequest
+from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.service.audit import local as audits
 from claude_pool_gh.service.audit.refused import AuditRefused
-from claude_pool_gh.service.rehearse_command import LocalCommits, RehearsalOptions
+from claude_pool_gh.service.rehearse_command import LocalCommits, RehearsalOptions, staged
 from claude_pool_gh.worktrees import foreign
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.local import LocalRepository
@@ -98,9 +100,8 @@ async def test_work_is_brought_into_the_repository_without_running_anything(
     assert git(checkout, "show", "refs/pool/snapshots/r.1:a.py") == "by an agent"
 
 
-async def test_a_commit_that_is_not_there_is_fetched_by_nothing(
-    checkout: Path, ran: Path, tmp_path: Path
-) -> None:
+def promised_by_a_trap(checkout: Path, ran: Path, tmp_path: Path) -> None:
+    """Let git take what is missing for something that a remote has, which is asked through a program."""
     for key, value in {
         "core.repositoryFormatVersion": "1",
         "extensions.partialClone": "origin",
@@ -109,11 +110,38 @@ async def test_a_commit_that_is_not_there_is_fetched_by_nothing(
         "remote.origin.uploadpack": f"touch {ran}/uploadpack; exit 1",
     }.items():
         git(checkout, "config", key, value)
+
+
+async def test_a_commit_that_is_not_there_is_fetched_by_nothing(
+    checkout: Path, ran: Path, tmp_path: Path
+) -> None:
+    promised_by_a_trap(checkout, ran, tmp_path)
     (checkout / ".git" / "refs" / "heads" / "main").write_text(f"{'1' * 40}\n")
     with pytest.raises(AuditRefused, match="is in no git repository with a commit"):
         await audits.audit(options(None, tmp_path, plan_only=True), checkout)
     with pytest.raises(click.ClickException, match="has no commit"):
-        LocalCommits.read(RehearsalOptions(command="ask", folder=checkout, base="HEAD"))
+        await LocalCommits.read(
+            RehearsalOptions(command="ask", folder=checkout, base="HEAD"), tmp_path / "scratch"
+        )
+    assert list(ran.iterdir()) == []
+
+
+async def test_a_rehearsal_takes_the_commits_without_running_anything(
+    checkout: Path, ran: Path, tmp_path: Path
+) -> None:
+    commit(checkout, {"b.py": "b\n"})
+    promised_by_a_trap(checkout, ran, tmp_path)
+    for left in ran.iterdir():
+        left.unlink()
+    wanted = RehearsalOptions(command="/pool ask", folder=checkout, base="HEAD~1")
+    local = await LocalCommits.read(wanted, tmp_path / "scratch")
+    async with SimulatedGitHub.start(tmp_path / "github") as github:
+        repository, _, _ = staged(github, local, "")
+        assert repository.read(local.head, "b.py") == b"b\n"
+        gone = git(checkout, "rev-parse", "HEAD:b.py")
+        (checkout / ".git" / "objects" / gone[:2] / gone[2:]).unlink()
+        with pytest.raises(click.ClickException, match="a clone that lacks some files"):
+            staged(github, dataclasses.replace(local, name="partial"), "")
     assert list(ran.iterdir()) == []
 
 

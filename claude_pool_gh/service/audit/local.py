@@ -44,6 +44,7 @@ from claude_pool_gh.service.audit.refused import (
     in_shell_words,
 )
 from claude_pool_gh.service.init import remote
+from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.terminal import print_answer, print_note
 from claude_pool_gh.storage import Database, Transaction, backup, migrations
 from claude_pool_gh.worktrees import foreign
@@ -177,7 +178,7 @@ async def _plan(options: AuditOptions, checkout: Checkout, state: Path) -> int:
         raise AuditRefused(reason)
     made = _PLAN.validate_python(answer.result["plan"])
     if options.as_json:
-        print_answer(_PLAN.dump_json(made, indent=2).decode())
+        echo_json(_PLAN.dump_json(made, indent=2).decode())
     else:
         print_answer(reports.planned(made))
     return CLEAN
@@ -280,9 +281,10 @@ def _report(bench: _Bench, came_to: Ended, kind: str) -> int:
     match came_to:
         case Audited(result):
             written = reports.write(result, kind, options.out, options.forms)
-            print_answer(
-                json.document(result).rstrip() if options.as_json else reports.told(result)
-            )
+            if options.as_json:
+                echo_json(json.document(result).rstrip())
+            else:
+                print_answer(reports.told(result))
             print_note("reports: " + ", ".join(map(str, written)))
             return exit_code(result)
         case Unchanged(reason, open_):

@@ -38,6 +38,7 @@ class AuditOptions:
     most_usd: float | None
     """For each repository of a fleet: the most that its configuration can ask for. None: the default."""
     model: str | None
+    effort: str | None
     timeout_secs: float | None
     out: Path
     forms: tuple[Form, ...]

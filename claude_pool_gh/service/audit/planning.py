@@ -95,19 +95,21 @@ def steps_of(library: RecipeLibrary, options: AuditOptions, decided: Decided) ->
         most_seconds=wall_seconds(options, config),
         most_usd=decided.task / MICRODOLLARS,
         model=options.model or config.model or options.settings.model,
-        effort=config.effort,
+        effort=options.effort or config.effort,
         turns=settings.turns,
     )
-    steps = _by(options.model, guided(compile_steps(file.written, scope)))
+    steps = _by(options, guided(compile_steps(file.written, scope)))
     NEEDS.check(steps, f"the workflow {name}")
     return beside(steps, settings.slots)
 
 
-def _by(model: str | None, steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The steps with the operator's model, also where a recipe of the repository names one; None: as they are."""
+def _by(options: AuditOptions, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps with the operator's model and effort, also where a recipe of the repository names others."""
+    asked = {"model": options.model, "effort": options.effort}
+    told = {name: value for name, value in asked.items() if value is not None}
     return tuple(
-        step.model_copy(update={"overrides": step.overrides.model_copy(update={"model": model})})
-        if model is not None and isinstance(step, AgentRun)
+        step.model_copy(update={"overrides": step.overrides.model_copy(update=told)})
+        if isinstance(step, AgentRun)
         else step
         for step in steps
     )

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -22,6 +22,7 @@ from claude_pool_gh.pool.store import chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.figures import dollars, duration
+from claude_pool_gh.service.console import Console, errors
 from claude_pool_gh.service.terminal import one_line, print_note
 from claude_pool_gh.storage import Database, Transaction
 
@@ -176,7 +177,7 @@ class AuditProgress:
     database: Database
     budget: int
     now_ms: Callable[[], int]
-    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    console: Console = field(default_factory=errors)
     _looks: Looks = field(default_factory=Looks)
     _before: Seen = field(default_factory=Seen)
     _since: float = field(default_factory=time.monotonic)

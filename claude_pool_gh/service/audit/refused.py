@@ -13,7 +13,7 @@ from claude_pool_gh.audits.model import AuditResult, Completeness
 from claude_pool_gh.extras import MissingExtra, extras_named
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.service.flags import in_flags
-from claude_pool_gh.service.plain import plain
+from claude_pool_gh.service.plain import echo
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 CLEAN: Final = 0
@@ -52,7 +52,7 @@ def coded() -> Iterator[None]:
     except MissingExtra as error:
         raise AuditRefused(str(error)) from error
     except Exception:  # noqa: BLE001 - told whole, and with a code that says nothing was found
-        click.echo(plain(traceback.format_exc()), err=True)
+        echo(traceback.format_exc(), err=True)
         raise AuditRefused(
             "an internal error ended the audit: run the same command to resume"
         ) from None

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
+from claude_pool_gh.commands.flags import EFFORTS
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+EFFORT: Final = click.option(
+    "--effort",
+    type=click.Choice(EFFORTS),
+    help="Reasoning effort. Default: as recipes and configuration say, else the model's own.",
+)
 
 
 def json_flag(command: Command) -> Command:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from claude_pool_gh.service.command_line.common_flags import Command, folder_flag, json_flag
+from claude_pool_gh.service.command_line.common_flags import EFFORT, Command, folder_flag, json_flag
 from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
 from claude_pool_gh.service.command_line.script_flags import SLOTS, TIMEOUT, TRUSTED
 from claude_pool_gh.service.script_options import ScriptOptions
@@ -19,7 +19,7 @@ def decision_flags(command: Command) -> Command:
         "--no-wait", "only_decide", is_flag=True, help="Only decide; nothing runs now."
     )
     settings = settings_flags(*READING, "model")
-    for option in (settings, json_flag, TIMEOUT, TRUSTED, SLOTS, folder_flag, only):
+    for option in (settings, EFFORT, json_flag, TIMEOUT, TRUSTED, SLOTS, folder_flag, only):
         command = option(command)
     return command
 
@@ -36,5 +36,6 @@ def run_options(given: Mapping[str, Any]) -> ScriptOptions:
         trusted=given["trusted"],
         as_json=given["as_json"],
         budget_usd=given.get("budget"),
+        effort=given["effort"],
         timeout_secs=given["timeout"],
     )

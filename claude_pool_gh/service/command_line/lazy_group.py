@@ -18,7 +18,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from claude_pool_gh.extras import MissingExtra, extras_named
-from claude_pool_gh.service.plain import plain
+from claude_pool_gh.service.plain import echo, plain
 
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -62,7 +62,7 @@ class LazyGroup(click.Group):
             error.message = plain(error.message)  # type: ignore[misc]  # the same error, and click shows it
             raise
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
+            echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
 
 

@@ -33,20 +33,22 @@ class SettingType(click.types.StringParamType):
         merged = {key: value for part in parts for key, value in part.items() if value != "null"}
         path = {"private_key_file": "file", "state_dir": "folder"}
         self.name = path.get(setting) or {"string": "text"}.get(merged["type"], merged["type"])
+        self.words = ("true", "false") if self.name == "boolean" else tuple(merged.get("enum", ()))
         self.bounds = _bounds(merged)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
         """The text behind the flag in the help, such as `INTEGER 0..64`."""
+        if self.words:
+            return f"[{'|'.join(self.words)}]"
         return f"{self.name.upper()} {self.bounds}".strip()
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Let the shell complete paths; offer both words of a switch."""
+        """Let the shell complete paths; offer the words of a choice."""
         if self.name in ("file", "folder"):
             return click.Path(file_okay=self.name == "file").shell_complete(ctx, param, incomplete)
-        words = ("true", "false") if self.name == "boolean" else ()
-        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+        return [CompletionItem(word) for word in self.words if word.startswith(incomplete)]
 
 
 def settings_flags(*names: str) -> Callable[[Command], Command]:

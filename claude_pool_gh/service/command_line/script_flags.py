@@ -9,13 +9,14 @@ from typing import Any, Final
 import click
 
 from claude_pool_gh.pool.model.config import Isolation
-from claude_pool_gh.service.command_line.common_flags import Command, json_flag
+from claude_pool_gh.service.command_line.common_flags import EFFORT, Command, json_flag
 from claude_pool_gh.service.command_line.options import PositiveNumber, settings_of
 from claude_pool_gh.service.script_options import ScriptOptions
 
 SLOTS: Final = click.option(
     "--slots",
     type=click.IntRange(1, 64),
+    metavar="N",
     default=2,
     show_default=True,
     help="Agents that run at the same time.",
@@ -26,7 +27,8 @@ TRUSTED: Final = click.option(
 TIMEOUT: Final = click.option(
     "--timeout",
     type=PositiveNumber(30 * 86_400),
-    help="Seconds that one agent run may take. Default: 900.",
+    metavar="SECONDS",
+    help="The longest that one agent run may take. Default: 900.",
 )
 _FOLDER: Final = click.option(
     "--folder",
@@ -43,9 +45,10 @@ _ISOLATION: Final = click.option(
 _BUDGET: Final = click.option(
     "--budget",
     type=PositiveNumber(100_000),
-    help="Maximum cost in US dollars. Default: 1 per task, 3 per chain.",
+    metavar="USD",
+    help="Maximum cost. Default: 1 per task, 3 per chain.",
 )
-_MODEL: Final = click.option("--model", help="Full id of the model.")
+_MODEL: Final = click.option("--model", metavar="ID", help="Full id of the model.")
 _STATE: Final = click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -56,7 +59,18 @@ _STATE: Final = click.option(
 
 def script_flags(command: Command) -> Command:
     """Give a command the flags of a pool that is opened for it alone."""
-    flags = (json_flag, _STATE, _MODEL, TIMEOUT, _BUDGET, TRUSTED, _ISOLATION, _FOLDER, SLOTS)
+    flags = (
+        json_flag,
+        _STATE,
+        EFFORT,
+        _MODEL,
+        TIMEOUT,
+        _BUDGET,
+        TRUSTED,
+        _ISOLATION,
+        _FOLDER,
+        SLOTS,
+    )
     for flag in flags:
         command = flag(command)
     return command
@@ -74,5 +88,6 @@ def script_options(given: Mapping[str, Any]) -> ScriptOptions:
         trusted=given["trusted"],
         as_json=given["as_json"],
         budget_usd=given["budget"],
+        effort=given["effort"],
         timeout_secs=given["timeout"],
     )

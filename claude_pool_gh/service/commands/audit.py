@@ -21,7 +21,7 @@ from claude_pool_gh.service.audit.fleet.options import (
     checked_name,
 )
 from claude_pool_gh.service.audit.options import FORMS, AuditOptions, Form
-from claude_pool_gh.service.command_line.common_flags import json_flag
+from claude_pool_gh.service.command_line.common_flags import EFFORT, json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import PositiveNumber, settings_flags, settings_of
 
@@ -62,6 +62,7 @@ _GITHUB: Final = ("app_id", "private_key_file", "github_api_url", "github_server
 @click.option(
     "--slots",
     type=click.IntRange(1, 64),
+    metavar="N",
     help="Agents that run at the same time. Default: as the configuration says, else 4. "
     "A fleet's repositories share them; default: 4.",
 )
@@ -75,13 +76,16 @@ _GITHUB: Final = ("app_id", "private_key_file", "github_api_url", "github_server
 )
 @click.option(
     "--model",
+    metavar="ID",
     help="Full id of the model; goes before the configuration and recipes. "
     "Default: as those say, else CLAUDE_POOL_MODEL.",
 )
+@EFFORT
 @click.option(
     "--timeout",
     type=PositiveNumber(30 * 86_400),
-    help="Seconds that one agent run may take. Default: as the configuration says (`wall_minutes`), else 900.",
+    metavar="SECONDS",
+    help="The longest that one agent run may take. Default: as the configuration says (`wall_minutes`), else 900.",
 )
 @click.option(
     "--out",
@@ -122,8 +126,15 @@ _GITHUB: Final = ("app_id", "private_key_file", "github_api_url", "github_server
     metavar="USD",
     help="Of a fleet, the most that one repository may cost, if its configuration asks for more. Default: 3.",
 )
-@click.option("--topic", multiple=True, help="Of a fleet, only repositories with this topic.")
-@click.option("--language", multiple=True, help="Of a fleet, only repositories in this language.")
+@click.option(
+    "--topic", metavar="NAME", multiple=True, help="Of a fleet, only repositories with this topic."
+)
+@click.option(
+    "--language",
+    metavar="NAME",
+    multiple=True,
+    help="Of a fleet, only repositories in this language.",
+)
 @click.option("--archived", is_flag=True, help="Of a fleet, archived repositories too.")
 @click.option(
     "--max-size",
@@ -180,6 +191,7 @@ def _audit(path: Path | None, given: Mapping[str, Any]) -> int:
         budget_usd=given["budget"],
         most_usd=None,
         model=given["model"],
+        effort=given["effort"],
         timeout_secs=given["timeout"],
         out=given["out"],
         forms=tuple(map(Form, given["forms"])) or FORMS,

@@ -24,5 +24,9 @@ def command(file: Path, **given: Any) -> None:
 
     The copy is one consistent state, checked before it gets its name. It holds private code and texts: only its owner
     can read it. It has all that cannot be fetched again; mirrors and checkouts are not in it.
-    """
+
+    \b
+    Example:
+        claude-pool-gh backup /backups/pool.sqlite --state-dir /var/lib/claude-pool
+    """  # noqa: D301 - click wants the character itself
     copies.backup(settings_of(given), file)

@@ -24,6 +24,11 @@ def command(*, as_json: bool, **given: Any) -> None:
     """Check settings, clock, keys, model, git, sandbox, database, disk, App and installations; say what to fix.
 
     It changes nothing. The exit status is 1 when something is to be fixed.
-    """
+
+    \b
+    Examples:
+        claude-pool-gh doctor
+        claude-pool-gh doctor --json
+    """  # noqa: D301 - click wants the character itself
     found = checks.examine(*usable_settings_of(given))
     sys.exit(checks.print_json(found) if as_json else checks.print_findings(found))

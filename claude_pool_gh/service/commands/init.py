@@ -23,33 +23,46 @@ else:
 @click.option("--dry-run", is_flag=True, help="Print what would be written, and do nothing.")
 @click.option(
     "--action",
+    metavar="OWNER/NAME[@COMMIT]",
     default="",
-    help="The action: OWNER/NAME, or OWNER/NAME@COMMIT to choose the commit.",
+    help="The action; the commit, if you want another one than that of the release.",
 )
 @click.option(
     "--pull-request", is_flag=True, help="Open a pull request instead of writing files here."
 )
 @click.option(
-    "--remote", default="origin", show_default=True, help="Remote of this clone that is on GitHub."
+    "--remote",
+    metavar="NAME",
+    default="origin",
+    show_default=True,
+    help="Remote of this clone that is on GitHub.",
 )
 @click.option(
-    "--organization", default="", help="With --app: who owns the App. Default: your own account."
+    "--organization",
+    metavar="NAME",
+    default="",
+    help="With --app: who owns the App. Default: your own account.",
 )
 @click.option(
-    "--public-url", default="", help="With --app: where GitHub reaches the server, https://HOST."
+    "--public-url",
+    metavar="URL",
+    default="",
+    help="With --app: where GitHub reaches the server, https://HOST.",
 )
 @click.option(
     "--poll", is_flag=True, help="With --app: GitHub cannot reach the server, so it asks GitHub."
 )
 @click.option(
     "--folder",
-    default="claude-pool-app",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("claude-pool-app"),
     show_default=True,
     help="With --app: where the App's key and settings are written.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
+    metavar="NUMBER",
     default=0,
     help="With --app: port of the page. Default: any.",
 )
@@ -63,14 +76,20 @@ def command(**given: Any) -> None:
     With --app it makes the GitHub App of a server: it opens a page on which you confirm on GitHub what the App may do,
     and writes the App's private key and webhook secret to files that only you can read. For a machine without a
     browser, forward --port to it: ssh -L 8765:127.0.0.1:8765 MACHINE.
-    """
+
+    \b
+    Examples:
+        claude-pool-gh init --action OWNER/claude-pool-gh --dry-run
+        claude-pool-gh init --action OWNER/claude-pool-gh --pull-request
+        claude-pool-gh init --app --public-url https://pool.example.com
+    """  # noqa: D301 - click wants the character itself
     settings = settings_of({})
     _check_belonging(given)
     common = {"settings": settings, "yes": given["yes"], "dry_run": given["dry_run"]}
     if given["app"]:
         own = {name: given[name] for name in ("organization", "public_url", "poll", "port")}
         browser = not given["no_browser"]
-        app.set_up(app.AppOptions(folder=Path(given["folder"]), browser=browser, **own, **common))
+        app.set_up(app.AppOptions(folder=given["folder"], browser=browser, **own, **common))
         return
     own = {name: given[name] for name in ("remote", "action", "pull_request")}
     action.set_up(action.ActionOptions(folder=Path(), **own, **common))

@@ -29,5 +29,10 @@ def command(*, dry_run: bool, as_json: bool, **given: Any) -> None:
 
     A server does the same once an hour. Mirrors are left to it. Nothing changes on GitHub, and what was spent goes on
     counting.
-    """
+
+    \b
+    Examples:
+        claude-pool-gh prune --dry-run
+        claude-pool-gh prune --keep-transcripts-days 14
+    """  # noqa: D301 - click wants the character itself
     prune_command.prune(settings_of(given), dry_run=dry_run, as_json=as_json)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from claude_pool_gh.service.command_line.common_flags import folder_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 
 if TYPE_CHECKING:
@@ -24,31 +25,43 @@ else:
     "--live", is_flag=True, help="Use the real model, with ANTHROPIC_API_KEY; costs a few cents."
 )
 @click.option(
-    "--base", default="", help="For a command: the commit that the pull request is against."
+    "--base",
+    metavar="COMMIT",
+    default="",
+    help="For a command: the commit that the pull request is against.",
 )
 @click.option(
-    "--head", default="HEAD", show_default=True, help="For a command: the pull request's commit."
+    "--head",
+    metavar="COMMIT",
+    default="HEAD",
+    show_default=True,
+    help="For a command: the pull request's commit.",
 )
 @click.option(
-    "--issue", default="", help="For a command: an issue of this title instead of a pull request."
+    "--issue",
+    metavar="TITLE",
+    default="",
+    help="For a command: an issue of this title instead of a pull request.",
 )
-@click.option("--folder", default=".", help="For a command: the git repository. Default: here.")
+@folder_flag
 @click.argument("what", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(what: str | None, arguments: tuple[str, ...], *, live: bool, **given: str) -> None:
+def command(
+    what: str | None, arguments: tuple[str, ...], *, live: bool, folder: Path, **given: str
+) -> None:
     """Show what the bot does, against a simulated GitHub and, unless --live, a scripted model: no key, no cost.
 
-    \b
-    claude-pool-gh rehearse                    a whole review of an example
-    claude-pool-gh rehearse "/pool review"     that command on the repository here
-    claude-pool-gh rehearse script.py          a Python program of yours
-
     A command runs on a pull request of --head against --base. Only commits count: the real bot reads nothing else.
+
+    \b
+    Examples:
+        claude-pool-gh rehearse                                    a whole review of an example
+        claude-pool-gh rehearse "/pool review" --base HEAD~1       that command on the repository here
+        claude-pool-gh rehearse script.py                          a Python program of yours
     """  # noqa: D301 - click wants the character itself
     if what is None:
         sys.exit(asyncio.run(demo.rehearse(live=live)))
     if what.lower().startswith("/pool"):
-        folder = Path(given.pop("folder"))
         wanted = rehearsed.RehearsalOptions(
             command=" ".join((what, *arguments)), folder=folder, live=live, **given
         )

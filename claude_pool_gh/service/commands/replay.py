@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service.command_line.common_flags import folder_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ else:
 @click.argument("event_file", type=click.File(errors="replace"), metavar="EVENT.json")
 @click.option(
     "--event",
+    metavar="NAME",
     default="",
     help="The event's name, such as issue_comment. Default: seen by its parts.",
 )
@@ -29,21 +31,33 @@ else:
     type=click.Choice(["none", "read", "triage", "write", "maintain", "admin"]),
     help="What the sender may do. Default: guessed from author_association, else write.",
 )
-@click.option("--door", type=click.Choice(["app", "action"]), default="app", show_default=True)
 @click.option(
-    "--folder", default=".", help="The git repository whose configuration counts. Default: here."
+    "--door",
+    type=click.Choice(["app", "action"]),
+    default="app",
+    show_default=True,
+    help="Who is asked: the App's server or the Action.",
 )
-@click.option("--base", default="", help="Commit to take for the default branch.")
+@folder_flag
+@click.option("--base", metavar="COMMIT", default="", help="Commit to take for the default branch.")
 @click.option(
-    "--head", default="HEAD", show_default=True, help="Commit to take for the pull request."
+    "--head",
+    metavar="COMMIT",
+    default="HEAD",
+    show_default=True,
+    help="Commit to take for the pull request.",
 )
-def command(event_file: Any, **given: Any) -> None:
+def command(event_file: Any, folder: Path, **given: Any) -> None:
     """Say what the bot would decide about an event, and why: nothing is run.
 
     EVENT.json is the body of a webhook delivery, a delivery as GitHub's API shows it, or the file that a runner names
-    in GITHUB_EVENT_PATH. It meets a simulated GitHub that holds the repository here.
-    """
-    folder = Path(given.pop("folder"))
+    in GITHUB_EVENT_PATH. It meets a simulated GitHub that holds the repository of --folder, whose configuration counts.
+
+    \b
+    Examples:
+        claude-pool-gh replay event.json
+        claude-pool-gh replay event.json --role read --folder ~/shop
+    """  # noqa: D301 - click wants the character itself
     sys.exit(
         asyncio.run(
             recorded.replay_event(

@@ -27,5 +27,9 @@ def command(file: Path, *, replace: bool, **given: Any) -> None:
 
     GitHub then knows more than the database. The next server looks for what it wants to write before it writes it, for
     a month, so that nothing stands there twice. What was asked for after the copy was made is not known any more.
-    """
+
+    \b
+    Example:
+        claude-pool-gh restore --replace /backups/pool.sqlite --state-dir /var/lib/claude-pool
+    """  # noqa: D301 - click wants the character itself
     copies.restore(settings_of(given), file, replace=replace)

@@ -20,24 +20,23 @@ else:
 
 @click.command
 @click.argument("prompt")
-@click.option("--tools", help="The agent's tools, comma-separated. Default: Read,Grep,Glob.")
+@click.option(
+    "--tools", metavar="NAMES", help="The agent's tools, comma-separated. Default: Read,Grep,Glob."
+)
 @click.option(
     "--allow",
+    metavar="RULE",
     multiple=True,
     help="A permission rule, such as Edit: what the agent may do without asking.",
 )
 @click.option(
-    "--effort",
-    type=click.Choice(["low", "medium", "high", "xhigh", "max"]),
-    help="Reasoning effort.",
+    "--turns", metavar="N", type=click.IntRange(1, 500), help="Maximum turns. Default: 30."
 )
-@click.option("--turns", type=click.IntRange(1, 500), help="Maximum turns. Default: 30.")
 @script_flags
 def command(
     prompt: str,
     tools: str | None,
     allow: tuple[str, ...],
-    effort: str | None,
     turns: int | None,
     **given: Any,
 ) -> None:
@@ -56,6 +55,6 @@ def command(
         None if tools is None else tuple(filter(None, (tool.strip() for tool in tools.split(","))))
     )
     overrides = TaskOverrides.model_validate(
-        {"tools": named, "allowed_tools": allow or None, "effort": effort, "max_turns": turns}
+        {"tools": named, "allowed_tools": allow or None, "max_turns": turns}
     )
     sys.exit(asyncio.run(script.run(script_options(given), prompt, overrides)))

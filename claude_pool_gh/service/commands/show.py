@@ -19,7 +19,11 @@ else:
 
 @click.command
 @click.argument("chain_id")
-@click.option("--step", help="Only the runs of this step, with everything the agents said and did.")
+@click.option(
+    "--step",
+    metavar="NAME",
+    help="Only the runs of this step, with everything the agents said and did.",
+)
 @json_flag
 @settings_flags(*READING)
 def command(chain_id: str, step: str | None, *, as_json: bool, **given: Any) -> None:

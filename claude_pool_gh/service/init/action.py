@@ -22,6 +22,7 @@ from claude_pool_gh.service.init.files import (
     configuration,
     workflow,
 )
+from claude_pool_gh.service.plain import echo
 from claude_pool_gh.service.settings import Settings
 
 _UNKNOWN: Final = "OWNER/claude-pool-gh"
@@ -86,7 +87,7 @@ def _action(wishes: ActionOptions, secret: str) -> ActionReference:
     """The Action by its commit, asked for where nobody has named it. A dry run says what it does not know."""
     named = wishes.action
     if not named and wishes.dry_run:
-        click.echo(
+        echo(
             "Not known yet, and shown as OWNER and COMMIT: whose copy of the action, and its commit. Name it: "
             f"--action {_UNKNOWN}"
         )
@@ -106,14 +107,14 @@ def _action(wishes: ActionOptions, secret: str) -> ActionReference:
         if not wishes.dry_run:
             raise
         why = error if isinstance(error, operator.Refused) else _trouble(error, wishes.settings)
-        click.echo(f"Not known yet, and shown as COMMIT: the action's commit. {why}")
+        echo(f"Not known yet, and shown as COMMIT: the action's commit. {why}")
         return found
-    click.echo(f"The action is pinned to {found.repository} at {found.commit}")
+    echo(f"The action is pinned to {found.repository} at {found.commit}")
     return found
 
 
 def _in_the_clone(wishes: ActionOptions, clone: remote.Clone, texts: Mapping[str, str]) -> None:
-    click.echo(f"{clone.remote.full_name}, cloned in {clone.root}")
+    echo(f"{clone.remote.full_name}, cloned in {clone.root}")
     proposed = [compared(path, text, _read(clone.root / path)) for path, text in texts.items()]
     wanted = _agreed(wishes, proposed, "Write")
     for each in wanted:
@@ -123,7 +124,7 @@ def _in_the_clone(wishes: ActionOptions, clone: remote.Clone, texts: Mapping[str
             file.write(each.text)
     if wanted:
         names = " ".join(each.path for each in wanted)
-        click.echo(f"Written. Look at them, and bring them to the default branch: git add {names}")
+        echo(f"Written. Look at them, and bring them to the default branch: git add {names}")
 
 
 def _read(path: Path) -> str | None:
@@ -139,7 +140,7 @@ def _by_pull_request(
         raise operator.Refused(
             "a pull request needs a token: set GITHUB_TOKEN, or run `gh auth login`"
         )
-    click.echo(f"{there.full_name} on {wishes.settings.github_server_url}")
+    echo(f"{there.full_name} on {wishes.settings.github_server_url}")
     try:
         repository = operator.connect(wishes.settings.github_api_url, secret).get_repo(
             there.full_name
@@ -155,7 +156,7 @@ def _by_pull_request(
     wanted = _agreed(wishes, proposed, "Open a pull request with")
     if wanted:
         body = _BODY.format(secret=SECRET, how=_how(wishes.settings, there))
-        click.echo(f"Opened {operator.open_pull(repository, wanted, body)}")
+        echo(f"Opened {operator.open_pull(repository, wanted, body)}")
 
 
 def _agreed(
@@ -163,15 +164,15 @@ def _agreed(
 ) -> list[ProposedFile]:
     """The files that are to be written: none in a dry run, none without a yes."""
     for each in proposed:
-        click.echo(f"  {each.path}: {each.standing}")
+        echo(f"  {each.path}: {each.standing}")
         if wishes.dry_run:
-            click.echo("".join(f"    {line}\n" for line in each.text.splitlines()))
+            echo("".join(f"    {line}\n" for line in each.text.splitlines()))
     wanted = [each for each in proposed if each.wanted]
     if wishes.dry_run:
-        click.echo("Nothing was written: this was a dry run.")
+        echo("Nothing was written: this was a dry run.")
         return []
     if not wanted:
-        click.echo("There is nothing to write.")
+        echo("There is nothing to write.")
         return []
     if not wishes.yes and not click.confirm(
         f"{verb} {'this file' if len(wanted) == 1 else 'these files'}?"
@@ -189,12 +190,12 @@ def _tell_secret(settings: Settings, there: remote.Remote, secret: str) -> None:
     how = _how(settings, there)
     match state:
         case operator.SecretSet(where=where):
-            click.echo(f"Secret {SECRET}: set in {where}.")
+            echo(f"Secret {SECRET}: set in {where}.")
         case operator.SecretAbsent():
-            click.echo(f"Secret {SECRET}: not set. Set it: {how}")
+            echo(f"Secret {SECRET}: not set. Set it: {how}")
         case operator.SecretUnknown(why=why):
-            click.echo(f"Secret {SECRET}: not checked ({why}). If it is not set: {how}")
-    click.echo("Then comment `/pool help` on a pull request.")
+            echo(f"Secret {SECRET}: not checked ({why}). If it is not set: {how}")
+    echo("Then comment `/pool help` on a pull request.")
 
 
 def _how(settings: Settings, there: remote.Remote) -> str:

@@ -16,6 +16,7 @@ import click
 from claude_pool_gh.service.init import kept
 from claude_pool_gh.service.init.manifest import checked_url, manifest, shown, usual_name
 from claude_pool_gh.service.init.registration import NotRegistered, Registration, register
+from claude_pool_gh.service.plain import echo, echo_json
 from claude_pool_gh.service.settings import Settings
 
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
@@ -43,12 +44,12 @@ def set_up(wishes: AppOptions) -> None:
     public_url = _public_url(wishes)
     name = usual_name(wishes.organization)
     if wishes.dry_run:
-        click.echo(json.dumps(manifest(name, public_url, "http://127.0.0.1/created"), indent=2))
-        click.echo("Nothing was made: this was a dry run.")
+        echo_json(json.dumps(manifest(name, public_url, "http://127.0.0.1/created"), indent=2))
+        echo("Nothing was made: this was a dry run.")
         return
     where = wishes.organization or "your own account"
-    click.echo(f"A private GitHub App of {where}, with\n{shown(manifest(name, public_url, ''))}")
-    click.echo(f"Its secrets are written to {wishes.folder}, for you alone.")
+    echo(f"A private GitHub App of {where}, with\n{shown(manifest(name, public_url, ''))}")
+    echo(f"Its secrets are written to {wishes.folder}, for you alone.")
     if not wishes.yes and not click.confirm("Make it?"):
         raise click.Abort
     try:
@@ -91,9 +92,7 @@ async def _made(wishes: AppOptions, name: str, public_url: str) -> kept.CreatedA
         return manifest(name, public_url, redirect_url)
 
     def show(page: str) -> None:
-        click.echo(
-            f"Open {page} in a browser on this machine, and press the button on GitHub's page."
-        )
+        echo(f"Open {page} in a browser on this machine, and press the button on GitHub's page.")
         if wishes.browser:
             click.launch(page)
 
@@ -102,11 +101,11 @@ async def _made(wishes: AppOptions, name: str, public_url: str) -> kept.CreatedA
 
 def _tell(folder: Path, app: kept.CreatedApp) -> None:
     file = shlex.quote(str(folder / kept.SETTINGS_FILE))
-    click.echo(
+    echo(
         f"The App {app.slug} was made. Its key and its webhook secret are in {folder}, readable by you alone."
     )
-    click.echo(f"1. Install it on your repositories: {app.html_url}/installations/new")
-    click.echo(f"2. Enter the model's key in the last line of {folder / kept.SETTINGS_FILE}.")
-    click.echo("3. Check and start:")
+    echo(f"1. Install it on your repositories: {app.html_url}/installations/new")
+    echo(f"2. Enter the model's key in the last line of {folder / kept.SETTINGS_FILE}.")
+    echo("3. Check and start:")
     for line in (f"set -a; . {file}; set +a", "claude-pool-gh doctor", "claude-pool-gh serve"):
-        click.echo(f"     {line}")
+        echo(f"     {line}")

@@ -34,6 +34,7 @@ from claude_pool_gh.service.audit.refused import (
     NOT_COVERED,
     AuditRefused,
 )
+from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.terminal import print_answer, print_note
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.worktrees.leases import Worktrees
@@ -143,7 +144,7 @@ async def _plan(fleet: Fleet) -> int:
             problems[found.full_name] = str(error)
     if fleet.options.each.as_json:
         told = FleetPlan(plans=tuple(plans), not_planned=problems, left_out=fleet.run.left_out)
-        print_answer(told.model_dump_json(indent=2))
+        echo_json(told.model_dump_json(indent=2))
     else:
         cost = sum(each.estimate.cost.likely for each in plans)
         for plan in plans:
@@ -197,7 +198,10 @@ async def _report(fleet: Fleet) -> int:
             file = options.out / f"overview.{form}"
             files.put(file, make(overview))
             written.append(file)
-    print_answer(outputs.json(overview).rstrip() if options.as_json else outputs.plain(overview))
+    if options.as_json:
+        echo_json(outputs.json(overview).rstrip())
+    else:
+        print_answer(outputs.plain(overview))
     if written:
         print_note("overview: " + ", ".join(map(str, written)))
     else:

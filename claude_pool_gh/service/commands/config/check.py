@@ -14,7 +14,7 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.verb_names import verb_names
 from claude_pool_gh.service.command_line.common_flags import json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
-from claude_pool_gh.service.plain import plain
+from claude_pool_gh.service.plain import echo, echo_json
 
 if TYPE_CHECKING:
     from claude_pool_gh.service import recipe_files
@@ -43,12 +43,12 @@ def command(file: Any, *, as_json: bool) -> None:
         for checked in recipe_files.check_all(here.parent):
             faults += [(checked.path, fault) for fault in checked.faults]
     if as_json:
-        click.echo(json.dumps([{"file": name, "fault": fault} for name, fault in faults], indent=2))
+        echo_json(json.dumps([{"file": name, "fault": fault} for name, fault in faults], indent=2))
     else:
         for name, fault in faults:
-            click.echo(plain(f"{name}: {fault}"), err=True)
+            echo(f"{name}: {fault}", err=True)
         if not faults:
-            click.echo("no errors")
+            echo("no errors")
     sys.exit(1 if faults else 0)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from claude_pool_gh.service.command_line.common_flags import folder_flag
+from claude_pool_gh.service.command_line.common_flags import folder_flag, json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
 
@@ -20,13 +20,14 @@ else:
 
 @click.command
 @click.argument("chain_id", metavar="ID")
+@json_flag
 @folder_flag
 @settings_flags(*READING)
-def command(chain_id: str, *, folder: Path, **given: Any) -> None:
+def command(chain_id: str, *, as_json: bool, folder: Path, **given: Any) -> None:
     """End a chain that runs or waits. What it finished and cost is kept; `pool continue` resumes it.
 
     \b
     Example:
         claude-pool-gh pool cancel chain-0fecd9d0c81f8b1d7f1e
     """  # noqa: D301 - click wants the character itself
-    asyncio.run(pool_control.cancel(settings_of(given), folder, chain_id))
+    asyncio.run(pool_control.cancel(settings_of(given), folder, chain_id, as_json=as_json))

@@ -23,7 +23,8 @@ else:
 @click.option(
     "--budget",
     type=PositiveNumber(100_000),
-    help="Maximum cost of what is left, in US dollars. Default: as before.",
+    metavar="USD",
+    help="Maximum cost of what is left. Default: as before.",
 )
 @decision_flags
 def command(chain_id: str, *, only_decide: bool, **given: Any) -> None:

@@ -8,6 +8,7 @@ import click
 
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.service.command_line.common_flags import folder_flag
+from claude_pool_gh.service.plain import echo
 from claude_pool_gh.service.recipe_files import PROJECT, eject
 
 
@@ -28,6 +29,6 @@ def command(name: str, *, folder: Path) -> None:
     except RecipeError as error:
         raise click.ClickException(str(error)) from error
     for path in written:
-        click.echo(path)
+        echo(path)
     if not written:
-        click.echo(f"everything of {name} is in {folder / PROJECT} already", err=True)
+        echo(f"everything of {name} is in {folder / PROJECT} already", err=True)
