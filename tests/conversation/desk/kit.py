@@ -6,7 +6,7 @@ What it would run is a chain in the rows, and what it would write is wanted ther
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from claude_pool_gh.conversation.change_facts import ChangeFacts, with_limits
 from claude_pool_gh.conversation.command_policy import CommandPolicy
 from claude_pool_gh.conversation.command_worker import CommandWorker
 from claude_pool_gh.conversation.config_loader import ConfigLoader
+from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.conversation.services import Defaults, Services
 from claude_pool_gh.github import inbox
@@ -35,11 +36,11 @@ from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, steps, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.rehearsal.github import (
-    Comment,
     Installation,
     Issue,
     Pull,
     Repository,
+    ReviewComment,
     SimulatedGitHub,
     User,
 )
@@ -136,12 +137,20 @@ class Desk:
         self.shop.grant(user, role)
         return user
 
-    def topic(self, base: str = "main", **more: Any) -> Pull:
+    @property
+    def bot(self) -> User:
+        return self.installation.app.bot
+
+    @property
+    def verbs(self) -> Mapping[str, VerbHandler]:
+        return self.worker.judge.verb_handlers
+
+    def topic(self, base: str = "main", *, branch: str = "", **more: Any) -> Pull:
         """Another pull request, from a branch of its own, on another day: nobody's caps are used up."""
         self.made += 1
         self.clock.now += DAY
-        branch = f"topic{self.made}"
-        self.shop.commit(branch, {"app.py": f"{branch}\n"}, author=self.mona)
+        branch = branch or f"topic{self.made}"
+        self.shop.git.set_ref(f"refs/heads/{branch}", self.pull.head_sha)
         return self.shop.open_pull(branch, base, **{"author": self.mona} | more)
 
     def problem(self) -> Issue:
@@ -159,21 +168,41 @@ class Desk:
     # ---- what people say
 
     async def request(
-        self, line: str, by: User | None = None, at: Issue | None = None, **more: Any
+        self,
+        line: str,
+        by: User | None = None,
+        at: Issue | None = None,
+        under: ReviewComment | None = None,
+        **more: Any,
     ) -> CommandRequest:
-        """A command in a new comment, as intake would make it."""
+        """A command in a new comment, or in an answer to an inline one, as intake would make it."""
         user = by or self.mona
-        said: Comment = await self.github.comment(user, self.shop, (at or self.pull).number, line)
+        if under is None:
+            said = await self.github.comment(user, self.shop, (at or self.pull).number, line)
+            source = ids.CommentRef(id=said.id)
+        else:
+            answer = await self.github.reply(user, under, line)
+            source = ids.CommentRef(id=answer.id, kind="review_comment", root=under.id)
         actor = ids.Actor(id=user.id, login=user.login, is_human=user.type == "User")
-        source = ids.CommentRef(id=said.id)
         (found, *_) = requests(line, thread=self.thread(at), actor=actor, source=source)
         return found.model_copy(update=more)
 
     async def say(
-        self, line: str, by: User | None = None, at: Issue | None = None, **more: Any
+        self,
+        line: str,
+        by: User | None = None,
+        at: Issue | None = None,
+        under: ReviewComment | None = None,
+        **more: Any,
     ) -> Heard:
         """What comes of a comment that says this."""
-        return await self.hear(await self.request(line, by, at, **more))
+        return await self.hear(await self.request(line, by, at, under, **more))
+
+    def commented(self, pull: Pull, text: str, by: User) -> ReviewComment:
+        """An inline comment on the first line of the change."""
+        line = {"path": "app.py", "line": 1, "side": "RIGHT", "body": text}
+        self.shop.review(pull, by, comments=[line])
+        return pull.review_comments[-1]
 
     async def hear(self, request: CommandRequest) -> Heard:
         """What comes of a command."""
