@@ -21,6 +21,7 @@ from claude_pool_gh.conversation.change_facts import ChangeFacts, with_limits
 from claude_pool_gh.conversation.command_policy import CommandPolicy
 from claude_pool_gh.conversation.command_worker import CommandWorker
 from claude_pool_gh.conversation.config_loader import ConfigLoader
+from claude_pool_gh.conversation.gates import gate_id, plan_digest
 from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.conversation.services import Defaults, Services
@@ -163,7 +164,7 @@ class Desk:
         """Have a configuration on the default branch for a while."""
         self.shop.commit("main", {CONFIG: text})
         yield
-        self.shop.commit("main", {CONFIG: ""})
+        self.shop.commit("main", {CONFIG: None})
 
     # ---- what people say
 
@@ -303,17 +304,29 @@ class Desk:
         digest = hashlib.sha256(patch).hexdigest()
         work = CapturedChange(base=facts.head, commit="c" * 40, patch=patch, digest=digest)
 
+        gate = gate_id(
+            chain_id,
+            "propose",
+            0,
+            head=facts.head,
+            merge_base=facts.merge_base,
+            patch=digest,
+            plan=plan_digest(self.row(chain_id).plan, facts.config_blob),
+        )
+
         def present(tx: Transaction) -> None:
             tasks.keep_work(tx, run, chain_id, work, self.clock.now)
             mend, propose = chains.get(tx, chain_id).steps[:2]
             steps.begin(tx, mend, self.clock.now)
             steps.complete(tx, mend, [], self.clock.now, {"run": run, "commit": work.commit})
             steps.begin(tx, propose, self.clock.now)
-            steps.present(tx, propose, {"change": {"run": run}, "digest": digest, **result})
+            told = {"change": {"run": run}, "digest": digest, "gate": gate, **result}
+            steps.present(tx, propose, told)
             chains.park(tx, chains.get(tx, chain_id), "approval")
 
         self.do(present)
-        return chain_id, self.gate(chain_id)
+        assert self.gate(chain_id) == gate
+        return chain_id, gate
 
     def end(self, chain_id: str, verdict: Verdict = Verdict.out_of_budget, **outcome: Any) -> str:
         """Let a chain be over."""
