@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
+
+import pytest
 
 from claude_pool_gh.conversation.guidance import (
     GUIDES,
@@ -102,6 +105,33 @@ def test_a_workflow_without_a_brief_gets_one() -> None:
     assert first.name == "brief0"
     assert isinstance(second, AgentRun)
     assert second.prompt == "{steps.brief0.guidance}\n\nLook."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        {"system": "{thread.diff}"},
+        {"prompt": "{thread.diff}"},
+        {"title": "{thread.diff}"},
+        {"recovery": "{thread.diff}"},
+        {"arguments": {"x": "{thread.diff}"}},
+    ],
+    ids=lambda text: next(iter(text)),
+)
+@pytest.mark.parametrize("in_a_branch", [False, True])
+def test_wherever_an_agent_asks_for_the_thread_before_the_brief_there_is_one_before_it(
+    text: dict[str, Any], in_a_branch: bool
+) -> None:
+    run = AgentRun(**{"name": "look", "prompt": "p", **text})
+    step = Branches(name="look", branches=(run,)) if in_a_branch else run
+    own = HostCall(name="told", call="ask.brief")
+    first, look, _ = guided([step, own])
+    assert first == HostCall(name="brief", call=BRIEF)
+    made = look.branches[0] if isinstance(look, Branches) else look
+    assert "{steps.brief.diff}" in made.model_dump_json()
+    assert "{thread." not in made.model_dump_json()
+    unasked = AgentRun(name="look", prompt="p")
+    assert guided([unasked, own]) == (unasked, own), "what is told nothing needs no brief"
 
 
 def test_comments_that_never_end_take_little_time() -> None:
