@@ -284,7 +284,9 @@ class Desk:
             "user": str(facts.requester.id),
             "repository": str(self.shop.id),
         }
-        limits = caps(task=limit, chain=limit, thread=10**9, user_day=10**9, repository_month=10**9)
+        limits = caps(
+            task=limit, chain=limit, thread=10**9, user_day=10**10, repository_month=10**11
+        )
         labels = chains.ChainLabels(head=facts.head, requester=facts.requester.login)
 
         def make(tx: Transaction) -> None:
