@@ -103,12 +103,12 @@ def newest(
 ) -> str:
     """As many of the newest as there is room for, oldest first, and how many are left out."""
     kept: list[str] = []
-    handler = limit
+    left = limit
     for text in reversed(texts):
-        if len(text) > handler and kept:
+        if len(text) > left and kept:
             break
-        kept.insert(0, text[:handler])
-        handler -= len(text)
+        kept.insert(0, text[:left])
+        left -= len(text)
     left_out = len(texts) - len(kept) + beyond
     note = [f"({left_out} earlier left out)"] if left_out else []
     return join([*note, *kept])

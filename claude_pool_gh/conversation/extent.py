@@ -55,11 +55,7 @@ def _budget(chain: ChainRow, tasks: Sequence[TaskRow]) -> Decimal | None:
     wanted = Decimal(chain.plan.limits.chain)
     for task in tasks:
         outcome, step = task.outcome or {}, steps.get(task.step)
-        if (
-            task.state is TaskState.completed
-            or outcome.get("ending") != Ending.out_of_budget
-            or step is None
-        ):
+        if task.state is TaskState.completed or outcome.get("ending") != Ending.out_of_budget:
             continue
         run = step.branches[task.shard] if isinstance(step, Branches) else step
         if not isinstance(run, AgentRun):

@@ -127,7 +127,7 @@ def needed(
     touched = protected(paths, policy.protected)
     least = max(policy.approvals, policy.protected_approvals if touched else 1)
     why = f"`changes.approvals` is {policy.approvals}"
-    if touched and policy.approvals < least:
+    if policy.approvals < least:
         why = f"protected paths need {least} people (`changes.protected_approvals`)"
     people = max(0, least - len({each.actor_id for each in counted}))
     unowned = _unowned(counted, paths, rules) if policy.codeowners else ()

@@ -172,7 +172,8 @@ def _asks_before(steps: Sequence[Step], brief: HostCall) -> bool:
 
 
 def _thread_asked(run: AgentRun) -> bool:
-    texts = (run.system, run.prompt, run.title, *(run.arguments or {}).values())
+    arguments = (run.arguments or {}).values()
+    texts = (run.system, run.prompt, run.title, run.recovery or "", *arguments)
     return any(list(thread_fields(text)) for text in texts)
 
 

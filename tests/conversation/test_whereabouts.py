@@ -28,6 +28,11 @@ STATED = finding(
         ({"a.py": QUOTE, "b.py": QUOTE}, Whereabouts("app/calc.py")),
         ({"app/calc.py": "    return a / max(b, 1)\n"}, Whereabouts("app/calc.py")),
         ({}, Whereabouts("app/calc.py")),
+        ({"app/calc.py": f"{QUOTE}\nx = 1\ny = 2\n{QUOTE}"}, Whereabouts("app/calc.py", 1, 2)),
+        ({"app/calc.py": "x\n" * 9 + f"{QUOTE}\n{QUOTE}\n"}, Whereabouts("app/calc.py", 10, 11)),
+        ({"app/calc.py": f"{QUOTE}\n{QUOTE}\nx"}, Whereabouts("app/calc.py", 1, 2)),
+        ({"app/calc.py": f"x\ny\n{QUOTE}"}, Whereabouts("app/calc.py", 3, 4)),
+        ({"app/calc.py": "x", "a.py": QUOTE, "b.py": "y"}, Whereabouts("a.py", 1, 2)),
     ],
     ids=[
         "there",
@@ -38,12 +43,42 @@ STATED = finding(
         "anywhere",
         "changed",
         "no file",
+        "nearest above",
+        "nearest below",
+        "as near as another",
+        "at the very end",
+        "not in the others",
     ],
 )
 def test_the_quoted_lines_are_looked_for_at_the_present_head(
     files: dict[str, str], found: Whereabouts
 ) -> None:
     assert whereabouts(STATED, files) == found
+
+
+@pytest.mark.parametrize(
+    ("evidence", "found"),
+    [
+        ("\r\n    return a / b\r\n", Whereabouts("app/calc.py", 2, 2)),
+        ("return a / b\n\n    # b may be 0", Whereabouts("app/calc.py", 2, 4)),
+        ("  \n\t\n", Whereabouts("app/calc.py")),
+    ],
+    ids=["line ends around it", "a blank line in it", "nothing but blanks"],
+)
+def test_blank_lines_belong_to_a_quote_within_it_and_are_none_by_themselves(
+    evidence: str, found: Whereabouts
+) -> None:
+    stated = STATED.model_copy(update={"evidence": evidence})
+    text = "def f():\n    return a / b\n\n    # b may be 0\n"
+    assert whereabouts(stated, {"app/calc.py": text}) == found
+
+
+def test_where_it_stands_still_nothing_is_said_of_another_line() -> None:
+    told = described(STATED, "m", Whereabouts("app/calc.py", 2, 3))
+    assert "It stands at app/calc.py, lines 2 to 3.\n" in told
+    quoted = STATED.model_copy(update={"evidence": "\n    x = 1\n", "start_line": 2})
+    told = described(quoted, "m", Whereabouts("app/calc.py", 2, 2))
+    assert "It stands at app/calc.py, line 2.\nThe lines at fault:\n        x = 1\n" in told
 
 
 def test_whoever_fixes_it_is_told_the_quote_the_scenario_and_the_suggestion() -> None:

@@ -171,7 +171,7 @@ GUARDS = [
         "or (left is not None and budget * MICRODOLLARS > left)",
         "",
         "tests/conversation/test_extent.py",
-        "end_the_same_way",
+        "what_may_not_be_given",
     ),
     Guard(
         "an agent near its last turn is told",

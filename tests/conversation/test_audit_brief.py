@@ -1,0 +1,152 @@
+"""What an audit reads, and what it says where there is nothing to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from claude_pool_gh.audits.estimate import PastRun
+from claude_pool_gh.audits.files import Listing
+from claude_pool_gh.audits.model import SourceFile
+from claude_pool_gh.audits.rows import AuditRun
+from claude_pool_gh.config.model import Audit
+from claude_pool_gh.conversation.audit import brief
+from claude_pool_gh.conversation.audit.host import Subject
+from claude_pool_gh.findings.states import Standing
+from claude_pool_gh.findings.tables import KnownFinding
+from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan
+from claude_pool_gh.pool.model.ports import HostStepContext
+from tests.audits.make import COMMIT, plan, point, shard
+from tests.findings.make import finding
+
+CHANGED = frozenset({"a.py"})
+
+
+def subject(**fields: Any) -> Subject:
+    values: dict[str, Any] = {
+        "repository_id": 1,
+        "repository": "octo/shop",
+        "commit": COMMIT,
+        "branch": "main",
+        "name": "night",
+        "kind": "defects",
+        "settings": Audit(when="changed"),
+    }
+    return Subject(**values | fields)
+
+
+def last(digest: str = "d") -> AuditRun:
+    return AuditRun(
+        chain_id="c",
+        audit="1:audit:night",
+        digest=digest,
+        started_ms=1,
+        everything=True,
+        point=point(1),
+        past=PastRun(tokens=1, cost=1, seconds=1.0, shards=1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "before", "digest", "only"),
+    [
+        (subject(), last(), "d", CHANGED),
+        (subject(settings=Audit(when="always")), last(), "d", None),
+        (subject(paths=("src/",)), last(), "d", None),
+        (subject(), None, "d", None),
+        (subject(), last("another"), "d", None),
+    ],
+    ids=["changed files", "always all", "paths were named", "the first run", "under other rules"],
+)
+def test_only_what_has_changed_is_read_where_nothing_else_has(
+    of: Subject, before: AuditRun | None, digest: str, only: frozenset[str] | None
+) -> None:
+    assert brief._only(of, before, CHANGED, digest) == only
+
+
+def test_where_it_is_not_known_what_has_changed_all_is_read() -> None:
+    assert brief._only(subject(), last(), None, "d") is None
+
+
+@pytest.mark.parametrize(
+    ("of", "total", "only", "said"),
+    [
+        (subject(), 0, None, "the repository has no files"),
+        (subject(), 0, CHANGED, "the repository has no files"),
+        (subject(), 3, CHANGED, "nothing that is read has changed since the last complete run"),
+        (subject(paths=("x",)), 3, None, "no file that can be read matches the paths"),
+        (subject(settings=Audit(paths=("x",))), 3, None, "no file that can be read matches"),
+        (subject(), 3, None, "every file is generated, vendored, binary or excluded"),
+    ],
+    ids=["empty", "empty and unchanged", "unchanged", "named", "configured", "nothing readable"],
+)
+def test_where_nothing_is_read_the_reason_is_said(
+    of: Subject, total: int, only: frozenset[str] | None, said: str
+) -> None:
+    assert brief._nothing(of, Listing(files=(), skipped=(), total=total), only).startswith(said)
+
+
+def test_paths_that_name_nothing_are_told() -> None:
+    files = tuple(
+        SourceFile(path=path, blob="b", size=1, tokens=1) for path in ("src/a.py", "docs/b.md")
+    )
+    of = subject(paths=("src/", "lib/", "*.md", "*.txt"))
+    assert brief._unmatched(of, Listing(files=files, skipped=(), total=2)) == (
+        "No file that is read matches lib/.",
+        "No file that is read matches *.txt.",
+    )
+
+
+def test_known_findings_are_counted_by_their_files() -> None:
+    known = [
+        KnownFinding(str(at), finding(path=path), Standing.open)
+        for at, path in enumerate(("a.py", "b.py", "a.py"))
+    ]
+    assert brief._counted(known) == {"a.py": 2, "b.py": 1}
+
+
+def test_dismissals_are_told_with_their_reasons() -> None:
+    known = KnownFinding(
+        "m", finding(title="T\u200bx", path="a.py"), Standing.dismissed, "it <!-- x --> is"
+    )
+    assert brief._dismissed([known]) == "- Tx (a.py): it  is"
+    assert brief._dismissed([]) == "(none)"
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("src/a.py", "- src/a.py"),
+        ("src/ä b.py", "- src/ä b.py"),
+        ("a\nb.py", '- "a\\nb.py"'),
+        ("a\u202eb.py", '- "a\\u202eb.py"'),
+    ],
+)
+def test_a_name_with_odd_characters_is_quoted(path: str, line: str) -> None:
+    told = brief._item(shard(1, path, "z.py"))
+    assert told == {"title": "shop/1", "id": f"{1:010x}", "files": f"{line}\n- z.py"}
+
+
+def test_the_whole_is_told_in_the_hosts_words() -> None:
+    assert brief._about(subject(), plan(shard(1, "a", "b"), shard(2))) == (
+        f"Repository octo/shop, branch main, commit {COMMIT}. "
+        "The audit 'night' reads 3 files in 2 parts; other agents read the other parts at the same time."
+    )
+
+
+def test_other_settings_steps_or_rules_are_another_audit() -> None:
+    def context(prompt: str) -> HostStepContext:
+        limits = Limits(task=1, chain=1, wall_seconds=1, idle_seconds=1)
+        steps = (AgentRun(name="find", prompt=prompt),)
+        return HostStepContext("c", Plan(verb="audit", steps=steps, limits=limits), {})
+
+    digests = [
+        brief._digest(subject(), context("p"), "r"),
+        brief._digest(subject(settings=Audit(turns=7)), context("p"), "r"),
+        brief._digest(subject(), context("q"), "r"),
+        brief._digest(subject(), context("p"), "s"),
+    ]
+    assert len(set(digests)) == 4
+    other = subject(commit="f" * 40, paths=("x",))
+    assert brief._digest(other, context("p"), "r") == digests[0], "not what it reads"
