@@ -1,32 +1,36 @@
 """Cuts the files of a commit into what single agents read.
 
-The same files give the same shards, and a change moves few cuts. Files stand in the order of their paths, tests with
-what they test. Where a stretch is too long it is cut at its strongest boundary: where the two sides have the fewest
-folders in common, and among equals by a hash of the path that follows. So whether two neighbours are cut apart depends
-on what stands around them, not on all that stands before them.
+The same files give the same shards, and a change moves few of them. Each file, with its tests, has a place of its own:
+one bit after another, folder by folder, from hashes of the names on its path. Files whose places begin alike form a
+stretch, so whether two files can be parted, and where, depends on nothing but their own paths. The longest stretches
+that are small enough are the shards.
+
+From that follows, of files without tests of their own: one that goes changes one shard at most. One that is added or
+changes its size makes two new ones at most, beside such as are smaller than it, all together. No rule promises two in
+every case that also fills its shards, whatever the files are.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Final
 
 from claude_pool_gh.audits.model import Cut, Shard, SourceFile
 
-TARGET_TOKENS: Final = 20_000
-"""Tokens of a shard, at most, unless a single file has more: agents find more in less."""
+TARGET_TOKENS: Final = 30_000
+"""Tokens of a shard, at most, unless a single file has more; it has two thirds of that on average."""
 MOST_FILES: Final = 40
 """Files of a shard: its agent opens each of them."""
-_LEAST: Final = 4
-"""A cut leaves at least one part in so many of the target on either side, where there is such a boundary."""
-_STEPS: Final = 8
-"""Sizes count in eighths of a power of two, so that a small edit moves no cut."""
+_ALONE: Final = 2
+"""A file with more than one part in so many of the target has a shard of its own, which no other file changes."""
+_HASHED: Final = 3
+"""Bytes that say where a name lies among its neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class _Unit:
 
     files: tuple[SourceFile, ...]
     tokens: int
-    """As they count for the cuts."""
+    place: bytes
 
     @property
     def path(self) -> str:
@@ -54,9 +58,12 @@ def cut(
     for unit in _units(sorted(files, key=lambda each: each.path.split("/"))):
         groups[group_of(unit.path)].append(unit)
     return [
-        _shard(by, group, part)
+        shard
         for group, units in sorted(groups.items())
-        for part in _parts(units, target)
+        for shard in sorted(
+            (_shard(by, group, part) for part in _parts(units, target)),
+            key=lambda each: each.paths[0].split("/"),
+        )
     ]
 
 
@@ -87,45 +94,50 @@ class Grouping:
 # ---- where to cut
 
 
-def _parts(units: Sequence[_Unit], target: int) -> Iterator[Sequence[_Unit]]:
-    tokens = [0, *accumulate(unit.tokens for unit in units)]
-    files = [0, *accumulate(len(unit.files) for unit in units)]
-    # What holds each unit to the one before it: the weakest is cut first.
-    bounds = [(0, b"")] + [
-        (_in_common(one.path, other.path), _hash(other.path)) for one, other in pairwise(units)
-    ]
-    todo = [(0, len(units))]
+def _parts(units: Iterable[_Unit], target: int) -> Iterator[Sequence[_Unit]]:
+    small: list[_Unit] = []
+    for unit in units:
+        if unit.tokens * _ALONE > target:
+            yield (unit,)
+        else:
+            small.append(unit)
+    small.sort(key=lambda each: each.place)
+    places = [each.place for each in small]
+    tokens = [0, *accumulate(each.tokens for each in small)]
+    files = [0, *accumulate(len(each.files) for each in small)]
+    todo = [(0, len(small))]
     while todo:
         start, end = todo.pop()
         size, number = tokens[end] - tokens[start], files[end] - files[start]
-        if end - start == 1 or (size <= target and number <= MOST_FILES):
-            yield units[start:end]
-            continue
-        least = min(target, size) // _LEAST
-        first = bisect_left(tokens, tokens[start] + least, start + 1, end)
-        last = bisect_right(tokens, tokens[end] - least, start + 1, end)
-        at = min(range(first, last) or range(start + 1, end), key=bounds.__getitem__)
-        todo += [(at, end), (start, at)]
+        if end - start > 1 and (size > target or number > MOST_FILES):
+            middle = bisect_left(places, _parted(places[start], places[end - 1]), start, end)
+            todo += [(middle, end), (start, middle)]
+        elif end > start:
+            yield small[start:end]
 
 
-def _in_common(one: str, other: str) -> int:
-    """The number of folders that two paths have in common at their beginning."""
-    number = 0
-    for a, b in zip(one.split("/")[:-1], other.split("/")[:-1], strict=False):
-        if a != b:
-            break
-        number += 1
-    return number
+def _place(path: str) -> bytes:
+    """A path's place: those in one folder lie together, files before folders, each by the hash of its name."""
+    *folders, name = path.split("/")
+    hashed = [*(b"\1" + _hash(each) for each in folders), b"\0" + _hash(name)]
+    return b"".join([*hashed, path.encode(), b"\0"])
 
 
-def _hash(path: str) -> bytes:
-    return hashlib.sha256(path.encode()).digest()[:8]
+def _hash(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()[:_HASHED]
 
 
-def _rounded(tokens: int) -> int:
-    """Tokens rounded up to the next eighth of a power of two."""
-    step = max(1, (1 << max(0, tokens.bit_length() - 1)) // _STEPS)
-    return -(-tokens // step) * step
+def _parted(first: bytes, last: bytes) -> bytes:
+    """The lowest place that has the first bit in which these two differ, as the last one has it."""
+    at = _alike(first, last)
+    bit = 1 << ((first[at] ^ last[at]).bit_length() - 1)
+    return last[:at] + bytes([last[at] & -bit])
+
+
+def _alike(one: Sequence[object], other: Sequence[object]) -> int:
+    """The length of what two sequences, of which neither begins the other, have in common at their beginning."""
+    differ = (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(differ)
 
 
 def _shard(by: Cut, group: str, part: Sequence[_Unit]) -> Shard:
@@ -144,15 +156,16 @@ def _shard(by: Cut, group: str, part: Sequence[_Unit]) -> Shard:
 
 
 def _title(group: str, paths: Sequence[str]) -> str:
-    """A shard's name for people: what it has in common, and where it begins and ends."""
+    """A shard's name for people: the folder that its files have in common, and the first of them."""
+    first, last = paths[0].split("/"), paths[-1].split("/")
+    folder = "/".join(first[: _alike(first, last)]) if len(paths) > 1 else ""
+    begin = paths[0][len(folder) + 1 :] if folder else paths[0]
     if len(paths) == 1:
         named = paths[0]
+    elif folder:
+        named = f"{folder}/ ({begin} and {len(paths) - 1} more)"
     else:
-        parts = [path.split("/")[:-1] for path in (paths[0], paths[-1])]
-        depth = _in_common(paths[0], paths[-1])
-        folder = "/".join(parts[0][:depth])
-        names = [path[len(folder) + 1 :] if folder else path for path in (paths[0], paths[-1])]
-        named = f"{folder}/ ({names[0]} to {names[1]})" if folder else f"{names[0]} to {names[1]}"
+        named = f"{begin} and {len(paths) - 1} more"
     return f"{group}: {named}" if group and not named.startswith(group) else named
 
 
@@ -202,7 +215,7 @@ def _units(files: Sequence[SourceFile]) -> list[_Unit]:
 
 
 def _unit(files: tuple[SourceFile, ...]) -> _Unit:
-    return _Unit(files, _rounded(sum(file.tokens for file in files)))
+    return _Unit(files, sum(file.tokens for file in files), _place(files[0].path))
 
 
 def _nearest(test: str, sources: Sequence[str]) -> str | None:
