@@ -17,7 +17,7 @@ test: $(BIN)/.dev ## Lint, types, layers and every test that is not long
 	@$(MAKE) --no-print-directory -j 2 lint test-short
 
 # Beside lint, which keeps one core busy for a minute while many tests only wait.
-test-short: $(BIN)/.dev
+test-short: $(BIN)/.compiled
 	$(BIN)/python -m pytest -q -n 4 --dist load --maxschedchunk=1 -m "not long"
 
 test-long: $(BIN)/.dev ## The tests that take longer
@@ -75,6 +75,10 @@ $(BIN)/claude-pool-gh: $(BIN)/python requirements.lock requirements-build.lock p
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# By one process: the workers, which begin at once, would all compile all of it. What cannot be read they tell.
+$(BIN)/.compiled: $(BIN)/.dev $(shell find claude_pool_gh tests -name '*.py')
+	-@$(BIN)/python -m pytest --collect-only -qq >$@ 2>&1
 
 $(BIN)/.dev: $(BIN)/claude-pool-gh requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock

@@ -13,22 +13,30 @@ from typing import Final, TypeVar
 from zlib import crc32
 
 PARTS: Final = {
-    "tests/acceptance/": 4,
-    "tests/examples/": 3,
+    "tests/acceptance/": 6,
+    "tests/examples/": 4,
+    "tests/pictures/": 4,
+    "tests/action/test_again.py": 3,
+    "tests/action/test_leftovers.py": 3,
+    "tests/action/test_trial.py": 3,
     "tests/conversation/desk/": 2,
-    "tests/agent/test_admission.py": 2,
-    "tests/agent/test_bill.py": 2,
+    "tests/agent/test_admission.py": 3,
+    "tests/agent/test_bill.py": 3,
     "tests/agent/test_models.py": 3,
     "tests/agent/test_outcomes.py": 3,
-    "tests/agent/test_patience.py": 2,
+    "tests/agent/test_patience.py": 3,
+    "tests/crash/test_kill_push.py": 2,
+    "tests/local/test_conversations.py": 2,
+    "tests/local/test_places.py": 2,
     "tests/local/test_pool.py": 2,
-    "tests/money/test_caps.py": 2,
+    "tests/money/test_caps.py": 3,
     "tests/pool/test_chain_workers.py": 3,
     "tests/pool/test_failing_commits.py": 3,
     "tests/service/test_audit_fleet.py": 3,
     "tests/service/test_audit_fleet_sign_in.py": 3,
     "tests/service/test_audit_local.py": 3,
     "tests/service/test_init.py": 3,
+    "tests/service/test_init_app.py": 3,
 }
 """The days among which the tests of a folder or a file are shared out where a test has no mark of its own: those that
 start servers, the CLI or whole jobs, again and again. `rotating(1)` is for what has to be seen every day."""
@@ -49,7 +57,7 @@ def share(cases: Sequence[Case], parts: int) -> list[Case]:
 def parts_of(name: str) -> int:
     """The number of days that a test's folder, file or database has to share."""
     if name.startswith(_DATABASES) and "[postgresql" in name:
-        return 2
+        return 3
     return next((parts for place, parts in PARTS.items() if name.startswith(place)), 1)
 
 

@@ -43,9 +43,9 @@ def test_what_has_another_day_is_long(
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("tests/acceptance/test_review.py::test_a", 4),
+        ("tests/acceptance/test_review.py::test_a", 6),
         ("tests/pool/test_rows.py::test_a[sqlite]", 1),
-        ("tests/pool/test_rows.py::test_a[postgresql]", 2),
+        ("tests/pool/test_rows.py::test_a[postgresql]", 3),
         ("tests/reports/test_words.py::test_a[postgresql]", 1),
     ],
 )

@@ -42,7 +42,7 @@ def gathered(here: World) -> dict[str, Any]:
     return result
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_an_audit_ends_in_a_report_of_what_a_second_agent_confirms(
     here: World, auditor: Auditor
 ) -> None:

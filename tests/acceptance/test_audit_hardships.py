@@ -19,7 +19,7 @@ ISSUE = "/repos/{owner}/{repo}/issues/{issue_number}"
 ISSUES = "/repos/{owner}/{repo}/issues"
 SARIFS = "/repos/{owner}/{repo}/code-scanning/sarifs"
 READ = "SELECT count(*) FROM tasks WHERE step = 'find' AND state = 'completed'"
-pytestmark = pytest.mark.rotating(4)
+pytestmark = pytest.mark.rotating(6)
 
 
 def slowly(files: Sequence[str], seconds: float = 300) -> Reply | None:

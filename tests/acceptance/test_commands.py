@@ -91,9 +91,8 @@ async def test_a_bot_is_never_obeyed(here: World) -> None:
 
 
 @pytest.mark.rotating(1)
-@pytest.mark.parametrize(
-    "body",
-    [
+async def test_what_only_looks_like_a_command_is_none(here: World) -> None:
+    for body in (
         "```\n/pool review\n```",
         "> /pool review",
         "<!--\n/pool review\n-->",
@@ -101,11 +100,9 @@ async def test_a_bot_is_never_obeyed(here: World) -> None:
         "    /pool review",
         "please /pool review",
         "- /pool review",
-    ],
-)
-async def test_what_only_looks_like_a_command_is_none(here: World, body: str) -> None:
-    await here.say(body)
-    assert here.rows("SELECT count(*) FROM commands") == [(0,)]
+    ):
+        await here.say(body)
+        assert here.rows("SELECT count(*) FROM commands") == [(0,)], body
 
 
 @pytest.mark.rotating(1)

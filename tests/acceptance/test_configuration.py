@@ -38,7 +38,7 @@ def rows_of(answer: str) -> dict[str, tuple[str, str]]:
     return {key: (value.strip("`"), source.strip("`")) for key, value, source in found}
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_a_repositorys_own_file_goes_before_the_organizations_key_by_key(here: World) -> None:
     ours = "budget: {chain: 5, thread: 8}\npermissions: {cost: read, status: admin}\nreview: {exclude: [docs/**]}\n"
     own = "budget: {chain: 4}\npermissions: {status: read}\nreview: {turns: 7}\n"

@@ -67,7 +67,7 @@ def _about_resolving(moment: Moment) -> bool:
     )
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_it_belongs(
     here: World, colleague: Colleague
 ) -> None:

@@ -51,7 +51,7 @@ def writes(here: World, since: int) -> list[Request]:
 # ---- installations
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_an_installation_that_is_removed_ends_what_runs_and_is_written_to_no_more(
     here: World,
 ) -> None:

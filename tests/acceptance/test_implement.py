@@ -20,7 +20,7 @@ def colleague(here: World) -> Colleague:
     return made
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_an_issue_becomes_a_pull_request_that_closes_it(
     here: World, colleague: Colleague
 ) -> None:

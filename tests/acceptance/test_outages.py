@@ -24,7 +24,7 @@ RULE = "echo 'error: GH013: Repository rule violations found for refs/heads/feat
 REASON = "echo '- Commits must have verified signatures. @mona' >&2\n"
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_a_push_is_shown_as_it_is_late_at_first_and_refused_at_last(here: World) -> None:
     here.model.script = Colleague(planted=stage.PLANTED)
     before = here.pull.head_sha

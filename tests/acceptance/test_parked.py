@@ -22,7 +22,7 @@ def colleague(here: World) -> Colleague:
     return made
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_out_of_turns_goes_on_from_the_work_that_was_kept(
     here: World, colleague: Colleague
 ) -> None:
@@ -76,7 +76,7 @@ async def test_a_review_that_ran_out_of_money_pays_again_only_for_what_is_missin
     assert here.ledger == here.model.bill.total
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_the_models_limit_is_named_with_its_reset_and_a_crash_says_what_goes_on(
     here: World, colleague: Colleague
 ) -> None:

@@ -36,7 +36,7 @@ def reads(github: SimulatedGitHub, since: int, until: int | None = None) -> list
     return [line for line in lines if line.startswith("GET /repos") or line == QUERY]
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 @pytest.mark.parametrize("own", [True, False], ids=["recipes of its own", "built-in recipes"])
 async def test_a_review_is_planned_after_five_reads(tmp_path: Path, own: bool) -> None:
     async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:

@@ -62,7 +62,7 @@ async def test_a_review_comes_back_as_comment_review_check_and_bill(shop: World)
     )
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_nothing_found_is_green_and_writes_no_review(here: World) -> None:
     await here.say("/pool review")
     check = await here.reviewed()
@@ -364,7 +364,7 @@ async def test_a_post_with_a_key_of_this_server_is_withheld_and_says_so(shop: Wo
         assert secret not in posted
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_a_failed_check_does_not_turn_green_while_its_finding_stands(shop: World) -> None:
     config = {".github/claude-pool.yml": "review:\n  fail_on: high\n"}
     shop.repository.commit("main", config, author=shop.maintainer)
@@ -420,7 +420,7 @@ async def test_a_commit_message_that_nobody_can_see_does_no_harm(shop: World) ->
     assert (await shop.reviewed()).title == title
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_a_second_command_while_the_first_runs_pays_nothing(shop: World) -> None:
     shop.model.script = Reviewer(stage.PLANTED[1:2], pace=1.0)
     await shop.say("/pool review")

@@ -25,7 +25,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[World]:
         yield made
 
 
-@pytest.mark.rotating(1)
+@pytest.mark.rotating(2)
 async def test_a_server_told_to_stop_ends_well_and_the_next_one_goes_on(shop: World) -> None:
     shop.model.script = Reviewer(stage.PLANTED[1:2], pace=1.0)
     await shop.say("/pool review")

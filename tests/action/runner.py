@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ import psutil
 import yaml
 
 from tests.action.expressions import filled, holds
+from tests.forked import Program
 
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 SUMMARY_LIMIT = 1024 * 1024
 GRACE = 7.5
 """Seconds between SIGINT and SIGTERM of a cancelled step; 2.5 more until it is killed."""
+ENTRY = 'exec "$RUNNER_TEMP/claude-pool/bin/python" -P -m claude_pool_gh.action'
+"""The script of the bot's own step."""
 _COMMAND = re.compile(r"\s*::(?P<name>[A-Za-z-]+)(?: [^:]*)?::(?P<data>.*)")
 _ELDER = re.compile(r"##(?:vso)?\[(?P<name>[^ \]]+)[^\]]*\](?P<data>.*)")
 During = Callable[["Running"], Coroutine[Any, Any, None]]
@@ -35,7 +38,6 @@ class Step:
     code: int | None = None
     log: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
-    cpu: float = 0.0
 
     @property
     def outcome(self) -> str:
@@ -133,10 +135,15 @@ class Runner:
         token: str = "",
         during: Mapping[str, During] | None = None,
         really_install: bool = False,
+        really_start: bool = False,
         agent: str = "installed",
         vanish: bool = False,
     ) -> Done:
-        """Run the action's steps. `during`: what to do while a step runs, by its id."""
+        """Run the action's steps. `during`: what to do while a step runs, by its id.
+
+        The bot's own step is forked, which spares two seconds, unless it is really to be installed or started, or
+        something happens to it.
+        """
         home = self.folder / uuid.uuid4().hex
         (home / "temp").mkdir(parents=True)
         unknown = set(inputs) - set(ACTION["inputs"])
@@ -153,6 +160,7 @@ class Runner:
         job = _Job(home, contexts, dict(environment), during or {})
         if not really_install:
             job.replaced = {"install": _prepared(agent)}
+            job.forks = not really_start
         for number, step in enumerate(ACTION["runs"]["steps"]):
             await job.step(number, step)
             if vanish and job.failed:  # the machine is gone
@@ -181,6 +189,7 @@ class _Job:
     failed: bool = False
     cancelled: bool = False
     replaced: dict[str, str] = field(default_factory=dict)
+    forks: bool = False
     tracking: str = field(default_factory=lambda: f"github_{uuid.uuid4()}")
 
     async def step(self, number: int, step: Mapping[str, Any]) -> None:
@@ -219,6 +228,31 @@ class _Job:
         own = {name: filled(str(text), self.contexts) for name, text in step.get("env", {}).items()}
         workspace = self._workspace()
         where = filled(step.get("working-directory", ""), self.contexts) or str(workspace)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "RUNNER_TEMP": str(self.home / "temp"),
+            "GITHUB_WORKSPACE": str(workspace),
+            "RUNNER_TRACKING_ID": self.tracking,
+            **{f"GITHUB_{name}": str(file) for name, file in files.items()},
+            **self.environment,
+            **own,
+        }
+        if self.forks and step["run"] == ENTRY and step["id"] not in self.during:
+            log = self.home / "temp" / f"{number}.log"
+            forked = Program(_bot, (), environment, log, folder=Path(where)).start()
+            done.code, done.log = await forked.wait(), log.read_text()
+        else:
+            await self._start(step["id"], script, environment, where, done)
+        done.outputs = _values(files["OUTPUT"].read_text())
+        told = files["STEP_SUMMARY"].read_text()
+        assert len(told.encode()) <= SUMMARY_LIMIT, "the runner uploads no summary of this size"
+        self.summary += told
+        assert files["ENV"].read_text() == files["PATH"].read_text() == ""
+
+    async def _start(
+        self, name: str, script: Path, environment: Mapping[str, str], where: str, done: Step
+    ) -> None:
         process = await asyncio.create_subprocess_exec(
             "bash",
             "--noprofile",
@@ -228,22 +262,13 @@ class _Job:
             "pipefail",
             str(script),
             cwd=where,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(self.home),
-                "RUNNER_TEMP": str(self.home / "temp"),
-                "GITHUB_WORKSPACE": str(workspace),
-                "RUNNER_TRACKING_ID": self.tracking,
-                **{f"GITHUB_{name}": str(file) for name, file in files.items()},
-                **self.environment,
-                **own,
-            },
+            env=environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        running = Running(step["id"], process)
+        running = Running(name, process)
         reading = asyncio.create_task(process.communicate())
-        if (act := self.during.get(step["id"])) is not None:
+        if (act := self.during.get(name)) is not None:
             acting = asyncio.create_task(act(running))
             await asyncio.wait({reading, acting}, return_when=asyncio.FIRST_COMPLETED)
             if not acting.done() and not running.cancelled:
@@ -253,11 +278,6 @@ class _Job:
         out, _ = await reading
         done.log, done.code = out.decode(), process.returncode
         self.cancelled = self.cancelled or running.cancelled
-        done.outputs = _values(files["OUTPUT"].read_text())
-        told = files["STEP_SUMMARY"].read_text()
-        assert len(told.encode()) <= SUMMARY_LIMIT, "the runner uploads no summary of this size"
-        self.summary += told
-        assert files["ENV"].read_text() == files["PATH"].read_text() == ""
 
     def _workspace(self) -> Path:
         """The job's folder: a checkout of the pull request, which may hold anything."""
@@ -277,6 +297,13 @@ class _Job:
                     process.kill()
             except psutil.Error:
                 continue
+
+
+def _bot(_: Sequence[str]) -> int:
+    """In a fork: what `ENTRY` starts."""
+    from claude_pool_gh.action.__main__ import main  # noqa: PLC0415 - the fork has it already
+
+    return main()
 
 
 def _prepared(agent: str) -> str:

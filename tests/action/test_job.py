@@ -14,7 +14,7 @@ from tests.action.runner import obeyed
 
 async def test_a_job_reviews_with_the_same_comment_review_and_check(scene: Stage) -> None:
     scene.model.script = Reviewer(stage.PLANTED)
-    done = await scene.say("Thanks!\n\n/pool review")
+    done = await scene.say("Thanks!\n\n/pool review", really_start=True)
     assert not done.red, done.log
     assert done.outputs["outcome"] == "findings"
     assert float(done.outputs["cost_usd"]) == pytest.approx(scene.paid / 1e6)

@@ -1,7 +1,5 @@
 """Spends: opens a durable pool with the real Claude CLI, and works off jobs; may be killed and started again.
 
-    spender.py FOLDER
-
 `FOLDER/orders.json` says what to do; `FOLDER/report.json`, written after the pool has closed, what the pool says of it.
 """
 
@@ -9,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -181,5 +179,6 @@ async def _report(pool: Pool) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+def spend(arguments: Sequence[str]) -> None:
+    """What the process does."""
+    asyncio.run(main(Path(arguments[0])))

@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -22,6 +21,7 @@ import pytest
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from tests import ours
 from tests.agent.bench import alive, gone_within
+from tests.forked import Forked, Program
 from tests.money.books import (
     Books,
     Tally,
@@ -32,6 +32,7 @@ from tests.money.books import (
     overdrawn,
 )
 from tests.money.jobs import Job, Teller, draw
+from tests.money.spender import spend
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _SLOTS: Final = 3
@@ -53,35 +54,29 @@ class Life:
     budget: int
     deaths: list[int] = field(default_factory=list)
     looks: int = 0
-    process: asyncio.subprocess.Process | None = field(default=None)
+    process: Forked | None = field(default=None)
 
     @property
     def store(self) -> Path:
         return self.folder / "state" / "pool.sqlite"
 
-    async def begin(self) -> None:
+    def begin(self) -> None:
         environment = ours.environment(
             HOME=str(self.folder / "home"), TMPDIR=str(self.folder / "tmp")
         )
-        with (self.folder / "log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *ours.program("tests.money.spender", str(self.folder)),
-                env=environment,
-                cwd=self.folder,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        spender = Program(
+            spend, (str(self.folder),), environment, self.folder / "log", folder=self.folder
+        )
+        self.process = spender.start()
 
     async def die(self) -> None:
         """kill -9, and a new life, unless it has come to its end before."""
         assert self.process is not None
         if self.process.returncode is None:
             self.deaths.append(time.time_ns() // 1_000_000)
-            with suppress(ProcessLookupError):
-                self.process.kill()
+            self.process.kill()
             await self.process.wait()
-            await self.begin()
+            self.begin()
 
     async def end(self) -> None:
         """Whatever happened: no spender is left behind."""
@@ -105,7 +100,7 @@ class Life:
 async def _live(life: Life, rng: Random, kills: int, requests: int) -> None:
     """Let the spender spend, and die at random moments: told by the requests it has made, and a little time."""
     moments = sorted(rng.randrange(2, requests * 2 // 3) for _ in range(kills))
-    await life.begin()
+    life.begin()
     while not await life.over():
         if moments and len(life.model.requests) >= moments[0]:
             del moments[0]
@@ -193,7 +188,7 @@ def _seed() -> int:
 
 @pytest.mark.timeout(900)
 async def test_the_ledger_is_the_models_bill_whatever_happens(folder: Path) -> None:
-    await _spend(folder, 24, 2, _seed())
+    await _spend(folder, 16, 2, _seed())
 
 
 @pytest.mark.long

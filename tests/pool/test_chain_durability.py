@@ -261,7 +261,7 @@ async def dies_and_goes_on(
 ) -> bool:
     """Kill a process at a transaction, and look at what the next one makes of it. False: it had ended by itself."""
     process = worker(log, chains=[TWO], doom=point)
-    await until(lambda: process.poll() is not None)
+    await until(lambda: process.returncode is not None)
     assert process.returncode in (0, -9), log.path.with_suffix(".err").read_text()
     given = [run_id for what, run_id, _ in log.lines() if what == "submitted"]
     with looking(open_pool) as database:

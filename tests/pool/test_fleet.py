@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.store.tables import chains, reservations, tasks
 from claude_pool_gh.storage import Database, Transaction
+from tests.forked import Forked
 from tests.pool.kit import GUARD, step, until
 from tests.pool.puppet import OpenPool, Puppet
 from tests.pool.wire import wire_to
@@ -35,9 +35,9 @@ class Fleet:
     def __init__(self, store: str, folder: Path) -> None:
         self.folder, self.log = folder, Log(folder / "runs.log")
         self.database = Database.open(store)
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[Forked] = []
 
-    def start(self, store: str) -> subprocess.Popen[bytes]:
+    def start(self, store: str) -> Forked:
         number = len(self.processes)
         state = self.folder / f"worker-{number}"
         state.mkdir()
@@ -45,18 +45,18 @@ class Fleet:
         self.processes.append(start(self.log.path, store=store, host=f"host-{number}", **spec))
         return self.processes[-1]
 
-    def name(self, process: subprocess.Popen[bytes]) -> str:
+    def name(self, process: Forked) -> str:
         """The worker's id."""
         return next(
             name for what, name, by in self.log.lines() if (what, by) == ("open", process.pid)
         )
 
-    async def busy(self, process: subprocess.Popen[bytes], runs: int) -> None:
+    async def busy(self, process: Forked, runs: int) -> None:
         """Wait until a worker has begun so many runs from now on."""
         before = len(self.log.starts(pid=process.pid))
         await until(lambda: len(self.log.starts(pid=process.pid)) >= before + runs)
 
-    async def carried_by(self, process: subprocess.Popen[bytes]) -> dict[str, int]:
+    async def carried_by(self, process: Forked) -> dict[str, int]:
         """The unfinished chains that name a worker, each with its generation."""
         own = sa.and_(
             chains.c.owner == self.name(process), chains.c.state.in_(("queued", "running"))

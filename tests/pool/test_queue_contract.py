@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,6 +33,7 @@ from claude_pool_gh.pool.store.chains import NewChain
 from claude_pool_gh.pool.store.tables import chains as rows
 from claude_pool_gh.pool.store.tables import reservations, tasks
 from claude_pool_gh.storage import Database, Transaction, migrations
+from tests.forked import Forked
 from tests.pool.kit import GUARD, ended, step, until
 from tests.pool.make import NOW, account, caps
 from tests.pool.puppet import Gate, OpenPool, Puppet
@@ -49,7 +49,7 @@ class Store:
     folder: Path
     log: Log
     opened: list[Database] = field(default_factory=list)
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[Forked] = field(default_factory=list)
 
     @property
     def shared(self) -> bool:
@@ -72,7 +72,7 @@ class Store:
         await joined.join()
         return joined
 
-    def start(self, **spec: Any) -> subprocess.Popen[bytes]:
+    def start(self, **spec: Any) -> Forked:
         """A process with a pool, on another machine as far as the others can tell."""
         spec = {
             "serve": True,

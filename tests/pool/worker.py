@@ -1,4 +1,4 @@
-"""A process with a pool of its own, which tests kill: `python -m tests.pool.worker '{"state": ..., "log": ...}'`.
+"""A process with a pool of its own, which tests kill.
 
 What its agents do is in their prompts; every run is noted in a log that all processes of a test write to.
 """
@@ -11,9 +11,7 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +22,7 @@ from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.recipes.workflows import ChainStep
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from claude_pool_gh.storage import Database, Transaction
+from tests.forked import Forked, Program
 from tests.pool.kit import Spender
 from tests.pool.puppet import said
 
@@ -142,22 +141,23 @@ class Doomed(Database):
         return result
 
 
-def start(log: Path, *, doom: str = "", **spec: Any) -> subprocess.Popen[bytes]:
+def start(log: Path, *, doom: str = "", **spec: Any) -> Forked:
     """Start a worker; see `main` for what it may be told."""
     given = json.dumps(spec | {"log": str(log)}, default=str)
-    with log.with_suffix(".err").open("ab") as errors:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.pool.worker", given],
-            cwd=ROOT,
-            stderr=errors,
-            env=os.environ | {"DOOM": doom},
-        )
+    told = log.with_suffix(".err")
+    return Program(run, (given,), os.environ | {"DOOM": doom}, told, folder=ROOT).start()
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: Forked) -> None:
     """Kill -9, and let the system forget it."""
     process.kill()
-    process.wait()
+    process.join()
+
+
+def run(arguments: Sequence[str]) -> None:
+    """What the process does."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main(json.loads(arguments[0])))
 
 
 async def main(spec: dict[str, Any]) -> None:
@@ -193,8 +193,3 @@ async def main(spec: dict[str, Any]) -> None:
             await pool.wait_chain(chain_id)
         for task_id in lone:
             await pool.wait(task_id)
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main(json.loads(sys.argv[1])))

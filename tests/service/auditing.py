@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from claude_pool_gh.rehearsal.model import Answer, ScriptedModel, Text
 from claude_pool_gh.service.audit.options import FORMS, AuditOptions
 from claude_pool_gh.service.settings import Settings
-from tests import ours
+from tests import forked, ours
 from tests.acceptance.auditor import claim
+from tests.forked import Ran
 
 PRICES = "def total(unit, quantity):\n    return unit + quantity\n"
 STORE = "def add(order):\n    return cursor.lastrowid\n"
@@ -57,26 +56,13 @@ def commit(folder: Path, files: Mapping[str, str]) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
-@dataclass(frozen=True)
-class Ran:
-    """A command that has ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
 def options(model: ScriptedModel | None, folder: Path, **given: Any) -> AuditOptions:
     """The options of a command in this process, with its reports and its store beside the checkout."""
-    known: dict[str, Any] = given.pop("settings", {})
+    own: dict[str, Any] = given.pop("settings", {})
     if model is not None:
-        known = {"ANTHROPIC_API_KEY": "x", "ANTHROPIC_BASE_URL": model.url} | known
+        own = {"ANTHROPIC_API_KEY": "x", "ANTHROPIC_BASE_URL": model.url} | own
     common: dict[str, Any] = {
-        "settings": Settings(**known),
+        "settings": Settings(**own),
         "audit": "defects",
         "only": (),
         "plan_only": False,
@@ -95,16 +81,21 @@ def options(model: ScriptedModel | None, folder: Path, **given: Any) -> AuditOpt
     return AuditOptions(**(common | given))
 
 
+def known(model: ScriptedModel | None, folder: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a command; without a model there is no key, and nobody to ask."""
+    told = {"HOME": str(folder.parent), "COLUMNS": "200", **more}
+    if model is not None:
+        told |= {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "x"}
+    return ours.environment(**told)
+
+
 async def start(
     model: ScriptedModel | None, folder: Path, *arguments: str, **environment: str
 ) -> asyncio.subprocess.Process:
-    """Start `claude-pool-gh audit` in a folder; without a model there is no key, and nobody to ask."""
-    known = {"HOME": str(folder.parent), "COLUMNS": "200", **environment}
-    if model is not None:
-        known |= {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "x"}
+    """Start `claude-pool-gh audit` in a folder, as a process that can be signalled from its first moment on."""
     return await asyncio.create_subprocess_exec(
         *ours.cli("audit", *arguments),
-        env=ours.environment(**known),
+        env=known(model, folder, environment),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -123,4 +114,5 @@ async def audit(
     model: ScriptedModel | None, folder: Path, *arguments: str, **environment: str
 ) -> Ran:
     """Run `claude-pool-gh audit` to its end."""
-    return await ended(await start(model, folder, *arguments, **environment))
+    told = known(model, folder, environment)
+    return await forked.cli("audit", *arguments, environment=told, folder=folder)

@@ -18,7 +18,7 @@ from claude_pool_gh.service.doctor import _checks as checks
 from claude_pool_gh.service.doctor import _safely as safely
 from claude_pool_gh.service.doctor import print_findings
 from claude_pool_gh.service.settings import Settings
-from tests import ours
+from tests import forked
 from tests.sandbox.proven import needs_walls
 
 
@@ -37,15 +37,8 @@ async def model() -> AsyncIterator[ScriptedModel]:
 async def doctor(github: SimulatedGitHub, app: App, folder: Path, **more: str) -> tuple[int, str]:
     """Run it as an operator would."""
     told = environment(github, app, "http://127.0.0.1:9", folder, more)
-    process = await asyncio.create_subprocess_exec(
-        *ours.cli("doctor"),
-        env=told,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    out, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode()
+    ran = await forked.cli("doctor", environment=told, folder=folder.parent)
+    return ran.code, ran.told
 
 
 Examine = Callable[[Settings], Diagnosis | Iterable[Diagnosis]]

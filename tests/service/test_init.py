@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import subprocess
@@ -18,7 +17,7 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.rehearsal.github import Repository, SimulatedGitHub, User
 from claude_pool_gh.service.init import files, remote
-from tests import ours
+from tests import forked
 from tests.rehearsal.contract.checker import shared
 
 ROOT = Path(__file__).parents[2]
@@ -48,18 +47,11 @@ class Place:
             "GH_TOKEN": self.token,
             "GIT_CONFIG_GLOBAL": os.devnull,
         }
-        process = await asyncio.create_subprocess_exec(
-            *ours.cli("init", *arguments),
-            env=environment,
-            cwd=self.clone,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+        ran = await forked.cli(
+            "init", *arguments, environment=environment, folder=self.clone, given=said
         )
-        out, _ = await process.communicate(said.encode())
-        assert process.returncode is not None
-        assert not self.token or self.token not in out.decode()
-        return process.returncode, out.decode()
+        assert not self.token or self.token not in ran.told
+        return ran.code, ran.told
 
     @property
     def written(self) -> list[str]:

@@ -199,6 +199,7 @@ async def test_a_real_browser_goes_the_whole_way(github: SimulatedGitHub, tmp_pa
     assert (tmp_path / "operator/claude-pool-app/private-key.pem").read_text() == app.private_key
 
 
+@pytest.mark.rotating(1)
 async def test_nobody_else_can_have_their_app_stored(
     github: SimulatedGitHub, tmp_path: Path
 ) -> None:
@@ -340,6 +341,7 @@ async def test_a_dry_run_prints_the_manifest_and_makes_nothing(
     assert not (tmp_path / "operator/claude-pool-app").exists()
 
 
+@pytest.mark.rotating(1)
 def test_the_app_asks_for_exactly_what_tokens_and_effects_need() -> None:
     asked = manifests.permissions()
     of_effects = {

@@ -56,6 +56,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.rotating(3)
 def test_a_command_runs_on_the_repository_here_and_its_report_is_printed(shop: Path) -> None:
     done = CliRunner().invoke(main, ["rehearse", "/pool review", "--folder", str(shop)])
     assert done.exit_code == 0, done.output
@@ -193,6 +194,7 @@ def test_a_stranger_is_refused_and_told_the_role_that_is_needed(shop: Path) -> N
     assert "starts a run" in replayed(shop, comment("/pool review", "NONE"), "--role", "admin")
 
 
+@pytest.mark.rotating(3)
 def test_the_configuration_here_counts(shop: Path) -> None:
     git(shop, "checkout", "--quiet", "main")
     write(shop, {".github/claude-pool.yml": "door: action\n"})

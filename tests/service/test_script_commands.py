@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
@@ -22,7 +21,7 @@ from claude_pool_gh.rehearsal.model import (
     say,
     use,
 )
-from tests import ours
+from tests import forked, ours
 
 HERE = Path(__file__).parents[2]
 ASKED = "This is a scripted answer, in the place of a model's, to: "
@@ -61,17 +60,8 @@ async def claude_pool(
     environment = ours.environment(
         HOME=str(folder.parent), COLUMNS="200", ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY=key
     )
-    run = await asyncio.create_subprocess_exec(
-        *ours.cli(*arguments),
-        env=environment,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, err = await run.communicate()
-    assert run.returncode is not None
-    return run.returncode, out.decode(), err.decode()
+    ran = await forked.cli(*arguments, environment=environment, folder=folder)
+    return ran.code, ran.out, ran.err
 
 
 async def test_the_answer_of_a_prompt_goes_to_a_pipe_alone_and_its_bill_beside_it(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from claude_pool_gh.service.serve import check_agents
 from claude_pool_gh.service.settings import Settings
-from tests import ours
+from tests import forked, ours
 
 SECRETS = {
     "CLAUDE_POOL_DATABASE_URL": "postgresql://bot:canary-database@127.0.0.1:9/pool?sslpassword=canary-query",
@@ -42,33 +41,18 @@ async def test_no_command_prints_a_secret(
         CLAUDE_POOL_MODEL_PATIENCE="0",
         **SECRETS,
     )
-    process = await asyncio.create_subprocess_exec(
-        *ours.cli(*command),
-        env=told,
-        cwd=tmp_path,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    out, _ = await process.communicate()
-    text = out.decode()
-    assert "canary" not in text
-    assert "Traceback" not in text
-    assert process.returncode == code, text
+    ran = await forked.cli(*command, environment=told, folder=tmp_path)
+    assert "canary" not in ran.told
+    assert "Traceback" not in ran.told
+    assert ran.code == code, ran.told
 
 
 @pytest.mark.parametrize("command", [("pool", "status"), ("show", "abc")])
 async def test_looking_makes_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
     told = ours.environment(HOME=str(tmp_path))
-    process = await asyncio.create_subprocess_exec(
-        *ours.cli(*command),
-        env=told,
-        cwd=tmp_path,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    out, _ = await process.communicate()
-    assert process.returncode == 1
-    assert f"there is no database at sqlite:///{tmp_path}/.state/pool.sqlite" in out.decode()
+    ran = await forked.cli(*command, environment=told, folder=tmp_path)
+    assert ran.code == 1
+    assert f"there is no database at sqlite:///{tmp_path}/.state/pool.sqlite" in ran.told
     assert list(tmp_path.iterdir()) == []
 
 

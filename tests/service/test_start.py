@@ -26,6 +26,22 @@ try:
 finally:
     print(*sys.modules, file=sys.stderr)
 """
+HELPED = """
+import os, sys
+import claude_pool_gh.service.settings
+from claude_pool_gh.service.cli import main
+for line in sys.stdin.read().splitlines():
+    if child := os.fork():
+        os.waitpid(child, 0)
+        continue
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    try:
+        main([*line.split(), "--help"])
+    finally:
+        print(line, *sys.modules, sep=",", file=sys.stderr, flush=True)
+        os._exit(0)
+"""
+"""One process of its own for each command, forked where only what most of them need is imported."""
 MODULES = 180
 """Modules of Python's own, click's and ours that `--help` may import; it was 600 with all commands."""
 
@@ -77,10 +93,31 @@ def test_help_imports_no_command() -> None:
     assert len(modules) < MODULES
 
 
-@pytest.mark.parametrize("command", paths(main), ids=" ".join)
-def test_the_help_of_a_command_does_not_wait_for_what_it_does(command: tuple[str, ...]) -> None:
-    modules = {name.partition(".")[0] for name in loaded(*command, "--help")}
-    assert modules & HEAVY == set(), "import it with `deferred`"
+def test_the_help_of_a_command_does_not_wait_for_what_it_does() -> None:
+    commands = [" ".join(path) for path in paths(main)]
+    done = subprocess.run(
+        [sys.executable, "-c", HELPED],
+        input="\n".join(commands),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ours.environment(),
+        check=True,
+        timeout=250,
+    )
+    found = {command: set(names) for command, *names in map(_split, done.stderr.splitlines())}
+    assert list(found) == commands
+    assert "claude_pool_gh.service.commands.serve" in found["serve"], "each was really run"
+    packages = {
+        command: {name.partition(".")[0] for name in names} for command, names in found.items()
+    }
+    assert {command: names & HEAVY for command, names in packages.items() if names & HEAVY} == {}, (
+        "import it with `deferred`"
+    )
+
+
+def _split(line: str) -> list[str]:
+    return line.split(",")
 
 
 def test_a_configuration_is_checked_without_engine_server_and_verbs() -> None:

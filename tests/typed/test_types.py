@@ -36,6 +36,7 @@ def found_in(place: Path) -> dict[tuple[str, int], str]:
     return {(Path(error["file"]).name, int(error["line"])): error["code"] for error in errors}
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.timeout(600)
 def test_the_examples_and_what_a_user_writes_hold_and_every_typical_mistake_is_refused(
     tmp_path: Path,

@@ -1,4 +1,4 @@
-"""Imports what a forked server needs, once; what is there by then is left alone by the forks' garbage collector."""
+"""Imports what a forked program needs, once; what is there by then is left alone by the forks' garbage collector."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import claude_agent_sdk
 import filelock
 import genai_prices.data
 
+import claude_pool_gh.action.__main__
+import claude_pool_gh.action.run
 import claude_pool_gh.agent.options
 import claude_pool_gh.service.cli
 import claude_pool_gh.service.serve
 import tests.acceptance.forked
 import tests.crash.mortal
+import tests.pool.worker
 from claude_pool_gh.conversation.registry import check_recipes, handlers
 
 check_recipes(handlers(), cast(Any, None))  # so that the recipes are parsed
