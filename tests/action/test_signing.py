@@ -57,6 +57,7 @@ async def test_only_a_state_of_this_repositorys_jobs_is_gone_on_with(
     keeper = await kept(scene, tmp_path)
     keeper.key = signed
     await keeper.save(ended=True)
+    assert Held.noted(keeper.database) is None, "no later step of the job is left the key"
     following = await next_job(keeper, tmp_path, OURS)
     assert (following.keeps, following.database.exists()) == (True, taken)
     assert following.unclean is not taken, "what GitHub has is looked for"

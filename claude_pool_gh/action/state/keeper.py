@@ -52,6 +52,11 @@ class Held:
         audit, _, secret = file.read_text().partition("\n")
         return cls(audit, StateKey(bytes.fromhex(secret)))
 
+    @classmethod
+    def forget(cls, database: Path) -> None:
+        """Leave the key to no later step of the job."""
+        cls._file(database).unlink(missing_ok=True)
+
     @staticmethod
     def _file(database: Path) -> Path:
         return database.with_suffix(".held")
@@ -226,6 +231,7 @@ class Keeper:
             raise TakenOver from stale
         if ended:
             self.keeps = False
+            Held.forget(self.database)
 
     async def _push(self, *, ended: bool) -> None:
         async with self._saving:
