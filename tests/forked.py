@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, util
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+util.get_temp_dir()  # now: a test that moves the temporary folder would have the socket made there, and removed
 _context = get_context("forkserver")
 _context.set_forkserver_preload(["tests.preload"])
 
