@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, util
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+util.get_temp_dir()  # now: a test that moves the temporary folder would have the socket made there, and removed
 _context = get_context("forkserver")
 _context.set_forkserver_preload(["tests.preload"])
 
@@ -121,10 +122,10 @@ def _cli(arguments: Sequence[str]) -> None:
 
 def _become(program: Program) -> None:
     """In the child: put everything in place that a new process finds there, and go."""
-    with tempfile.TemporaryFile() as file:
-        file.write(program.given.encode())
-        file.seek(0)
-        os.dup2(file.fileno(), 0)
+    with tempfile.TemporaryFile() as given:
+        given.write(program.given.encode())
+        given.seek(0)
+        os.dup2(given.fileno(), 0)
     sys.stdin = os.fdopen(0, closefd=False)
     for number, path in ((1, program.out), (2, program.err or program.out)):
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -10,11 +10,19 @@ import anyio._backends._asyncio
 import claude_agent_sdk
 import filelock
 import genai_prices.data
+import genai_prices.decompose
+import genai_prices.validation
+import gidgethub.apps
 
 import claude_pool_gh.action.__main__
 import claude_pool_gh.action.run
 import claude_pool_gh.agent.options
 import claude_pool_gh.service.cli
+import claude_pool_gh.service.commands.audit
+import claude_pool_gh.service.commands.doctor
+import claude_pool_gh.service.commands.init
+import claude_pool_gh.service.commands.run
+import claude_pool_gh.service.commands.serve
 import claude_pool_gh.service.serve
 import tests.acceptance.forked
 import tests.crash.mortal
@@ -30,6 +38,7 @@ __all__ = [
     "claude_pool_gh",
     "filelock",
     "genai_prices",
+    "gidgethub",
     "tests",
 ]
 

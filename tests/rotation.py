@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from zlib import crc32
 
 PARTS: Final = {
-    "tests/acceptance/": 6,
+    "tests/acceptance/": 8,
     "tests/examples/": 4,
     "tests/pictures/": 4,
     "tests/action/test_again.py": 3,

@@ -43,7 +43,7 @@ def test_what_has_another_day_is_long(
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("tests/acceptance/test_review.py::test_a", 6),
+        ("tests/acceptance/test_review.py::test_a", 8),
         ("tests/pool/test_rows.py::test_a[sqlite]", 1),
         ("tests/pool/test_rows.py::test_a[postgresql]", 3),
         ("tests/reports/test_words.py::test_a[postgresql]", 1),

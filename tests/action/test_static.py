@@ -13,7 +13,7 @@ import pytest
 from claude_pool_gh.action import endings
 from claude_pool_gh.action.results import JobResult
 from claude_pool_gh.pool.model.outcomes import Verdict
-from tests.action.runner import ACTION, ROOT
+from tests.action.runner import ACTION, ENTRY, ROOT
 
 BIN = Path(sys.executable).parent
 STEPS = {step["id"]: step for step in ACTION["runs"]["steps"]}
@@ -40,6 +40,10 @@ def test_the_action_and_the_workflow_pass_a_security_linter() -> None:
     command = [str(BIN / "zizmor"), "--offline", "--persona", "auditor", *files]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_step_that_tests_fork_starts_what_they_fork() -> None:
+    assert [name for name, step in STEPS.items() if step["run"] == ENTRY] == ["run"]
 
 
 def _gets_a_secret(step: str) -> bool:

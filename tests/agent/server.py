@@ -1,10 +1,10 @@
-"""A server small enough to be killed: runs one task, `python -m tests.agent.server FOLDER UPSTREAM CLI`."""
+"""A server small enough to be killed: runs one task."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from claude_pool_gh.agent import powers
@@ -33,5 +33,7 @@ async def main(folder: Path, upstream: str, cli: str) -> None:
     await agent.run(a_task(task), folder / "tree", AgentChannel())
 
 
-if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
+def serve(arguments: Sequence[str]) -> None:
+    """What the process does."""
+    folder, upstream, cli = arguments
+    asyncio.run(main(Path(folder), upstream, cli))

@@ -32,6 +32,8 @@ from tests.agent.bench import (
     one_by_one,
     zombies,
 )
+from tests.agent.server import serve
+from tests.forked import Forked, Program
 from tests.patience import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
@@ -168,13 +170,11 @@ async def test_a_cancel_in_mid_answer_takes_no_longer_than_its_parts(
 # the server dies
 
 
-def start_server(
-    folder: Path, upstream: str, cli: Path | None, mode: str
-) -> subprocess.Popen[bytes]:
+def start_server(folder: Path, upstream: str, cli: Path | None, mode: str) -> Forked:
     (folder / "served" / "tree").mkdir(parents=True)
     environment = ours.environment(CLAUDE_POOL_PROCESS_MODE=mode, ANTHROPIC_API_KEY=REAL_KEY)
-    command = ours.program("tests.agent.server", str(folder / "served"), upstream, str(cli or ""))
-    return subprocess.Popen(command, cwd=ROOT, env=environment)
+    told = (str(folder / "served"), upstream, str(cli or ""))
+    return Program(serve, told, environment, folder / "served" / "log", folder=ROOT).start()
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -194,7 +194,7 @@ def test_a_killed_server_takes_every_descendant_with_it(
         assert psutil.wait_procs(family, timeout=PATIENCE)[1] == []
     finally:
         server.kill()
-        server.wait()
+        server.join()
 
 
 async def test_a_killed_server_takes_the_real_cli_with_it(
@@ -210,7 +210,7 @@ async def test_a_killed_server_takes_the_real_cli_with_it(
         assert (await asyncio.to_thread(psutil.wait_procs, family, PATIENCE))[1] == []
     finally:
         server.kill()
-        server.wait()
+        server.join()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")

@@ -144,10 +144,10 @@ def _sqlite() -> None:
 
 @pytest.mark.timeout(900)
 async def test_a_death_at_a_point_loses_and_doubles_nothing(tmp_path: Path, common: Path) -> None:
-    """A rotating twelfth of the points, the others on the next days; all of them where there is time."""
+    """A rotating sixteenth of the points, the others on the next days; all of them where there is time."""
     points = await _points(common, None)
     assert len(points) > 40
-    await _sweep(tmp_path, share(points, 12), _sqlite)
+    await _sweep(tmp_path, share(points, 16), _sqlite)
 
 
 @pytest.mark.long
@@ -165,7 +165,7 @@ async def test_a_rotating_share_of_the_points_on_postgresql(
     tmp_path: Path, common: Path, postgres: Callable[[], str]
 ) -> None:
     points = await _points(common, postgres())
-    await _sweep(tmp_path, share(points, 16), postgres)
+    await _sweep(tmp_path, share(points, 24), postgres)
 
 
 @pytest.mark.long

@@ -122,7 +122,7 @@ async def test_one_is_killed_one_cut_off_one_stopped_and_every_chain_ends_once(
         await fleet.busy(cut, 3)  # it is back, and works
 
         stopped.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(stopped.wait, STOP) == 0
+        assert await asyncio.wait_for(stopped.wait(), STOP) == 0
         assert any(what == "left-0" and by == stopped.pid for what, _, by in fleet.log.lines())
         assert await fleet.carried_by(stopped) == {}
 
