@@ -196,12 +196,15 @@ async def _asked(url: str, key: str, proxy: str) -> tuple[int, str]:
 
 
 def _git(_settings: Settings) -> Diagnosis:
-    git = shutil.which("git")
+    git, mend = shutil.which("git"), "install git, 2.30 or newer, and put it on PATH"
     if git is None:
-        return Diagnosis("git", "not found", "install git, 2.30 or newer, and put it on PATH")
-    version = _version_of(git).split()[2]
-    new_enough = tuple(map(int, version.split(".")[:2])) >= (2, 30)
-    return Diagnosis("git", version, "" if new_enough else "install 2.30 or newer")
+        return Diagnosis("git", "not found", mend)
+    try:
+        version = _version_of(git).split()[2]
+        new_enough = tuple(map(int, version.split(".")[:2])) >= (2, 30)
+    except (OSError, subprocess.SubprocessError, IndexError, ValueError):
+        return Diagnosis("git", f"{git} does not say its version", mend)
+    return Diagnosis("git", version, "" if new_enough else f"{git} is too old: {mend}")
 
 
 def _cli(_settings: Settings) -> Diagnosis:
