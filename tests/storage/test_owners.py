@@ -20,7 +20,6 @@ from claude_pool_gh.storage.owners import (
     sweep,
 )
 
-
 NOBODY = 999_999_999
 """A process id that no process has."""
 
