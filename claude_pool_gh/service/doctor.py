@@ -248,7 +248,7 @@ def _checks(settings: Settings) -> Diagnosis:
 
 def _state(settings: Settings) -> Diagnosis:
     """Check whether the server can write its folder, or make it, and whether others can read it."""
-    from claude_pool_gh.storage.private import open_to_others  # noqa: PLC0415
+    from claude_pool_gh.storage.private import open_to_others, other_owner  # noqa: PLC0415
 
     folder = settings.state_dir.absolute()
     if folder.exists() and not folder.is_dir():
@@ -257,6 +257,9 @@ def _state(settings: Settings) -> Diagnosis:
             f"{folder} is a file",
             f"remove it, or set {PREFIX}STATE_DIR to a folder",
         )
+    if folder.is_dir() and os.geteuid() == 0 and (owner := other_owner(folder)) is not None:
+        mend = f"run this as {owner}: what root may do says nothing of the server"
+        return Diagnosis("state folder", f"{folder} belongs to {owner}", mend)
     if folder.is_dir() and open_to_others(folder):
         return Diagnosis(
             "state folder", f"{folder} can be read by other users", f"chmod 700 {folder}"

@@ -1681,6 +1681,14 @@ GUARDS = [
         "keeps_at_this_moment",
     ),
     Guard(
+        "strangers leave room in the log",
+        "service/web.py",
+        "self._sparing[status]",
+        "self._sparing[0]",
+        "tests/service/test_incoming.py",
+        "room_in_the_log",
+    ),
+    Guard(
         "what is tried again prints nothing",
         "storage/retries.py",
         "    log_retries()\n",

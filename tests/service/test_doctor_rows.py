@@ -155,6 +155,14 @@ async def test_the_state_folder_is_looked_at_and_not_made(tmp_path: Path) -> Non
     assert f"{tmp_path}/file is a file -> set CLAUDE_POOL_STATE_DIR" in said
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+async def test_root_is_told_to_ask_as_the_user_of_the_server(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    assert (await one(doctor._state, settings(tmp_path))).endswith(" -> ")
+    os.chown(tmp_path / "state", 65_534, 65_534)
+    assert "belongs to nobody -> run this as nobody" in await one(doctor._state, settings(tmp_path))
+
+
 async def test_the_database_is_read_and_not_migrated(tmp_path: Path) -> None:
     assert "(will be made)" in await one(doctor._database, settings(tmp_path))
     assert not (tmp_path / "state").exists()
