@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +16,7 @@ from filelock import FileLock
 from claude_pool_gh.github import restored
 from claude_pool_gh.service.cli import main
 from claude_pool_gh.storage import Database, migrations
+from tests import ours
 
 
 def made(state: Path) -> Path:
@@ -120,8 +120,8 @@ def test_a_kill_at_any_moment_leaves_whole_databases_and_nothing_else(
 ) -> None:
     (tmp_path / "place").mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.service.killing", command, str(tmp_path / "place")],
-        cwd=Path(__file__).parents[2],
+        ours.program("tests.service.killing", command, str(tmp_path / "place")),
+        env=ours.environment(),
         capture_output=True,
         text=True,
         check=False,
