@@ -16,6 +16,7 @@ import stamina
 from claude_pool_gh.github.access import Access
 from claude_pool_gh.github.client import Client, sorted_errors
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited, Unreadable
+from claude_pool_gh.storage.retry_log import log_retries
 from claude_pool_gh.terms.ids import Repository
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=60, sock_connect=10)
@@ -79,6 +80,7 @@ class Forge:
 
     async def _patiently(self, asking: Callable[[], Awaitable[Any]]) -> Any:
         """Ask again after failures that pass, some times."""
+        log_retries()
         patience = stamina.retry_context(
             on=_passes,
             attempts=_READ_TRIES,

@@ -17,15 +17,16 @@ from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from_file
 from claude_pool_gh.service.plain import echo
 from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.service.show import open_to_look
 from claude_pool_gh.storage import Database, migrations, parsed_url
 from claude_pool_gh.storage import backup as copies
 from claude_pool_gh.storage.errors import DatabaseError, reason
-from claude_pool_gh.storage.private import private_folder
+from claude_pool_gh.storage.private import other_owner, private_folder
 
 
 def backup(settings: Settings, file: Path) -> None:
     """Copy the database into a new file and say how large it is. Raises ClickException."""
-    database = _sqlite(settings, f"pg_dump --format=custom --file={file}")
+    database = _sqlite(settings, f"pg_dump --format=custom --file={file} ...")
     os.umask(0o077)
     try:
         size = copies.copy(database, file)
@@ -40,9 +41,15 @@ def backup(settings: Settings, file: Path) -> None:
 
 def restore(settings: Settings, file: Path, *, replace: bool) -> None:
     """Put a copy in the place of the database; `replace`: one that is there is moved aside. Raises ClickException."""
-    database = _sqlite(settings, f"pg_restore --clean {file}")
+    instead = f"pg_restore --clean {file} ..., then claude-pool-gh restore --done"
+    database = _sqlite(settings, instead)
     os.umask(0o077)
     private_folder(database.parent)
+    if (owner := other_owner(database.parent)) is not None:
+        # What it wrote would be this user's, and the server could not open it.
+        raise click.ClickException(
+            f"{database.parent} belongs to {owner}: run this as that user, for example with sudo -u {owner}"
+        )
     try:
         if (revision := copies.check(file)) > migrations.newest():
             raise click.ClickException(
@@ -57,7 +64,7 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> None:
             dispatching_from_file(database.resolve()),
             copies.replacing(database, file, aside) as new,
         ):
-            _note(new)
+            _note_in(new)
     except PoolError as error:
         raise click.ClickException(f"the server runs: stop it first ({error})") from error
     except (OSError, copies.NoBackup) as error:
@@ -67,12 +74,33 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> None:
     echo(f"{database} is {file} now; start the server again")
 
 
-def _note(file: Path) -> None:
+def note_restored(settings: Settings) -> None:
+    """Note in a database that was restored by other means what `restore` notes in one of its. Raises ClickException."""
+    database = open_to_look(settings.database)
+    try:
+        if migrations.current(database.engine) != migrations.newest():
+            raise click.ClickException(
+                "the database is of another version: note it with the version that made the copy"
+            )
+        _note(database)
+    except DatabaseError as error:
+        raise click.ClickException(f"nothing was noted: {reason(error)}") from error
+    finally:
+        database.close()
+    click.echo("noted: for a month the server looks on GitHub before it writes there")
+
+
+def _note(database: Database) -> None:
     """Let the next server know that GitHub knows more than this database."""
+    asyncio.run(database.transact(lambda tx: restored.note(tx, int(time.time() * 1000))))
+
+
+def _note_in(file: Path) -> None:
+    """The same in a file, which gets the schema of this version."""
     opened = Database.open(f"sqlite:///{file}")
     try:
         migrations.upgrade(opened.engine)
-        asyncio.run(opened.transact(lambda tx: restored.note(tx, int(time.time() * 1000))))
+        _note(opened)
     finally:
         opened.close()
 
@@ -82,6 +110,6 @@ def _sqlite(settings: Settings, instead: str) -> Path:
     url = parsed_url(settings.database)
     if url.get_backend_name() != "sqlite" or not url.database:
         raise click.ClickException(
-            f"the database is not a file; with PostgreSQL's own tools: {instead} ..."
+            f"the database is not a file; with PostgreSQL's own tools: {instead}"
         )
     return Path(url.database)

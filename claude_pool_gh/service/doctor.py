@@ -197,12 +197,15 @@ async def _asked(url: str, key: str, proxy: str) -> tuple[int, str]:
 
 
 def _git(_settings: Settings) -> Diagnosis:
-    git = shutil.which("git")
+    git, mend = shutil.which("git"), "install git, 2.30 or newer, and put it on PATH"
     if git is None:
-        return Diagnosis("git", "not found", "install git, 2.30 or newer, and put it on PATH")
-    version = _version_of(git).split()[2]
-    new_enough = tuple(map(int, version.split(".")[:2])) >= (2, 30)
-    return Diagnosis("git", version, "" if new_enough else "install 2.30 or newer")
+        return Diagnosis("git", "not found", mend)
+    try:
+        version = _version_of(git).split()[2]
+        new_enough = tuple(map(int, version.split(".")[:2])) >= (2, 30)
+    except (OSError, subprocess.SubprocessError, IndexError, ValueError):
+        return Diagnosis("git", f"{git} does not say its version", mend)
+    return Diagnosis("git", version, "" if new_enough else f"{git} is too old: {mend}")
 
 
 def _cli(_settings: Settings) -> Diagnosis:
@@ -246,7 +249,7 @@ def _checks(settings: Settings) -> Diagnosis:
 
 def _state(settings: Settings) -> Diagnosis:
     """Check whether the server can write its folder, or make it, and whether others can read it."""
-    from claude_pool_gh.storage.private import open_to_others  # noqa: PLC0415
+    from claude_pool_gh.storage.private import open_to_others, other_owner  # noqa: PLC0415
 
     folder = settings.state_dir.absolute()
     if folder.exists() and not folder.is_dir():
@@ -255,6 +258,9 @@ def _state(settings: Settings) -> Diagnosis:
             f"{folder} is a file",
             f"remove it, or set {PREFIX}STATE_DIR to a folder",
         )
+    if folder.is_dir() and os.geteuid() == 0 and (owner := other_owner(folder)) is not None:
+        mend = f"run this as {owner}: what root may do says nothing of the server"
+        return Diagnosis("state folder", f"{folder} belongs to {owner}", mend)
     if folder.is_dir() and open_to_others(folder):
         return Diagnosis(
             "state folder", f"{folder} can be read by other users", f"chmod 700 {folder}"

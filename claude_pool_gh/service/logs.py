@@ -47,6 +47,8 @@ def configure(form: Format = "text", level: Level = "INFO", stream: TextIO | Non
     handler.setFormatter(_WhenNeeded(form))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # How a retried call ends is told by whoever made it.
+    logging.getLogger("stamina").setLevel(logging.WARNING if level == "DEBUG" else logging.ERROR)
 
 
 def one_line(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -54,6 +55,8 @@ def check_agents(settings: Settings) -> list[str]:
         missing.append(str(error))
     if not settings.anthropic_api_key.get_secret_value():
         missing.append(f"{variable('anthropic_api_key')} is not set: the key for the model's API")
+    if shutil.which("git") is None:
+        missing.append("git is not found: install git, 2.30 or newer, and put it on PATH")
     return missing
 
 

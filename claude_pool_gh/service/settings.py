@@ -46,7 +46,11 @@ class Settings(BaseSettings):
     """The settings of a server, from outside."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        str_strip_whitespace=True,
     )
 
     app_id: Annotated[str, Field(description="The GitHub App's id")] = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -48,7 +48,9 @@ class WebhookApp:
         self._secrets, self._links = settings.secrets, settings.links
         self.counts: Counter[str] = Counter()
         """How many deliveries were answered with each HTTP status."""
-        self._bodies, self._sparing = BodyBudget(), LogLimiter()
+        self._bodies = BodyBudget()
+        # One for each status: whoever sends nonsense leaves room for what the operator should know.
+        self._sparing: dict[int, LogLimiter] = defaultdict(LogLimiter)
         self.connections = Connections(connections_for(raise_file_limit()))
 
     def application(self) -> web.Application:
@@ -143,7 +145,7 @@ class WebhookApp:
     def _answer(self, status: int, text: str) -> web.Response:
         self.counts[str(status)] += 1
         if status >= 400:
-            line = self._sparing.line(f"delivery: {text}", time.monotonic())
+            line = self._sparing[status].line(f"delivery: {text}", time.monotonic())
             if line is not None:
                 logger.warning("%s", line, extra={"action": "delivery_refused", "status": status})
         return web.Response(status=status, text=f"{text}\n")

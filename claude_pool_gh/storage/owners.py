@@ -24,6 +24,7 @@ import psutil
 _held: Final[dict[Path, int]] = {}
 """The locks of this process, by file, with their open files."""
 _OLD_SECONDS: Final = 86_400
+_START: Final = "s"
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _NUMBERS: Final = Path("/proc/self/ns/pid")
 _STARTED: Final = 19
@@ -62,9 +63,12 @@ def is_mark_gone(mark: str) -> bool:
     Unlike an owner's, its process may run in another container of the same name: see `hold`.
     """
     match mark.split("."):
-        case [host, pid, start] if pid.isdecimal() and _is_hex(start):
+        case [host, pid, start] if pid.isdecimal() and start[:1] == _START:
             runs = _runs(int(pid), lambda own: _mark_of(own) == start)
             return host == _short(_host()) and not runs
+        case [host, pid, created] if pid.isdecimal() and _is_hex(created):
+            # As versions before this one name theirs, which may still run, by a time of the clock.
+            return host == _short(_host()) and not _began_at(int(pid), int(created, 16))
         case [pid] if pid.isdecimal():
             # As versions before this one named them. Nothing of this process has such a name any more.
             return int(pid) == os.getpid() or not psutil.pid_exists(int(pid))
@@ -157,8 +161,16 @@ def _start(pid: int) -> str:
     return str(int(psutil.Process(pid).create_time()))
 
 
+def _began_at(pid: int, seconds: int) -> bool:
+    try:
+        return int(psutil.Process(pid).create_time()) == seconds
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _mark_of(start: str) -> str:
-    return _short(f"{_space().partition('.')[0]}.{start}")
+    """With a letter that no hexadecimal number has: versions before this one take it for nobody's, and leave it."""
+    return _START + _short(f"{_space().partition('.')[0]}.{start}")
 
 
 def _short(text: str) -> str:

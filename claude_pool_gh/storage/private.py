@@ -6,6 +6,7 @@ Private source, prompts, transcripts and patches are in them.
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from pathlib import Path
 from typing import Final
@@ -41,3 +42,13 @@ def close_to_others(path: Path) -> None:
 def open_to_others(folder: Path) -> bool:
     """True where anybody but its owner can enter or read a folder."""
     return bool(folder.stat().st_mode & _OTHERS)
+
+
+def other_owner(folder: Path) -> str | None:
+    """The user to whom a folder belongs, where that is not the one who runs this."""
+    if (uid := folder.stat().st_uid) == os.geteuid():
+        return None
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # as in a container
+        return f"#{uid}"

@@ -10,6 +10,8 @@ from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
+from claude_pool_gh.storage.retry_log import log_retries
+
 T = TypeVar("T")
 
 _SQLITE: Final = frozenset(
@@ -106,6 +108,7 @@ async def _round(
 ) -> T:
     import stamina  # noqa: PLC0415 - most processes never see such an error
 
+    log_retries()
     patience = stamina.retry_context(
         on=on,
         attempts=attempts,

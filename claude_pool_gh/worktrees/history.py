@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+# It runs git when it is imported, and gives up where there is none: `doctor` and `serve` are to say what is missing.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 from git import Git, Repo
 from git.objects import Blob, Submodule, Tree
 

@@ -19,6 +19,7 @@ from claude_pool_gh.pool.model.ports import CapturedChange, WorkspaceRequest
 from claude_pool_gh.storage import owners
 from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
+from claude_pool_gh.storage.retry_log import log_retries
 from claude_pool_gh.worktrees import lfs, pruning
 from claude_pool_gh.worktrees.answers import GitOutcome, meaning_of
 from claude_pool_gh.worktrees.checkouts.checkouts import Checkouts
@@ -179,6 +180,7 @@ class Worktrees:
         self, repository_id: int, wanted: list[str], refs: list[str]
     ) -> Path:
         """`fetch`, again after faults that pass: a short outage ends no run."""
+        log_retries()
         patience = stamina.AsyncRetryingCaller(
             attempts=self.tries,
             timeout=None,

@@ -70,7 +70,10 @@ def test_the_compose_file_is_of_the_specification() -> None:
 def test_kubernetes_takes_the_manifest() -> None:
     linted(BIN / "kubernetes-validate", "--strict", DEPLOY / "kubernetes.yaml")
     every = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
-    pods = [each["spec"]["template"]["spec"] for each in every if each["kind"] == "Deployment"]
+    deployments = [each["spec"] for each in every if each["kind"] == "Deployment"]
+    # Otherwise the old pods would wait for the new ones, which do not start beside them.
+    assert [each["strategy"] for each in deployments] == [{"type": "Recreate"}] * 2
+    pods = [each["template"]["spec"] for each in deployments]
     assert len(pods) == 2
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"] is True

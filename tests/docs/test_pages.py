@@ -71,7 +71,7 @@ def commands(text: str) -> Iterator[list[str]]:
         if f"{OURS} " not in f"{line} " or not line.startswith((OURS, "sudo ")):
             continue
         words = shlex.split(line.partition(" # ")[0].replace("'", "\u2019"), posix=True)
-        yield words[words.index(OURS) + 1 :]
+        yield words[[word.rpartition("/")[2] for word in words].index(OURS) + 1 :]
 
 
 def fault(words: list[str]) -> str:

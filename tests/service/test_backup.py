@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +16,7 @@ from filelock import FileLock
 from claude_pool_gh.github import restored
 from claude_pool_gh.service.cli import main
 from claude_pool_gh.storage import Database, migrations
+from tests import ours
 
 
 def made(state: Path) -> Path:
@@ -70,6 +71,35 @@ def test_the_next_server_knows_for_a_month_that_github_knows_more(tmp_path: Path
     assert modes == {"0o600"}
 
 
+def test_a_database_that_was_restored_by_other_means_gets_the_same_note(tmp_path: Path) -> None:
+    """Such as PostgreSQL's own tools, which know nothing of GitHub."""
+    state, now = tmp_path / "state", int(time.time() * 1000)
+    made(state)
+    assert not noted(state, now)
+    code, said = command("restore", "--done", "--state-dir", str(state))
+    assert code == 0, said
+    assert noted(state, now)
+    assert "give FILE, or --done" in command("restore", "--state-dir", str(state))[1]
+    both = command("restore", "--done", str(state / "pool.sqlite"), "--state-dir", str(state))
+    assert "give FILE, or --done" in both[1]
+    nowhere = command("restore", "--done", "--state-dir", str(tmp_path / "nowhere"))
+    assert "there is no database" in nowhere[1]
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_root_restores_nothing_that_the_server_could_not_open(tmp_path: Path) -> None:
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    made(state)
+    assert command("backup", str(copy), "--state-dir", str(state))[0] == 0
+    os.chown(state, 65_534, 65_534)
+    before = {path: path.stat().st_mtime_ns for path in state.iterdir()}
+    code, said = command("restore", str(copy), "--replace", "--state-dir", str(state))
+    assert code == 1
+    assert f"{state} belongs to nobody: run this as that user" in said
+    assert {path: path.stat().st_mtime_ns for path in state.iterdir()} == before
+
+
 def test_a_copy_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     state, copy, cut = tmp_path / "state", tmp_path / "copy", tmp_path / "cut"
     file = made(state)
@@ -90,8 +120,8 @@ def test_a_kill_at_any_moment_leaves_whole_databases_and_nothing_else(
 ) -> None:
     (tmp_path / "place").mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.service.killing", command, str(tmp_path / "place")],
-        cwd=Path(__file__).parents[2],
+        ours.program("tests.service.killing", command, str(tmp_path / "place")),
+        env=ours.environment(),
         capture_output=True,
         text=True,
         check=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.service import doctor, doctor_github, doctor_network
 from claude_pool_gh.service.diagnosis import Diagnosis
 from claude_pool_gh.service.settings import Settings
+from tests import ours
 
+NOWHERE = "http://127.0.0.1:9"
 KEY = "sk-ant-a-key-that-nobody-may-see"
 
 
@@ -152,6 +155,14 @@ async def test_the_state_folder_is_looked_at_and_not_made(tmp_path: Path) -> Non
     assert f"{tmp_path}/file is a file -> set CLAUDE_POOL_STATE_DIR" in said
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+async def test_root_is_told_to_ask_as_the_user_of_the_server(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    assert (await one(doctor._state, settings(tmp_path))).endswith(" -> ")
+    os.chown(tmp_path / "state", 65_534, 65_534)
+    assert "belongs to nobody -> run this as nobody" in await one(doctor._state, settings(tmp_path))
+
+
 async def test_the_database_is_read_and_not_migrated(tmp_path: Path) -> None:
     assert "(will be made)" in await one(doctor._database, settings(tmp_path))
     assert not (tmp_path / "state").exists()
@@ -183,6 +194,45 @@ async def test_a_port_in_use_and_an_address_of_another_machine_are_said(tmp_path
     assert "is free" in await one(doctor_network.address, settings(tmp_path, port=0))
     other = await one(doctor_network.address, settings(tmp_path, host="203.0.113.7"))
     assert "-> set CLAUDE_POOL_HOST to an address of this machine" in other
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (None, "not found -> install git"),
+        ("exit 3", "does not say its version -> install git"),
+        ("echo git version 2.20.1", "2.20.1 -> "),
+        ("echo git version 2.30.0", "2.30.0 -> "),
+    ],
+)
+async def test_git_is_run(
+    script: str | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if script is not None:
+        (tmp_path / "git").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = await one(doctor._git, settings(tmp_path))
+    assert said in found
+    assert found.endswith(" -> ") is (script == "echo git version 2.30.0")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("doctor", "✗ git: not found"), ("serve", "git is not found: install")]
+)
+def test_where_there_is_no_git_the_command_says_so(command: str, said: str, tmp_path: Path) -> None:
+    """A process of its own: what reads commits runs git when it is imported."""
+    told = {"HOME": "/", "CLAUDE_POOL_STATE_DIR": f"{tmp_path}/state", "GITHUB_API_URL": NOWHERE}
+    done = subprocess.run(
+        ours.cli(command),
+        env=ours.environment(PATH=str(tmp_path), ANTHROPIC_BASE_URL=NOWHERE, **told),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 async def test_whatever_a_check_meets_becomes_a_sign_without_secrets(tmp_path: Path) -> None:

@@ -206,6 +206,17 @@ async def test_strangers_who_send_slowly_change_nothing_for_what_github_delivers
     assert rows_of(tmp_path, "SELECT count(*) FROM commands") == [(41,)]
 
 
+def test_refused_strangers_leave_room_in_the_log_for_what_was_not_stored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(webhook_secret=SECRET, state_dir=tmp_path)
+    app = WebhookApp(cast("Runtime", SimpleNamespace()), settings)
+    for status in [401] * 100 + [503]:
+        app._answer(status, str(status))
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == ["delivery: 401"] * 10 + ["delivery: 503"]
+
+
 async def test_a_delivery_that_is_being_stored_is_not_closed_for_strangers(
     tmp_path: Path,
 ) -> None:

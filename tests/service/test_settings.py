@@ -45,6 +45,13 @@ def test_an_empty_variable_is_as_good_as_none(name: str) -> None:
     assert told(**{variable(name): ""}) == told()
 
 
+def test_the_end_of_a_line_in_a_file_of_secrets_is_no_part_of_them() -> None:
+    """A key with it cannot be sent, and what is said of that names everything but the cause."""
+    found = told(ANTHROPIC_API_KEY="key\n", CLAUDE_POOL_APP_ID=" 12\n", CLAUDE_POOL_MODEL="m\n")
+    assert found.anthropic_api_key.get_secret_value() == "key"
+    assert (found.app_id, found.model) == ("12", "m")
+
+
 @pytest.mark.parametrize("word", ["none", "None", " none "])
 @pytest.mark.parametrize("name", sorted(NO_LIMIT))
 def test_one_word_means_no_limit_where_that_is_allowed(name: str, word: str) -> None:

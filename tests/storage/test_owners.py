@@ -20,6 +20,9 @@ from claude_pool_gh.storage.owners import (
     sweep,
 )
 
+NOBODY = 999_999_999
+"""A process id that no process has."""
+
 
 def mark_of_a_dead_process() -> str:
     code = "from claude_pool_gh.storage.owners import own_mark; print(own_mark())"
@@ -30,9 +33,18 @@ def mark_of_a_dead_process() -> str:
 
 def test_only_what_bears_the_mark_of_a_dead_process_goes(tmp_path: Path) -> None:
     host, number, start = own_mark().split(".")
-    gone = [mark_of_a_dead_process(), f"{host}.{number}.1", str(os.getpid()), "999999999"]
+    began = int(psutil.Process().create_time())
+    gone = [
+        mark_of_a_dead_process(),
+        f"{host}.{number}.s00",
+        f"{host}.{number}.1",
+        f"{host}.{NOBODY}.{began:x}",
+        str(os.getpid()),
+        str(NOBODY),
+    ]
     kept = [
         own_mark(),
+        f"{host}.{number}.{began:x}",  # of an earlier version that runs
         f"abcdef.{number}.1",
         f"abcdef.999999999.{start}",
         "1",
@@ -55,11 +67,8 @@ def test_what_is_no_mark_is_never_gone(mark: str) -> None:
 def test_a_mark_is_one_part_of_a_name_and_short() -> None:
     assert "-" not in own_mark()
     assert "/" not in own_mark()
+    assert set(own_mark().split(".")[2]) - set("0123456789abcdef"), "nobody's for versions before"
     assert len(own_mark()) <= 24, "a socket's path has room for some 100 characters in all"
-
-
-NOBODY = 999_999_999
-"""A process id that no process has."""
 
 
 def test_an_owner_is_gone_when_its_process_is_and_never_on_another_host_of_its_name() -> None:

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 import stamina
 
+from claude_pool_gh.storage.retry_log import log_retries
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Credentials, git
 
@@ -208,6 +209,7 @@ class Ref:
 
 async def _patiently(act: Callable[[], Awaitable[_Found]]) -> _Found:
     """Do it, and a few times again within seconds where GitHub does not answer: a job has not more to be ended in."""
+    log_retries()
     patience = stamina.AsyncRetryingCaller(
         attempts=4, timeout=6.0, wait_initial=0.3, wait_max=2.0, wait_jitter=0.2
     )

@@ -17,19 +17,33 @@ else:
 
 
 @click.command
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
 @click.option(
     "--replace", is_flag=True, help="Move a database that is there aside, instead of refusing."
 )
+@click.option(
+    "--done", is_flag=True, help="Without FILE: the database was restored by other means."
+)
 @settings_flags(*READING)
-def command(file: Path, *, replace: bool, **given: Any) -> None:
+def command(file: Path | None, *, replace: bool, done: bool, **given: Any) -> None:
     """Put FILE, a copy that `backup` made, in the place of the database. Stop the server first.
 
     GitHub then knows more than the database. The next server looks for what it wants to write before it writes it, for
     a month, so that nothing stands there twice. What was asked for after the copy was made is not known any more.
 
+    After `pg_restore`, or where a disk was put back, tell the server so: claude-pool-gh restore --done
+
     \b
     Example:
         claude-pool-gh restore --replace /backups/pool.sqlite --state-dir /var/lib/claude-pool
     """  # noqa: D301 - click wants the character itself
-    copies.restore(settings_of(given), file, replace=replace)
+    if done is (file is not None):
+        raise click.UsageError(
+            "give FILE, or --done where the database was restored by other means"
+        )
+    if file is None:
+        copies.note_restored(settings_of(given))
+    else:
+        copies.restore(settings_of(given), file, replace=replace)
