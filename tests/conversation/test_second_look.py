@@ -223,13 +223,17 @@ def test_every_part_is_looked_at_whatever_became_of_those_before_it() -> None:
 
 
 def test_an_operator_must_act_where_any_part_says_so() -> None:
-    broken = [{"ending": "failed", "reason": "no key", "operator": True}, {"ending": "failed"}]
+    broken: list[dict[str, Any]] = [
+        {"ending": "failed", "reason": "no key", "operator": True},
+        {"ending": "failed"},
+    ]
     assert conclude(broken, [], confirmed=0).operator
     assert not conclude([{"ending": "failed"}], [], confirmed=0).operator
 
 
 def test_where_the_only_part_broke_its_reason_is_told_as_it_is() -> None:
-    (one, other) = ({"ending": "failed", "reason": "it broke"}, READ)
+    one: dict[str, Any] = {"ending": "failed", "reason": "it broke"}
+    other = READ
     assert conclude([one], [], confirmed=0).reason == "it broke"
     assert (
         conclude([one, other], [], confirmed=0).reason == "1 of 2 parts could not be read: it broke"
