@@ -250,6 +250,13 @@ def test_what_has_no_form_is_told_apart_from_what_nobody_read() -> None:
     assert conclude([], [], confirmed=0).reason == "no agent read anything"
 
 
+@pytest.mark.parametrize(("unread", "told"), [(1, "1 file was"), (2, "2 files were")])
+def test_how_many_files_were_not_read_is_told(unread: int, told: str) -> None:
+    found = conclude([READ], [], confirmed=0, unread=unread)
+    assert found.verdict is Verdict.out_of_budget
+    assert found.reason == f"the change is too large for one review; {told} not read"
+
+
 @pytest.mark.parametrize("verdict", list(Verdict))
 @pytest.mark.parametrize("reason", ["", "1 claim could not be settled"])
 def test_a_later_review_builds_only_on_one_that_read_and_settled_all(
