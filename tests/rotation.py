@@ -15,7 +15,7 @@ from zlib import crc32
 PARTS: Final = {
     "tests/acceptance/": 4,
     "tests/examples/": 3,
-    "tests/conversation/desk/": 2,
+    "tests/conversation/desk/": 4,
     "tests/agent/test_admission.py": 2,
     "tests/agent/test_bill.py": 2,
     "tests/agent/test_models.py": 3,
