@@ -19,7 +19,7 @@ PARTS: Final = {
     "tests/action/test_again.py": 3,
     "tests/action/test_leftovers.py": 3,
     "tests/action/test_trial.py": 3,
-    "tests/conversation/desk/": 2,
+    "tests/conversation/desk/": 4,
     "tests/agent/test_admission.py": 3,
     "tests/agent/test_bill.py": 3,
     "tests/agent/test_models.py": 3,

@@ -92,7 +92,8 @@ def chain(
 
 def ended(outcome: Outcome, *steps: Step, **fields: Any) -> ChainRow:
     """A chain that is over."""
-    return chain(*steps, **{"outcome": outcome, "state": ChainState.done, "ended_ms": NOW} | fields)
+    values: dict[str, Any] = {"outcome": outcome, "state": ChainState.done, "ended_ms": NOW}
+    return chain(*steps, **values | fields)
 
 
 def task(

@@ -223,13 +223,17 @@ def test_every_part_is_looked_at_whatever_became_of_those_before_it() -> None:
 
 
 def test_an_operator_must_act_where_any_part_says_so() -> None:
-    broken = [{"ending": "failed", "reason": "no key", "operator": True}, {"ending": "failed"}]
+    broken: list[dict[str, Any]] = [
+        {"ending": "failed", "reason": "no key", "operator": True},
+        {"ending": "failed"},
+    ]
     assert conclude(broken, [], confirmed=0).operator
     assert not conclude([{"ending": "failed"}], [], confirmed=0).operator
 
 
 def test_where_the_only_part_broke_its_reason_is_told_as_it_is() -> None:
-    (one, other) = ({"ending": "failed", "reason": "it broke"}, READ)
+    one: dict[str, Any] = {"ending": "failed", "reason": "it broke"}
+    other = READ
     assert conclude([one], [], confirmed=0).reason == "it broke"
     assert (
         conclude([one, other], [], confirmed=0).reason == "1 of 2 parts could not be read: it broke"
@@ -244,6 +248,13 @@ def test_what_has_no_form_is_told_apart_from_what_nobody_read() -> None:
         conclude([odd], [], confirmed=0).reason == "an agent's result is not of the form asked for"
     )
     assert conclude([], [], confirmed=0).reason == "no agent read anything"
+
+
+@pytest.mark.parametrize(("unread", "told"), [(1, "1 file was"), (2, "2 files were")])
+def test_how_many_files_were_not_read_is_told(unread: int, told: str) -> None:
+    found = conclude([READ], [], confirmed=0, unread=unread)
+    assert found.verdict is Verdict.out_of_budget
+    assert found.reason == f"the change is too large for one review; {told} not read"
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))

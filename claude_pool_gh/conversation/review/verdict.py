@@ -83,7 +83,8 @@ def conclude(  # noqa: PLR0913 - each is one thing that keeps a review from bein
         )
         return Outcome(verdict=Verdict.failed, reason=reason, ours=True)
     if unread:
-        reason = f"the change is too large for one review; {unread} files were not read"
+        were = "was" if unread == 1 else "were"
+        reason = f"the change is too large for one review; {count(unread, 'file')} {were} not read"
         return Outcome(verdict=Verdict.out_of_budget, reason=reason)
     open_ = ", ".join(filter(None, (not_read, *_words(unsettled, unopened))))
     if confirmed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,7 +54,6 @@ from tests.pool.make import DAY, NOW, caps
 
 T = TypeVar("T")
 CONFIG = ".github/claude-pool.yml"
-WORD = "/pool"
 PATCH = b"""\
 diff --git a/app.py b/app.py
 index 7898192..6178079 100644
@@ -103,7 +102,7 @@ class Heard:
     text: str
     """What is to be said below it; "" for nothing."""
     reaction: str
-    """What its comment is to show; "" for nothing."""
+    """What its comment is to show."""
     chain: ChainRow | None
 
 
@@ -122,7 +121,7 @@ class Desk:
     clock: Clock
     services: Services
     worker: CommandWorker
-    made: int = field(default=0)
+    made: int = 0
 
     @property
     def repository(self) -> ids.Repository:
@@ -212,14 +211,14 @@ class Desk:
         assert self.do(lambda tx: inbox.store(tx, request, self.clock.now))
         chain_id = await self.worker.handle_next()
         told = [text for key, text in (await self.wanted("reply")).items() if key not in before]
-        answer = await self.read(
+        answer = await self.database.read(
             lambda tx: tx.execute(
                 sa.select(commands.c.answer).where(commands.c.key == request.key)
             ).scalar_one()
         )
         reaction = (await self.wanted("reaction", "content")).get(f"reaction:{request.key}", "")
         assert len(told) <= 1
-        found = await self.read(lambda tx: chains.get(tx, chain_id)) if chain_id else None
+        found = await self.database.read(lambda tx: chains.get(tx, chain_id)) if chain_id else None
         return Heard(answer or "", "".join(told), reaction, found)
 
     # ---- what there is
@@ -227,11 +226,8 @@ class Desk:
     async def wanted(self, kind: str, part: str = "body") -> dict[str, str]:
         """What is to stand on GitHub of one kind, by its key."""
         query = sa.select(effects.c.key, effects.c.wanted).where(effects.c.kind == kind)
-        rows = await self.read(lambda tx: tx.execute(query).all())
+        rows = await self.database.read(lambda tx: tx.execute(query).all())
         return {row.key: str(row.wanted[part]) for row in rows}
-
-    async def read(self, work: Callable[[Transaction], T]) -> T:
-        return await self.database.read(work)
 
     def do(self, work: Callable[[Transaction], T]) -> T:
         with self.database.engine.begin() as tx:

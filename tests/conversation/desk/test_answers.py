@@ -271,6 +271,7 @@ async def test_at_last_it_is_given_up_and_said(desk: Desk) -> None:
     await desk.hear(request)
     late = commands.update().where(own).values(tries=398, due_ms=0)
     desk.do(lambda tx: tx.execute(late))
+    told: list[str] = []
     for last in (False, True):
         before = await desk.wanted("reply")
         await desk.worker.handle_next()

@@ -285,3 +285,62 @@ async def test_a_closed_pull_request_is_not_fixed(desk: Desk) -> None:
 async def test_it_says_what_it_will_do(desk: Desk, facts: dict[str, Any], intent: str) -> None:
     own = desk.facts().model_dump(mode="json") | {"findings": 0, **facts}
     assert desk.verbs["fix"].intent(chain(verb="fix", context=own)) == intent
+
+
+# ---- what people decide on
+
+
+async def test_a_new_branch_belongs_to_the_command_alone(desk: Desk) -> None:
+    issue = desk.problem()
+    with desk.configured("changes: {branches: bots/mend/}\n"):
+        heard = await desk.say("/pool implement", at=issue)
+    assert heard.chain is not None
+    name = f"bots/mend/implement-{issue.number}-{heard.chain.id}"
+    assert heard.chain.plan.context["branch"] == name
+
+
+@pytest.mark.parametrize(
+    ("role", "least"), [("triage", 3), ("write", 3), ("maintain", 4), ("admin", 5)]
+)
+async def test_whoever_lets_code_in_may_at_least_write(desk: Desk, role: str, least: int) -> None:
+    boss = desk.user(f"boss-{role}", "admin")
+    pull = desk.topic()
+    with desk.configured(f"permissions: {{fix: {role}}}\n"):
+        heard = await desk.say("/pool fix it", boss, at=pull)
+    assert heard.chain is not None
+    assert heard.chain.plan.context["least_role"] == least
+
+
+async def test_the_policy_is_that_of_the_configuration(desk: Desk) -> None:
+    own = "approvals: 2, four_eyes: true, protected: [db/], protected_approvals: 3"
+    more = "most_files: 7, most_lines: 70, max_rejections: 5, checks: [{name: unit, run: make}]"
+    with desk.configured(f"changes: {{{own}, {more}}}\n"):
+        heard = await desk.say("/pool fix it", at=desk.topic())
+    assert heard.chain is not None
+    context = heard.chain.plan.context
+    assert context["policy"] == {
+        "approvals": 2,
+        "four_eyes": True,
+        "codeowners": False,
+        "protected": ["db/"],
+        "protected_approvals": 3,
+    }
+    assert (context["most_files"], context["most_lines"]) == (7, 70)
+    assert context["checks"] == [{"name": "unit", "run": "make", "minutes": 10}]
+    gates = [step for step in heard.chain.plan.steps if step.gate]
+    assert [step.max_rejections for step in gates] == [5]
+
+
+@pytest.mark.parametrize("base", ["main", "release"])
+async def test_the_owners_are_those_of_the_branch_that_it_goes_into(desk: Desk, base: str) -> None:
+    for branch in ("main", "release"):
+        desk.shop.commit(branch, {"docs/CODEOWNERS": f"* @{branch}\n"})
+    pull = desk.topic(base)
+    with desk.configured("changes: {codeowners: true}\n"):
+        heard = await desk.say("/pool fix it", at=pull)
+    plain = await desk.say("/pool fix something else", at=pull)
+    desk.shop.commit("main", {"docs/CODEOWNERS": None})
+    assert heard.chain is not None
+    assert plain.chain is not None
+    assert heard.chain.plan.context["codeowners"] == f"* @{base}\n"
+    assert plain.chain.plan.context["codeowners"] == "", "nobody asks for them"

@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.config.load import Configuration
-from claude_pool_gh.config.model import RepositoryConfig, Review, Triggers
-from claude_pool_gh.conversation.command_policy import answers, is_switched_on
 from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.terms import ids
 from tests.conversation.desk.kit import Desk
@@ -22,25 +19,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 # ---- the door
 
 
-@pytest.mark.parametrize(
-    ("written", "door", "is_answered"),
-    [
-        (None, "app", True),
-        (None, "action", True),
-        ("app", "app", True),
-        ("app", "action", False),
-        ("action", "app", False),
-        ("action", "action", True),
-    ],
-)
-def test_a_job_answers_unless_a_file_says_otherwise(
-    written: Any, door: str, is_answered: bool
-) -> None:
-    value = RepositoryConfig() if written is None else RepositoryConfig(door=written)
-    sources = {} if written is None else {"door": ".github/claude-pool.yml"}
-    assert answers(Configuration(value, sources), door) == is_answered
-
-
 async def test_whoever_is_not_asked_keeps_silent(desk: Desk) -> None:
     with desk.configured("door: action\n"):
         heard = await desk.say("/pool help", at=desk.topic())
@@ -48,31 +26,6 @@ async def test_whoever_is_not_asked_keeps_silent(desk: Desk) -> None:
 
 
 # ---- the cause
-
-
-ON = RepositoryConfig(
-    triggers=Triggers(labels=True, opened=True, ready_for_review=True), review=Review(on_push=True)
-)
-OFF = RepositoryConfig(triggers=Triggers(labels=False))
-
-
-@pytest.mark.parametrize(
-    ("kind", "is_off"),
-    [
-        ("label", True),
-        ("opened", True),
-        ("ready_for_review", True),
-        ("push", True),
-        ("button", False),
-        ("rerun", False),
-        ("workflow", False),
-    ],
-)
-def test_each_cause_has_its_own_switch_and_a_persons_own_press_has_none(
-    kind: str, is_off: bool
-) -> None:
-    assert is_switched_on(kind, ON)
-    assert is_switched_on(kind, OFF) is not is_off
 
 
 def caused(desk: Desk, kind: Any, line: str = "/pool review", **more: Any) -> CommandRequest:

@@ -201,7 +201,8 @@ async def test_a_run_against_another_base_says_so(desk: Desk) -> None:
     facts = desk.facts(pull)
     chain_id = desk.chain(facts, "ask")
     for base, is_told in (("main", False), ("release", True)):
-        desk.do(lambda tx, base=base: thread_rows.note(tx, facts.key, base=base))
+        with desk.database.engine.begin() as tx:
+            thread_rows.note(tx, facts.key, base=base)
         show(desk, chain_id)
         assert ("release" in await comment(desk, pull, "ask")) is is_told
 
@@ -211,7 +212,8 @@ async def test_a_run_about_an_older_head_says_so(desk: Desk) -> None:
     facts = desk.facts(pull)
     chain_id = desk.chain(facts, "ask")
     for head, is_told in ((facts.head, False), ("e" * 40, True)):
-        desk.do(lambda tx, head=head: thread_rows.note(tx, facts.key, head=head))
+        with desk.database.engine.begin() as tx:
+            thread_rows.note(tx, facts.key, head=head)
         show(desk, chain_id)
         assert ("eeeeeeeee" in await comment(desk, pull, "ask")) is is_told
 

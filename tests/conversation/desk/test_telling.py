@@ -84,7 +84,8 @@ async def test_status_says_how_busy_the_slots_are_and_who_waits(
         text = (await desk.say("/pool status")).text
         assert "0 of 2 slots are busy, the queue is empty." in text, "it begins at once"
         for slot in ("slot-0", "slot-1"):
-            desk.do(lambda tx, slot=slot: slot_rows.occupy(tx, slot, "w", SlotConfig(), waits))
+            with desk.database.engine.begin() as tx:
+                slot_rows.occupy(tx, slot, "w", SlotConfig(), waits)
         text = (await desk.say("/pool status")).text
         assert "2 of 2 slots are busy, 1 waiting in the queue." in text
 
