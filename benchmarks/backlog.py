@@ -64,7 +64,11 @@ async def measure() -> list[Figure]:
             1.3,
         ),
         Figure(
-            "hand-over of a freed slot with its rows, median", 1000 * median(hand_over), "ms", 20
+            "hand-over of a freed slot with its rows, median",
+            1000 * median(hand_over),
+            "ms",
+            20,
+            goal=5,
         ),
         Figure(
             "hand-over of a freed slot with its rows, p95", 1000 * percentile(hand_over, 0.95), "ms"

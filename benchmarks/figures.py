@@ -8,28 +8,35 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value beside its limit; `limit` None where it is only told."""
+    """One measured value beside its limit and its goal; None where there is none."""
 
     name: str
     value: float
     unit: str
     limit: float | None = None
     least: bool = False
-    """The limit is the least that will do, not the most."""
+    """The limit and the goal are the least that will do, not the most."""
+    goal: float | None = None
+    """What it is to become: told, and no fault yet where it is not reached."""
 
     @property
     def missed(self) -> bool:
         """Whether it lies on the wrong side of its limit."""
-        if self.limit is None:
-            return False
-        return self.value < self.limit if self.least else self.value > self.limit
+        return self.limit is not None and not self._holds(self.limit)
+
+    def _holds(self, bound: float) -> bool:
+        return self.value >= bound if self.least else self.value <= bound
 
     def __str__(self) -> str:
         shown = f"{self.name}: {self.value:.{2 if self.unit == 'times' else 1}f} {self.unit}"
-        if self.limit is None:
-            return shown
         side = "at least" if self.least else "at most"
-        return f"{shown} ({side} {self.limit:g} {self.unit}: {'MISSED' if self.missed else 'kept'})"
+        told = []
+        if self.limit is not None:
+            told.append(f"{side} {self.limit:g} {self.unit}: {'MISSED' if self.missed else 'kept'}")
+        if self.goal is not None:
+            reached = "reached" if self._holds(self.goal) else "not reached"
+            told.append(f"goal {side} {self.goal:g} {self.unit}: {reached}")
+        return f"{shown} ({'; '.join(told)})" if told else shown
 
 
 def median(values: Sequence[float]) -> float:

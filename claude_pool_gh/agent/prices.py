@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 from typing import Any, Final
-
-from genai_prices import Usage, calc_price
-from genai_prices.data_snapshot import get_snapshot
 
 _PROVIDER: Final = "anthropic"
 _OVERHEAD_TOKENS: Final = 2_000
@@ -47,7 +44,7 @@ class Load:
 def is_priced(model: str) -> bool:
     """True where there is a list price for a model."""
     try:
-        calc_price(Usage(input_tokens=1), model_ref=model, provider_id=_PROVIDER)
+        _list_price(model, input_tokens=1)
     except LookupError:
         return False
     return True
@@ -160,15 +157,18 @@ def _tokens(model: str, usage: Mapping[str, Any]) -> Decimal:
 
 @lru_cache(maxsize=512)  # each request asks the same several times
 def _dollars(model: str, **counts: int) -> Decimal:
-    used = Usage(**{name: count for name, count in counts.items() if count})
     if is_priced(model):
-        return Decimal(calc_price(used, model_ref=model, provider_id=_PROVIDER).total_price)
-    return max(_every_price(used))
+        return _list_price(model, **counts)
+    return max(_list_price(each, **counts) for each in _known())
 
 
-def _every_price(used: Usage) -> Iterator[Decimal]:
-    for model in _known():
-        yield Decimal(calc_price(used, model_ref=model, provider_id=_PROVIDER).total_price)
+def _list_price(model: str, **counts: int) -> Decimal:
+    """Dollars by the list. Raises LookupError for a model that it does not have."""
+    # with the HTTP client that it brings, megabytes that a server without work need not carry
+    from genai_prices import Usage, calc_price  # noqa: PLC0415
+
+    used = Usage(**{name: count for name, count in counts.items() if count})
+    return Decimal(calc_price(used, model_ref=model, provider_id=_PROVIDER).total_price)
 
 
 @lru_cache(maxsize=1)
@@ -178,6 +178,8 @@ def _known() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _windows() -> dict[str, int]:
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - as above
+
     own = next(provider for provider in get_snapshot().providers if provider.id == _PROVIDER)
     return {model.id: model.context_window or _WINDOW for model in own.models}
 

@@ -7,19 +7,13 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
-
-# It runs git when it is imported, and gives up where there is none: `doctor` and `serve` are to say what is missing.
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-from git import Git, Repo
-from git.objects import Blob, Submodule, Tree
+from typing import Final
 
 from claude_pool_gh.worktrees.errors import NoCommonCommit, WorktreeError
-from claude_pool_gh.worktrees.git import git, scrubbed_environment
+from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.mirror import checked_commit
 
 CONTEXT_LINES: Final = 10
-_FILE_LIMIT: Final = 2 * 2**20
 
 
 async def merge_base(mirror: Path, base: str, head: str) -> str:
@@ -142,55 +136,12 @@ async def read_files(
 
     With `pointers` a link is there as the path, a submodule as the commit that it names, as a diff shows them.
     """
-    return await asyncio.to_thread(
-        _read_files, mirror, checked_commit(commit), tuple(paths), pointers
-    )
+    from claude_pool_gh.worktrees.blobs import texts  # noqa: PLC0415 - GitPython: only work needs it
+
+    return await asyncio.to_thread(texts, mirror, checked_commit(commit), tuple(paths), pointers)
 
 
 async def list_paths(mirror: Path, commit: str) -> list[str]:
     """Every file of a commit."""
     out = await git("ls-tree", "-r", "-z", "--name-only", checked_commit(commit), git_dir=mirror)
     return [path for path in out.decode(errors="replace").split("\0") if path]
-
-
-class _ScrubbedGit(Git):
-    """GitPython's git, with our environment in place of the server's, which holds every secret."""
-
-    def execute(self, command: Any, *args: Any, **options: Any) -> Any:
-        """Run a command of GitPython's own making."""
-        pairs = [f"{name}={value}" for name, value in scrubbed_environment().items()]
-        return super().execute(["/usr/bin/env", "-i", *pairs, *command], *args, **options)
-
-
-class _Mirror(Repo):
-    """A mirror as GitPython sees it. It only reads objects here."""
-
-    GitCommandWrapperType = _ScrubbedGit
-
-
-def _read_files(
-    mirror: Path, commit: str, paths: tuple[str, ...], pointers: bool
-) -> dict[str, str]:
-    found: dict[str, str] = {}
-    with _Mirror(mirror) as repo:
-        tree = repo.commit(commit).tree
-        for path in paths:
-            text = _read(tree, path, pointers)
-            if text is not None:
-                found[path] = text
-    return found
-
-
-def _read(tree: Tree, path: str, pointers: bool) -> str | None:
-    try:
-        entry = tree.join(path)
-    except (KeyError, ValueError):
-        return None
-    if pointers and isinstance(entry, Submodule):
-        return f"Subproject commit {entry.hexsha}\n"
-    if not isinstance(entry, Blob) or entry.size > _FILE_LIMIT:
-        return None
-    if entry.mode == Blob.link_mode and not pointers:
-        return None
-    data: bytes = entry.data_stream.read()
-    return None if b"\0" in data else data.decode(errors="replace")

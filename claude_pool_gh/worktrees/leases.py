@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import stamina
-
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.errors import NoWorkspace
 from claude_pool_gh.pool.model.plan import WorkspaceSpec
@@ -180,6 +178,8 @@ class Worktrees:
         self, repository_id: int, wanted: list[str], refs: list[str]
     ) -> Path:
         """`fetch`, again after faults that pass: a short outage ends no run."""
+        import stamina  # noqa: PLC0415 - a script whose agents share one folder fetches nothing
+
         log_retries()
         patience = stamina.AsyncRetryingCaller(
             attempts=self.tries,

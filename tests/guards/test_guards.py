@@ -1946,6 +1946,14 @@ GUARDS = [
         "starts_later",
     ),
     Guard(
+        "an empty queue is asked again once something is queued",
+        "pool/run/dispatcher.py",
+        "        self._none_below = -math.inf\n",
+        "",
+        "tests/pool/test_costs.py",
+        "found_empty",
+    ),
+    Guard(
         "every open pool is a worker of its own",
         "storage/owners.py",
         'return f"{own_id()}/{uuid4().hex[:8]}"',

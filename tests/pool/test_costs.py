@@ -48,6 +48,19 @@ async def test_tasks_that_wait_together_are_looked_for_together(open_pool: OpenP
     assert 1 <= sum(each.startswith("SELECT chains.id, chains.state") for each in seen) <= count / 2
 
 
+async def test_a_queue_that_was_found_empty_is_not_asked_again_until_something_is_queued(
+    open_pool: OpenPool,
+) -> None:
+    """But for the look by the clock, which is put off here."""
+    async with open_pool(Puppet()) as pool:
+        pool._core.dispatcher.queue.look_seconds = 1_000
+        seen = _watched(pool.database)
+        for _ in range(TASKS):
+            assert (await pool.run("x")).success
+    # it finds the task, and then that there is no other
+    assert sum(each.startswith("UPDATE chains SET owner") for each in seen) <= 2 * TASKS + 1
+
+
 async def test_a_chain_that_begins_otherwise_costs_one_transaction_more(
     open_pool: OpenPool,
 ) -> None:

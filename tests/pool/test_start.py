@@ -13,10 +13,17 @@ UNUSED = {
     "aiohttp",
     "alembic",
     "claude_agent_sdk",
+    "filelock",
+    "genai_prices",
     "gidgethub",
     "httpx",
+    "httpx2",
+    "jsonschema",
+    "opentelemetry",
     "psycopg",
     "sqlalchemy.dialects.postgresql",
+    "stamina",
+    "yaml",
 }
 OPENED = """
 import asyncio, sys

@@ -85,6 +85,23 @@ def loaded(*arguments: str) -> set[str]:
     return set(done.stderr.split())
 
 
+def test_a_server_carries_only_what_it_needs_while_it_waits() -> None:
+    """Each of these is megabytes, and loaded by the first work that needs it."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import claude_pool_gh.service.serve, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ours.environment(),
+        check=False,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not {"alembic", "claude_agent_sdk", "genai_prices", "git", "httpx2"} & {
+        *done.stdout.split()
+    }
+
+
 def test_help_imports_no_command() -> None:
     modules = loaded("--help")
     own = {name for name in modules if name.startswith("claude_pool_gh.service.commands.")}

@@ -82,7 +82,7 @@ class Dispatcher:
     _told: int = 0
     """How often it was told of something that may be taken up."""
     _none_below: float = -math.inf
-    """The last look found no chain with a lower priority number than this, and of no new one was told since."""
+    """The last look found no chain with a lower priority number than this, and nothing was told of a new one since."""
     _looked: float = -math.inf
     """When that was: what nobody tells of is found by looking again."""
     _loops: list[asyncio.Task[None]] = field(default_factory=list)
@@ -153,7 +153,7 @@ class Dispatcher:
         """Take up the next chain. False when there was none, or no room for another."""
         full = self.running >= self.events.room()
         below = self.events.next_priority() if full else None
-        if full and (below is None or self._finds_none(below)):
+        if (full and below is None) or self._finds_none(below):
             return False
         async with self._claiming:
             claim, begun = await self._claim(below)
@@ -162,10 +162,10 @@ class Dispatcher:
                 self._start(claim, begun)
         return claim is not None and not full
 
-    def _finds_none(self, below: int) -> bool:
-        """True where a look for a chain with a lower priority number than this would find none."""
+    def _finds_none(self, below: int | None) -> bool:
+        """True where a look for a chain with a lower priority number than this, or any, would find none."""
         fresh = asyncio.get_running_loop().time() - self._looked < self.queue.look_seconds
-        return fresh and below <= self._none_below
+        return fresh and (math.inf if below is None else below) <= self._none_below
 
     async def _claim(self, below: int | None) -> tuple[Claim | None, TakenUp | None]:
         """The next chain, begun in the transaction that takes it up.
@@ -181,8 +181,9 @@ class Dispatcher:
             logger.exception("taken up without beginning", extra={"action": "begin_failed"})
             return await self.queue.claim(at_most=self.at_most, below=below), None
         # Where all workers together may carry so many, nothing found does not mean that nothing is there.
-        if found is None and below is not None and self.at_most is None and told == self._told:
-            self._none_below, self._looked = below, asyncio.get_running_loop().time()
+        if found is None and self.at_most is None and told == self._told:
+            self._none_below = math.inf if below is None else below
+            self._looked = asyncio.get_running_loop().time()
         return found or (None, None)
 
     def _start(self, claim: Claim, begun: TakenUp | None = None) -> None:
