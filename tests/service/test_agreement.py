@@ -120,14 +120,17 @@ async def test_a_server_that_starts_later_with_other_settings_is_noticed(
         waiting = asyncio.create_task(worker.until_stopped(StopSignals(), watch, database))
         with caplog.at_level(logging.WARNING):
             await _started(database, SERVER.model_copy(update={"model": "other"}))
-            await asyncio.sleep(0.2)  # many looks: told once
+            async with asyncio.timeout(30):
+                while not caplog.records:
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)  # more looks: told once
             assert not waiting.done()
         (line,) = caplog.records
         assert line.getMessage().endswith("CLAUDE_POOL_MODEL is m here, and other on the server")
         await _started(database, SERVER.model_copy(update={"budget_usd": 5}))
         async with asyncio.timeout(30):
-            (line,) = await waiting
-        assert line.startswith("CLAUDE_POOL_BUDGET_USD is 100 here, and 5 on the server: ")
+            (refused,) = await waiting
+        assert refused.startswith("CLAUDE_POOL_BUDGET_USD is 100 here, and 5 on the server: ")
     finally:
         database.close()
 
