@@ -150,6 +150,13 @@ async def list_paths(mirror: Path, commit: str) -> list[str]:
     return [path for path in out.decode(errors="replace").split("\0") if path]
 
 
+async def blobs_of_paths(mirror: Path, commit: str) -> dict[str, str]:
+    """The content's id of every file of a commit, by its path."""
+    out = await git("ls-tree", "-r", "-z", checked_commit(commit), git_dir=mirror)
+    listed = (line.partition("\t") for line in out.decode(errors="replace").split("\0") if line)
+    return {path: meta.split(" ")[2] for meta, _, path in listed}
+
+
 class _ScrubbedGit(Git):
     """GitPython's git, with our environment in place of the server's, which holds every secret."""
 

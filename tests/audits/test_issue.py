@@ -71,6 +71,13 @@ def test_unsettled_claims_are_not_clean() -> None:
     assert "**high** A lock may be taken twice `shop/lock.py:9`" in text
 
 
+def test_serious_claims_that_nobody_verified_are_not_clean() -> None:
+    short = result(unverified=3, problems=("3 serious claims not verified.",))
+    text = issue.body(short, HOME)
+    assert text.startswith("### ⚠️ PARTLY AUDITED: not everything was settled; no finding open\n")
+    assert "> ⚠️ 3 serious claims not verified." in text
+
+
 def test_each_finding_is_a_fold_with_evidence_scenario_and_suggestion() -> None:
     text = issue.body(rich(), HOME)
     for each in rich().standing:

@@ -53,6 +53,10 @@ class AuditHost(Protocol):
         """The subject of the chain that a step belongs to."""
         ...
 
+    def again(self, context: HostStepContext) -> str:
+        """The command that goes on with what a run did not read; "" where whoever waits for the result knows it."""
+        ...
+
     async def git_dir(self, context: HostStepContext, commits: Sequence[str]) -> Path:
         """A git directory that has these commits. Raises WorktreeError where one cannot be had."""
         ...

@@ -49,6 +49,11 @@ class Server:
             plan_only=facts.plan_only,
         )
 
+    def again(self, context: HostStepContext) -> str:
+        """The command that was given, without its budget and model."""
+        facts = audit_facts(context)
+        return " ".join(("/pool audit", facts.name, *facts.paths))
+
     async def git_dir(self, context: HostStepContext, commits: Sequence[str]) -> Path:
         """The repository's mirror, into which they are fetched."""
         facts = audit_facts(context)
