@@ -21,6 +21,7 @@ from claude_pool_gh.conversation.services import (
     Act,
     Answer,
     CommandContext,
+    NoCommit,
     Services,
     Start,
     needed_role,
@@ -94,6 +95,8 @@ class CommandPolicy:
             answer = await self.verb_handlers[asked.command.verb.name].answer(self.services, asked)
         except RecipeError as error:
             return Refusal(replies.faulty_recipe(str(error)))
+        except NoCommit as error:
+            return Refusal(replies.no_commit(str(error)))
         except ForgeRefused as error:
             return Refusal(replies.broken(f"GitHub refused what it needs to read ({error.status})"))
         return await self._vetted(asked, answer) if isinstance(answer, Start) else answer

@@ -191,7 +191,7 @@ def test_a_comment_is_made_only_where_something_new_and_serious_stands_or_covera
     assert issue.notice(result(mild)) is None
     new = defect(2, state=AuditState.new, stated={"title": "@mona breaks"})
     text = issue.notice(result(new)) or ""
-    assert text.startswith("1 new finding of high or critical severity:\n- **high** ")
+    assert text.startswith("1 finding of high or critical severity, new:\n- **high** ")
     assert Page(text).acting == []
     fell = partial(history=(point(1), point(2, completeness=Completeness.partial)))
     assert issue.notice(fell) == "PARTLY AUDITED: 3 files not read; no finding open."
