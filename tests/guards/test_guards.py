@@ -1957,6 +1957,22 @@ GUARDS = [
         "clean_is_said",
     ),
     Guard(
+        "a sealed list is read at once",
+        f"{CHECKOUTS}sealed.py",
+        "marshal.loads(file.read())",
+        "marshal.load(file)",
+        "tests/worktrees/test_sealed.py",
+        "read_at_once",
+    ),
+    Guard(
+        "an organization's configuration holds in a fleet, below each repository's own",
+        "service/audit/planning.py",
+        "[*([] if defaults is None else [defaults]), *layers]",
+        "layers",
+        "tests/service/test_audit_fleet.py",
+        "plan_of_a_fleet",
+    ),
+    Guard(
         "claims that nobody verified are not clean",
         "audits/outputs/summary.py",
         "    if not result.is_clean:\n",

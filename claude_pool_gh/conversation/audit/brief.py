@@ -84,7 +84,8 @@ async def _brief(
     )
     listing = await list_files(mirror, subject.commit, wanted)
     since = past.runs[0].point.commit if read.contents and past.runs else ""
-    plan = await _plan(subject, mirror, listing, past, since, context.plan.limits.chain)
+    failing = await host.failing(context)
+    plan = await _plan(subject, mirror, listing, past, since, failing, context.plan.limits.chain)
     if not plan.shards:
         reason = _nothing(subject, listing, since)
         unchanged = {"unchanged_since": since} if since else None
@@ -171,6 +172,7 @@ async def _plan(
     listing: Listing,
     past: _Past,
     since: str,
+    failing: frozenset[str],
     budget: int,
 ) -> AuditPlan:
     files, skipped = list(listing.files), list(listing.skipped)
@@ -192,6 +194,7 @@ async def _plan(
         group_of=group_of(by, await _grouping(by, subject, mirror, paths, owned)),
         signals=Signals(
             changed=_unread(listing, past.reads),
+            failing=failing,
             commits=await history.commits_of_paths(mirror, subject.commit),
             found=_counted(past.every),
             is_owned=is_owned,

@@ -65,6 +65,10 @@ class AuditHost(Protocol):
         """The rules of the repository's maintainers for whoever works on it; "" where there are none."""
         ...
 
+    async def failing(self, context: HostStepContext) -> frozenset[str]:
+        """The files that failed checks of the commit speak of, as far as that is known. Raises nothing."""
+        ...
+
     async def publication(
         self, context: HostStepContext, result: AuditResult
     ) -> Callable[[Transaction], None]:

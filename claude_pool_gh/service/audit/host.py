@@ -42,6 +42,10 @@ class Shell:
         git_dir = await self.git_dirs(subject, [subject.commit])
         return await guidance_at(git_dir, subject.commit)
 
+    async def failing(self, context: HostStepContext) -> frozenset[str]:  # noqa: ARG002 - the same
+        """None: checks are GitHub's."""
+        return frozenset()
+
     async def publication(
         self,
         context: HostStepContext,  # noqa: ARG002 - the signature of `AuditHost`
