@@ -85,7 +85,7 @@ def progress(report: AuditReport) -> str:
     """The plan in a line, while it is carried out."""
     _, likely, _ = report.cost
     beyond = (
-        f"; {count(report.beyond, 'file')} are beyond the budget and will not be read"
+        f"; {count(report.beyond, 'file')} beyond the budget will not be read"
         if report.beyond
         else ""
     )

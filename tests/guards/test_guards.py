@@ -1999,8 +1999,8 @@ GUARDS = [
     Guard(
         "the place of a file depends on its own path alone",
         AUDITS + "shards.py",
-        "if unit.tokens * _ALONE > target:",
-        "if unit.tokens * _ALONE > target or len(small) % 20 == 19:",
+        "bisect_left(places, _parted(places[start], places[end - 1]), start, end)",
+        "(start + end) // 2",
         "tests/audits/test_shards.py",
         "a_file_that_goes",
     ),
