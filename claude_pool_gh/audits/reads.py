@@ -28,7 +28,7 @@ audit_reads: Final = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """What has been read by now, and by which rules."""
+    """The contents that have been read by now, and the rules by which."""
 
     digest: str = ""
     """See `AuditRun.digest`."""
@@ -39,7 +39,7 @@ class Reads:
         return content(path, blob) in self.contents
 
     def under(self, digest: str) -> Reads:
-        """What of it was read by these rules: all, or nothing."""
+        """The part of it that was read by these rules: all, or nothing."""
         return self if digest == self.digest else Reads(digest)
 
     def with_(self, read: Collection[str], blobs: Mapping[str, str], digest: str) -> Reads:
@@ -58,7 +58,7 @@ def content(path: str, blob: str) -> bytes:
 
 
 def reads_of(tx: Transaction, audit: str) -> Reads:
-    """What an audit has read; nothing where it has not run yet."""
+    """The contents that an audit has read; none where it has not run yet."""
     row = tx.execute(sa.select(audit_reads).where(audit_reads.c.audit == audit)).one_or_none()
     return Reads() if row is None else Reads(row.digest, frozenset(_taken_apart(row.contents)))
 
