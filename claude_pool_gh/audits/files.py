@@ -14,6 +14,7 @@ from typing import Final
 
 from claude_pool_gh.audits import content_rules, path_rules
 from claude_pool_gh.audits.model import SkippedFile, SkipReason, SourceFile
+from claude_pool_gh.audits.reads import NOTHING_READ, Reads
 from claude_pool_gh.audits.tokens import tokens_of
 from claude_pool_gh.terms import patterns
 from claude_pool_gh.worktrees.errors import WorktreeError
@@ -52,8 +53,8 @@ class Wanted:
     within: tuple[str, ...] = ()
     """As the configuration names them; none: all."""
     exclude: tuple[str, ...] = ()
-    only: frozenset[str] | None = None
-    """Those that have changed since the last run; None: all."""
+    read: Reads = NOTHING_READ
+    """What need not be read again."""
     trusts_attributes: bool = True
     """Whether `.gitattributes` may hide what looks like source: not from an audit of security."""
 
@@ -195,7 +196,7 @@ def _sort(sorting: _Sorting, entry: _Entry, wanted: Wanted, said: Mapping[str, s
     why = None if back_in else path_rules.of_file(name)
     if why is not None:
         sorting.skipped.append(SkippedFile(path=path, reason=why[0], detail=why[1]))
-    elif wanted.only is not None and path not in wanted.only:
+    elif wanted.read.have(path, entry.blob):
         sorting.skipped.append(SkippedFile(path=path, reason=SkipReason.unchanged))
     elif (attribute := _hidden_by(said)) and wanted.trusts_attributes:
         detail = f".gitattributes says {attribute}"

@@ -30,7 +30,7 @@ class SkipReason(StrEnum):
     link = "symbolic link"
     submodule = "submodule"
     unchanged = "unchanged"
-    """The audit reads only what has changed since its last run."""
+    """An earlier run has read it as it is, and the audit reads only the rest."""
     odd_name = "name that is not UTF-8"
     """No agent could open it by its name."""
     missing = "missing"
@@ -149,7 +149,7 @@ class AuditPlan:
     notices: tuple[str, ...] = ()
     """What a maintainer should know of the plan, in sentences, such as a pattern that names no file."""
     unread_since: str = ""
-    """The commit since which changed files are read; "" where all are."""
+    """The commit of the run before, where only what no run has read as it is now is read; "" where all is."""
 
     @property
     def files(self) -> int:

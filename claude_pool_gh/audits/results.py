@@ -148,7 +148,7 @@ def outcome(result: AuditResult, tasks: Sequence[Mapping[str, Any]]) -> Outcome:
     if open_:
         return Outcome(verdict=Verdict.unsettled, reason=open_)
     if result.plan.only or result.plan.unread_since:
-        what = ", ".join(result.plan.only) or f"what changed since {result.plan.unread_since[:9]}"
+        what = ", ".join(result.plan.only) or "what no earlier run had read"
         return Outcome(verdict=Verdict.skipped, reason=f"nothing found, but only {what} was read")
     return Outcome(verdict=Verdict.clean)
 

@@ -1,6 +1,7 @@
 """Puts the shards first in which a defect is likeliest, by signals that cost nothing. Pure.
 
-What has changed since the last run counts most; then what changes often, what had findings before, what nobody owns.
+What no run has read as it is now counts most; then what a failed check names, what had findings before, what changes
+often, what nobody owns.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 from claude_pool_gh.audits.model import Risk, Shard
 
 _CHANGED: Final = 3.0
+_FAILING: Final = 2.0
 _CHURN: Final = 1.0
 _FOUND: Final = 1.5
 _UNOWNED: Final = 0.5
@@ -23,7 +25,9 @@ class Signals:
     """The facts that are known of paths without reading them."""
 
     changed: Collection[str] = frozenset()
-    """Changed since the last run."""
+    """Not read by any run as they are now."""
+    failing: Collection[str] = frozenset()
+    """Named by a check that failed at this commit."""
     commits: Mapping[str, int] = field(default_factory=dict)
     """How many of the newest commits touched a path."""
     found: Mapping[str, int] = field(default_factory=dict)
@@ -43,6 +47,7 @@ def risk_of(paths: Sequence[str], signals: Signals) -> Risk:
     number = max(1, len(paths))
     parts = {
         "changed": _CHANGED * sum(path in signals.changed for path in paths) / number,
+        "failing": _FAILING * any(path in signals.failing for path in paths),
         "churn": _CHURN * math.log2(1 + sum(signals.commits.get(path, 0) for path in paths)) / 4,
         "findings": _FOUND * math.log2(1 + sum(signals.found.get(path, 0) for path in paths)) / 2,
     }

@@ -135,7 +135,7 @@ def runs_of(tx: Transaction, audit: str, *, last: int = 30) -> list[AuditRun]:
 
 
 def last_complete(tx: Transaction, audit: str) -> AuditRun | None:
-    """The newest run that read all of the repository; what changed since is what there is to read."""
+    """The newest run that read all that there was to read of the whole repository."""
     whole = sa.and_(
         _R.audit == audit, _R.everything, _R.completeness == Completeness.complete.value
     )

@@ -18,6 +18,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 
@@ -118,9 +119,14 @@ def _parts(units: Iterable[_Unit], target: int) -> Iterator[Sequence[_Unit]]:
 
 def _place(path: str) -> bytes:
     """A path's place: those in one folder lie together, files before folders, each by the hash of its name."""
-    *folders, name = path.split("/")
-    hashed = [*(b"\1" + _hash(each) for each in folders), b"\0" + _hash(name)]
-    return b"".join([*hashed, path.encode(), b"\0"])
+    folder, _, name = path.rpartition("/")
+    return b"".join([_within(folder), b"\0", _hash(name), path.encode(), b"\0"])
+
+
+@lru_cache(maxsize=10_000)
+def _within(folder: str) -> bytes:
+    """The beginning of the places in a folder."""
+    return b"".join(b"\1" + _hash(each) for each in folder.split("/")) if folder else b""
 
 
 def _hash(name: str) -> bytes:

@@ -16,6 +16,8 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.pool.recipes.yaml_file import Fault, Loaded, no_such, read
 
 PATH: Final = ".github/claude-pool.yml"
+HOME: Final = ".github"
+"""The repository of an organization in which its defaults lie, under the same path."""
 DEFAULT: Final = "default"
 _MEANT: Final = re.compile(
     r"(?:[.]github/)?[.]?claude-?pool(?:-gh|-bot)?(?:[.-]config)?[.](?:ya?ml|json|toml)"

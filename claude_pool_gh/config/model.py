@@ -217,7 +217,7 @@ class Audit(Section):
     ] = "riskiest"
     when: Annotated[
         Literal["always", "changed"],
-        Field(description="`changed`: read only what has changed since the last complete run"),
+        Field(description="`changed`: read only what no earlier run has read as it is now"),
     ] = "always"
     turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 60
     code_scanning: Annotated[

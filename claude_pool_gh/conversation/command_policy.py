@@ -21,6 +21,7 @@ from claude_pool_gh.conversation.services import (
     Act,
     Answer,
     CommandContext,
+    NoCommit,
     Services,
     Start,
     needed_role,
@@ -103,6 +104,8 @@ class CommandPolicy:
             answer = await self.verb_handlers[asked.command.verb.name].answer(self.services, asked)
         except RecipeError as error:
             return Refusal(replies.faulty_recipe(str(error)))
+        except NoCommit as error:
+            return Refusal(replies.no_commit(str(error)))
         except ForgeRefused as error:
             if is_new and isinstance(error, NotFound):
                 raise ForgeUnavailable(_NOT_YET) from error

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from claude_pool_gh.config.load import PATH, Configuration, Faults, Layer, merge, misnamed
+from claude_pool_gh.config.load import HOME, PATH, Configuration, Faults, Layer, merge, misnamed
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.github.trusted import TrustedFiles, trusted_file
@@ -14,7 +14,6 @@ from claude_pool_gh.pool.recipes.yaml_file import Fault
 from claude_pool_gh.terms.ids import Repository
 
 _FRESH_SECONDS: Final = 60.0
-_HOME: Final = ".github"
 
 
 @dataclass(slots=True)
@@ -30,7 +29,7 @@ class ConfigLoader:
         file = await files.file(PATH)
         if file is None and (faults := await self._misnamed(files)) is not None:
             return faults
-        layers = [await self._defaults(repository)] if repository.name != _HOME else []
+        layers = [await self._defaults(repository)] if repository.name != HOME else []
         layers.append(None if file is None else Layer(PATH, file.text, file.blob))
         return merge([layer for layer in layers if layer is not None], self.verbs)
 
@@ -52,10 +51,10 @@ class ConfigLoader:
     async def _read(self, repository: Repository) -> Layer | None:
         """The same file in the organization's repository `.github`; none where the App does not see that."""
         try:
-            home = await self.forge.access.sibling(repository, _HOME)
+            home = await self.forge.access.sibling(repository, HOME)
             file = None if home is None else await trusted_file(self.forge, home, None, PATH)
         except ForgeRefused:
             return None
         if file is None:
             return None
-        return Layer(f"{repository.owner}/{_HOME}", file.text, file.blob)
+        return Layer(f"{repository.owner}/{HOME}", file.text, file.blob)

@@ -14,6 +14,7 @@ from claude_pool_gh.conversation.facts import ThreadFacts, thread_key
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.command_request import CommandRequest
+from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.pool.model.caps import Cap, Caps, Window
 from claude_pool_gh.pool.model.config import microdollars
@@ -208,6 +209,20 @@ async def pull_of(services: Services, asked: CommandContext) -> reads.Pull:
     return asked.pull or await reads.pull(services.forge, asked.thread)
 
 
+class NoCommit(Exception):
+    """The default branch has no commit: there is nothing to work on."""
+
+
+async def _branch_head(services: Services, asked: CommandContext) -> str:
+    """The commit of the default branch. Raises NoCommit, ForgeError."""
+    try:
+        return await reads.branch_head(services.forge, asked.thread.repository, asked.branch)
+    except ForgeRefused as error:
+        if error.status in (404, 409):
+            raise NoCommit(asked.branch) from error
+        raise
+
+
 async def facts_for(
     services: Services, asked: CommandContext, pull: reads.Pull | None
 ) -> dict[str, Any]:
@@ -225,7 +240,5 @@ async def facts_for(
     }
     if pull is not None:
         return common | {"head": pull.head, "base": pull.base, "base_ref": pull.base_ref}
-    head = asked.files.commit or await reads.branch_head(
-        services.forge, asked.thread.repository, asked.branch
-    )
+    head = asked.files.commit or await _branch_head(services, asked)
     return common | {"head": head, "base": head, "base_ref": asked.branch}

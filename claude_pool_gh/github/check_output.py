@@ -26,6 +26,8 @@ class FailedCheck:
     text: str = ""
     annotations: tuple[str, ...] = ()
     """As `path:line message`."""
+    paths: tuple[str, ...] = ()
+    """The files that these are about."""
 
 
 @checked
@@ -77,6 +79,7 @@ async def _run(forge: Forge, repository: Repository, run: Any) -> FailedCheck:
         summary=str(output.get("summary") or ""),
         text=str(output.get("text") or ""),
         annotations=tuple(_line(each) for each in annotations),
+        paths=tuple(dict.fromkeys(str(each["path"]) for each in annotations)),
     )
 
 

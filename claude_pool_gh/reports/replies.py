@@ -105,6 +105,11 @@ def closed(what: str = "pull request") -> SafeMarkdown:
     return fitting(f"This {what} is closed. Nothing was run.")
 
 
+def no_commit(branch: str) -> SafeMarkdown:
+    """There is nothing to work on."""
+    return fitting(f"The branch {code(branch, 100)} has no commit yet. Nothing was run.")
+
+
 def broken(reason: str) -> SafeMarkdown:
     """Our own failure before anything ran."""
     return fitting(

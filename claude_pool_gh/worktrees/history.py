@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -145,3 +144,10 @@ async def list_paths(mirror: Path, commit: str) -> list[str]:
     """Every file of a commit."""
     out = await git("ls-tree", "-r", "-z", "--name-only", checked_commit(commit), git_dir=mirror)
     return [path for path in out.decode(errors="replace").split("\0") if path]
+
+
+async def blobs_of_paths(mirror: Path, commit: str) -> dict[str, str]:
+    """The content's id of every file of a commit, by its path."""
+    out = await git("ls-tree", "-r", "-z", checked_commit(commit), git_dir=mirror)
+    listed = (line.partition("\t") for line in out.decode(errors="replace").split("\0") if line)
+    return {path: meta.split(" ")[2] for meta, _, path in listed}

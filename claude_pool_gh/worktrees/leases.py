@@ -232,6 +232,11 @@ class Worktrees:
                 removed += await pruning.prune_refs(self.mirror(int(path.stem)), older_than_secs)
         return removed
 
+    async def remove_unused(self, kept: Collection[int]) -> int:
+        """Remove mirrors of other repositories of which `prune` has left nothing; returns how many."""
+        unused = await asyncio.to_thread(pruning.unused, self.state)
+        return await self.remove_repositories([each for each in unused if each not in kept])
+
     async def remove_repositories(self, ids: Collection[int]) -> int:
         """Remove mirrors and checkouts of repositories that nobody works in; returns how many had any."""
         for each in ids:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -66,6 +67,15 @@ async def _drop_objects(path: Path, older_than_secs: float) -> None:
         logger.warning("objects not dropped: %s", error, extra={"action": "objects_not_dropped"})
 
 
+def unused(state: Path) -> list[int]:
+    """The repositories whose mirrors have no ref of a fetch any more."""
+    return [
+        int(path.stem)
+        for path in sorted((state / "mirrors").glob("*.git"))
+        if path.stem.isdecimal() and not _older(path)
+    ]
+
+
 def remove_repositories(state: Path, ids: Collection[int]) -> int:
     """Remove mirrors and checkouts of repositories; returns how many had any. Nobody may be at work in them."""
     removed = 0
@@ -78,7 +88,7 @@ def remove_repositories(state: Path, ids: Collection[int]) -> int:
     return removed
 
 
-def _older(path: Path, before: float) -> list[str]:
+def _older(path: Path, before: float = math.inf) -> list[str]:
     """The refs that were written before a moment. None is packed here, so each is a file."""
     return [
         each.relative_to(path).as_posix()

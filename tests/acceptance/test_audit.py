@@ -137,8 +137,16 @@ async def test_an_answer_without_opening_a_file_is_no_reading(
 async def test_a_plan_costs_nothing_and_says_what_would_be_read(
     here: World, auditor: Auditor
 ) -> None:
+    said = {"path": TOTAL["path"], "start_line": 1, "end_line": 1, "annotation_level": "failure"}
+    output = {"title": "1", "summary": "1", "annotations": [said | {"message": "wrong"}]}
+    here.repository.check(
+        here.repository.head(), "tests", status="completed", conclusion="failure", output=output
+    )
     await here.say("/pool audit security shop --plan")
     shown = await here.shows("audit", "### ✅ Plan: ")
+    (row,) = here.rows("SELECT result FROM steps WHERE name = 'plan'")
+    plan = json.loads(row[0]) if isinstance(row[0], str) else row[0]
+    assert plan["plan"]["shards"][0]["risk"]["signals"]["failing"] == 2
     assert "published prices of other tools" in shown
     assert auditor.seen == []
     assert here.ledger == 0
@@ -159,11 +167,11 @@ async def test_a_budget_that_is_too_small_is_refused_or_reaches_the_riskiest_par
 ) -> None:
     large = {"shop/catalogue.py": "PRICE = 1\n" * 20_000}
     here.repository.commit("main", large, author=here.maintainer)
-    configure(here, f"{BY_FOLDER}    budget: 0.5\n    over_budget: refuse\n")
+    configure(here, f"{BY_FOLDER}    budget: 0.9\n    over_budget: refuse\n")
     await here.say("/pool audit")
     await here.shows("audit", "nothing was read")
     assert auditor.seen == []
-    configure(here, f"{BY_FOLDER}    budget: 0.5\n")
+    configure(here, f"{BY_FOLDER}    budget: 0.9\n")
     await here.say("/pool audit")
     shown = await here.shows("audit", "NOT SETTLED: 1 file not read: the budget does not reach it")
     assert "Nothing found" not in shown.split("\n", 1)[0]

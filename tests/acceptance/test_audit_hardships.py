@@ -107,6 +107,42 @@ async def test_a_repository_that_is_renamed_meanwhile_gets_its_report_under_the_
     await shown(here, TOTAL["title"])
 
 
+async def test_a_repository_that_is_made_private_meanwhile_keeps_its_audit_and_loses_only_its_alerts(
+    here: World, auditor: Auditor
+) -> None:
+    here.installation.permissions = {**here.installation.permissions, "security_events": "write"}
+    configure(here, f"{BY_FOLDER}    code_scanning: true\n")
+    auditor.claims = (TOTAL,)
+    slow = iter([slowly(["AGENTS.md"], seconds=20)])
+    auditor.instead = lambda files: next(slow, None) if "AGENTS.md" in files else None
+    await here.say("/pool audit")
+    await half_way(here)
+    here.repository.state.private = True
+    refused = b'{"message": "Code Security must be enabled for this repository"}'
+    here.github.faults.add(Fault(Respond(403, body=refused), method="POST", route=SARIFS))
+    body = await here.shows("audit", "Code scanning did not take the findings: ")
+    assert TOTAL["title"] in body
+    assert TOTAL["title"] in await shown(here, TOTAL["title"])
+
+
+async def test_a_repository_without_a_commit_is_told_that_there_is_nothing_to_read(
+    here: World, auditor: Auditor
+) -> None:
+    empty = here.github.create_repository("octo/empty", files={})
+    empty.grant(here.maintainer, "admin")
+    here.github.add_repositories(here.installation, empty)
+    issue = empty.open_issue("Audit", "Please", here.maintainer)
+    await here.github.comment(here.maintainer, empty, issue.number, "/pool audit")
+    answered = "SELECT answer FROM commands WHERE state = 'handled'"
+    await here.until(lambda: bool(here.rows(answered)))
+    await here.quiet()
+    said = [each.body for each in empty.comments(issue.number) if each.author.id == here.app.bot.id]
+    assert len(said) == 1
+    assert "no commit" in said[0]
+    assert here.rows("SELECT count(*) FROM chains") == [(0,)]
+    assert not auditor.asked("audit-defects")
+
+
 async def test_a_repository_that_is_deleted_ends_its_audit_and_nothing_is_asked_of_it_again(
     here: World, auditor: Auditor
 ) -> None:

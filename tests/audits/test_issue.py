@@ -71,6 +71,13 @@ def test_unsettled_claims_are_not_clean() -> None:
     assert "**high** A lock may be taken twice `shop/lock.py:9`" in text
 
 
+def test_serious_claims_that_nobody_verified_are_not_clean() -> None:
+    short = result(unverified=3, problems=("3 serious claims not verified.",))
+    text = issue.body(short, HOME)
+    assert text.startswith("### ⚠️ PARTLY AUDITED: not everything was settled; no finding open\n")
+    assert "> ⚠️ 3 serious claims not verified." in text
+
+
 def test_each_finding_is_a_fold_with_evidence_scenario_and_suggestion() -> None:
     text = issue.body(rich(), HOME)
     for each in rich().standing:
@@ -184,7 +191,7 @@ def test_a_comment_is_made_only_where_something_new_and_serious_stands_or_covera
     assert issue.notice(result(mild)) is None
     new = defect(2, state=AuditState.new, stated={"title": "@mona breaks"})
     text = issue.notice(result(new)) or ""
-    assert text.startswith("1 new finding of high or critical severity:\n- **high** ")
+    assert text.startswith("1 finding of high or critical severity, new:\n- **high** ")
     assert Page(text).acting == []
     fell = partial(history=(point(1), point(2, completeness=Completeness.partial)))
     assert issue.notice(fell) == "PARTLY AUDITED: 3 files not read; no finding open."

@@ -12,6 +12,7 @@ import pytest
 from claude_pool_gh.audits import files as files_
 from claude_pool_gh.audits.files import Listing, TooManyFiles, Wanted, list_files, sift
 from claude_pool_gh.audits.model import SkipReason
+from claude_pool_gh.audits.reads import Reads
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 Make = Callable[[Mapping[str, bytes]], tuple[Path, str]]
@@ -161,9 +162,11 @@ async def test_paths_exclusions_and_changes_choose_what_is_read(make: Make) -> N
         ["a/x.py", "b/z.py"],
         {"a/y.py": SkipReason.excluded},
     )
-    changed = await listed(where, Wanted(only=frozenset({"b/z.py"})))
-    assert paths(changed) == ["b/z.py"]
-    assert set(why(changed).values()) == {SkipReason.unchanged}
+    blobs = {each.path: each.blob for each in (await listed(where)).files}
+    read = Reads().with_(("a/x.py", "a/y.py"), blobs, "rules")
+    rest = await listed(where, Wanted(read=read))
+    assert paths(rest) == ["b/z.py"]
+    assert set(why(rest).values()) == {SkipReason.unchanged}
 
 
 async def test_nothing_is_fetched_for_a_plan(make: Make, tmp_path: Path) -> None:

@@ -65,16 +65,24 @@ def test_a_budget_reaches_shards_in_their_order_and_at_least_one() -> None:
     assert [each.id for each in reach(every, FLAT, 1).within] == ["a"]
 
 
-def test_what_changed_changes_often_had_findings_or_has_no_owner_comes_first() -> None:
-    names = ["calm", "changed", "churned", "found", "unowned"]
+def test_what_changed_fails_changes_often_had_findings_or_has_no_owner_comes_first() -> None:
+    names = ["calm", "changed", "churned", "failing", "found", "unowned"]
     signals = Signals(
         changed={"changed.py"},
+        failing={"failing.py"},
         commits={"churned.py": 3},
         found={"found.py": 1},
         is_owned=lambda path: path != "unowned.py",
     )
     ordered = riskiest_first([shard(name) for name in names], signals)
-    assert [each.id for each in ordered] == ["changed", "found", "churned", "unowned", "calm"]
+    assert [each.id for each in ordered] == [
+        "changed",
+        "failing",
+        "found",
+        "churned",
+        "unowned",
+        "calm",
+    ]
     assert ordered[0].risk.signals == {"changed": 3.0}
     assert risk_of(["unowned.py"], Signals()).score == 0, (
         "where nobody owns anything it says nothing"

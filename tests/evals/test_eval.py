@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from rich.console import Console  # noqa: TID251 - a tool of ours, with texts of ours
 
 from claude_pool_gh.rehearsal.model import ModelRequest, Reply, ScriptedModel, say
 from claude_pool_gh.rehearsal.reviewer import Planted, Reviewer
+from evals.audit import audited
 from evals.corpus import Expected, Stated, matches, read_cases
 from evals.run import evaluate, print_scores
+from tests import ours
+from tests.acceptance.auditor import Auditor, claim
 
 
 def test_the_corpus_holds_twelve_defects_nine_clean_ones_and_nine_traps() -> None:
@@ -22,6 +26,22 @@ def test_a_finding_matches_by_file_lines_and_keyword() -> None:
     assert not matches(wanted, Stated(path="a.py", line=16, text="a void row"))
     assert not matches(wanted, Stated(path="b.py", line=11, text="a void row"))
     assert not matches(wanted, Stated(path="a.py", line=11, text="something else"))
+
+
+@pytest.mark.rotating(4)
+async def test_an_audit_is_scored_by_the_planted_defect_that_it_reports(tmp_path: Path) -> None:
+    (case,) = read_cases(["01"])
+    assert case.expected is not None
+    line = case.expected.first
+    evidence = (case.head[case.expected.path] or b"").decode().splitlines()[line - 1]
+    found = claim(case.expected.path, line, evidence, f"It stops early: {case.expected.accept[0]}")
+    async with ScriptedModel.start(Auditor(claims=(found,))) as model:
+        environment = ours.environment(
+            HOME=str(tmp_path), ANTHROPIC_API_KEY="x", ANTHROPIC_BASE_URL=model.url
+        )
+        (scored,) = [each async for each in audited([case], environment, budget=1.0)]
+    assert (scored.hit, scored.false_alarms, scored.failed) == (True, 0, ""), scored
+    assert scored.microdollars > 0
 
 
 @pytest.mark.long

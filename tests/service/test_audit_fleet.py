@@ -29,7 +29,7 @@ from claude_pool_gh.worktrees.leases import Worktrees
 from tests.acceptance.auditor import Auditor
 from tests.patience import until
 from tests.service import auditing
-from tests.service.auditing import PRICES, STORE, TOTAL
+from tests.service.auditing import CONFIG, PRICES, STORE, TOTAL
 
 SHOP, MILL = {"shop/prices.py": PRICES}, {"store/orders.py": STORE}
 EVERYTHING = Filters(most_megabytes=1_000)
@@ -228,6 +228,21 @@ async def test_a_plan_of_a_fleet_spends_nothing(
     report = json.loads(capsys.readouterr().out)
     assert [each["repository"] for each in report["plans"]] == ["octo/shop", "octo/mill"]
     assert report["not_planned"] == {"octo/e": "it has no commit on its default branch"}
+    home = github.create_repository(
+        "octo/.github", {CONFIG: "audits: {defects: {exclude: [shop/]}}\n"}
+    )
+    token(home)
+    assert await run.audit(typed) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [each["repository"] for each in report["plans"]] == ["octo/mill", "octo/.github"]
+    assert (
+        report["not_planned"]["octo/shop"]
+        == "every file is generated, vendored, binary or excluded"
+    )
+    home.commit("main", {CONFIG: "audits: 1\n"})
+    assert await run.audit(typed) == 2
+    faults = json.loads(capsys.readouterr().out)["not_planned"]
+    assert "the configuration of octo/.github cannot be used" in faults["octo/mill"]
     nothing = replace(typed, source=Named(Path("repos.txt"), ("octo/e", "octo/gone")))
     assert await run.audit(nothing) == 2, "nothing could be planned"
     assert [*json.loads(capsys.readouterr().out)["not_planned"]] == ["octo/gone", "octo/e"]

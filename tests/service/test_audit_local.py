@@ -117,16 +117,27 @@ async def test_without_a_key_nothing_is_begun_that_would_hold_the_next_run(
     assert "going on with" not in capsys.readouterr().err
 
 
-async def test_what_has_not_changed_since_a_complete_run_is_not_read_and_what_is_open_still_counts(
+async def test_what_was_read_is_not_read_again_whatever_became_of_the_rest_and_what_is_open_still_counts(
     model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    commit(shop, {CONFIG: "audits:\n  defects:\n    when: changed\n"})
+    commit(shop, {CONFIG: f"{BY_FOLDER}    when: changed\n"})
     auditor.claims = (TOTAL,)
+    auditor.instead = lambda files: (
+        Fail(400, "invalid_request_error", "refused") if "store/orders.py" in files else None
+    )
+    assert await local.audit(options(model, tmp_path), shop) == 2
+    assert "claude-pool-gh audit" in json.loads(capsys.readouterr().out)["resume"]
+    auditor.instead = lambda _: None
+    commit(shop, {"shop/more.py": "x = 1\n"})
     assert await local.audit(options(model, tmp_path), shop) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["coverage"]["files_read"] == 2, "the part that failed, and the file that is new"
+    assert [each["state"] for each in told["findings"]] == ["open"]
+    assert _asked(auditor, "shop/prices.py") == 1
     before = len(model.requests)
     assert await local.audit(options(model, tmp_path), shop) == 1
     assert len(model.requests) == before
-    assert "has changed since the last complete run; open from earlier runs: 1 high" in (
+    assert "has changed since earlier runs have read it; open from earlier runs: 1 high" in (
         capsys.readouterr().err
     )
 

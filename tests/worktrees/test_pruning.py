@@ -48,6 +48,21 @@ async def test_objects_outlive_their_refs_for_as_long_again(site: Site) -> None:
     assert b"count: 0\n" in remaining
 
 
+async def test_a_mirror_of_which_nothing_was_fetched_for_long_goes_unless_it_is_wanted(
+    site: Site,
+) -> None:
+    own = site.widgets.id
+    await site.worktrees.fetch(own, [site.widgets.head()], [])
+    mirror = site.worktrees.mirror(own).path
+    assert await site.worktrees.remove_unused(()) == 0, "it was fetched from just now"
+    for ref in (mirror / "refs/pool/commits").iterdir():
+        os.utime(ref, (1, 1))
+    await site.worktrees.prune(DAY)
+    assert await site.worktrees.remove_unused({own}) == 0
+    assert await site.worktrees.remove_unused(()) == 1
+    assert not mirror.exists()
+
+
 async def test_refs_of_branches_that_nobody_fetches_any_more_go_too(site: Site) -> None:
     head = site.widgets.head()
     await site.worktrees.fetch(site.widgets.id, [head], ["refs/heads/main"])

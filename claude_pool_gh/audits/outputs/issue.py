@@ -40,7 +40,9 @@ def title(audit: str) -> str:
 def waiting(audit: str, next_run: NextRun | None = None) -> SafeMarkdown:
     """The issue of an audit that has not run yet."""
     lines = [f"The audit {code(audit)} has not run yet. Its findings will be listed here."]
-    return SafeMarkdown("\n\n".join([*lines, *summary.when_next(next_run), _help(audit)]))
+    return SafeMarkdown(
+        "\n\n".join([*lines, *summary.when_next(next_run), f"<sub>{_help(audit)}</sub>"])
+    )
 
 
 def body(
@@ -103,8 +105,11 @@ def notice(result: AuditResult) -> SafeMarkdown | None:
         return None
     lines = []
     if serious:
-        number = count(len(serious), "new finding")
-        lines.append(f"{number} of high or critical severity:")
+        back = any(each.state is AuditState.reappeared for each in serious)
+        number = count(len(serious), "finding")
+        lines.append(
+            f"{number} of high or critical severity, new{' or back again' if back else ''}:"
+        )
         lines += [
             f"- **{each.severity}** {neutralize_line(each.finding.title, 200)} `{summary.short(each)}`"
             for each in serious[:_WORST]
@@ -190,8 +195,8 @@ def _foot(result: AuditResult) -> str:
 
 def _help(audit: str) -> str:
     return (
-        f"kept up to date by `/pool audit {audit}`; what is written into this text by hand is lost with the next run, "
-        "comments stay"
+        f"Kept up to date by `/pool audit {audit}`: what is written into this text by hand is lost with the next run, "
+        "comments stay."
     )
 
 

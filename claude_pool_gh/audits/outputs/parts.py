@@ -129,7 +129,7 @@ def runs(result: AuditResult, home: str) -> str:
         ]
         for number, each in reversed(list(enumerate(summary.trend(result), 1)))
     ]
-    head = ("run", "ended", "commit", "open", "of which", "new", "fixed", "", "cost")
+    head = ("run", "ended", "commit", "open", "of which", "new", "fixed", "read", "cost")
     return table(head, 0, rows) if rows else ""
 
 
@@ -222,7 +222,7 @@ def uncovered(result: AuditResult, most: int) -> str:
     ]
     if not rows:
         return ""
-    text = table(("part", "files", "", "why"), 0, rows)
+    text = table(("part", "files", "state", "why"), 0, rows)
     return f"{text}\n\nand {count(len(found) - most, 'part')} more" if len(found) > most else text
 
 

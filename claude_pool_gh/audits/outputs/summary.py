@@ -92,6 +92,8 @@ def verdict(result: AuditResult) -> Verdict:
     if result.unsettled:
         claims = count(len(result.unsettled), "claim")
         return Verdict(Tone.findings, f"no finding open, {claims} that nobody could settle")
+    if not result.is_clean:
+        return Verdict(Tone.partial, "PARTLY AUDITED: not everything was settled; no finding open")
     return Verdict(Tone.clean, f"nothing found in {count(read, 'file')}")
 
 

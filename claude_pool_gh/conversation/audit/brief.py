@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from claude_pool_gh.audits import packages, rows
+from claude_pool_gh.audits import packages, reads, rows
 from claude_pool_gh.audits.estimate import rates
 from claude_pool_gh.audits.files import Listing, TooManyFiles, Wanted, list_files, sift
 from claude_pool_gh.audits.model import AuditPlan, Cut, Shard
 from claude_pool_gh.audits.plan import PlanFacts, make_plan, sifted
+from claude_pool_gh.audits.reads import NOTHING_READ, Reads
 from claude_pool_gh.audits.risk import Signals
 from claude_pool_gh.audits.rows import AuditRun
 from claude_pool_gh.audits.rules import KINDS
@@ -73,20 +74,21 @@ async def _brief(
     past = await host.database.read(lambda tx: _Past.read(tx, subject))
     rules = await host.guidance(context)
     digest = _digest(subject, context, rules)
-    changed = await _changed(host, context, subject, past.complete)
-    only = _only(subject, past.complete, changed, digest)
+    read = past.reads.under(digest) if _continues(subject) else NOTHING_READ
     wanted = Wanted(
         paths=subject.paths,
         within=subject.settings.paths,
         exclude=subject.settings.exclude,
-        only=only,
+        read=read,
         trusts_attributes=subject.kind != "security",
     )
     listing = await list_files(mirror, subject.commit, wanted)
-    plan = await _plan(subject, mirror, listing, past, changed, context.plan.limits.chain)
+    since = past.runs[0].point.commit if read.contents and past.runs else ""
+    failing = await host.failing(context)
+    plan = await _plan(subject, mirror, listing, past, since, failing, context.plan.limits.chain)
     if not plan.shards:
-        reason = _nothing(subject, listing, only)
-        unchanged = {"unchanged_since": plan.unread_since} if only is not None else None
+        reason = _nothing(subject, listing, since)
+        unchanged = {"unchanged_since": since} if since else None
         return Finish(Outcome(verdict=Verdict.skipped, reason=reason), unchanged)
     stored = _PLAN.dump_python(plan, mode="json")
     if subject.plan_only:
@@ -127,7 +129,7 @@ class _Past:
     """The facts that are known of the audit when it begins."""
 
     runs: Sequence[AuditRun]
-    complete: AuditRun | None
+    reads: Reads
     every: Sequence[KnownFinding]
     dismissed: Sequence[KnownFinding]
 
@@ -136,42 +138,32 @@ class _Past:
         """Read it in one transaction."""
         return cls(
             rows.runs_of(tx, subject.audit),
-            rows.last_complete(tx, subject.audit),
+            reads.reads_of(tx, subject.audit),
             tables.every(tx, subject.audit),
             tables.dismissed_in(tx, subject.repository_id, last=_DISMISSED_TOLD),
         )
 
 
 def _digest(subject: Subject, context: HostStepContext, rules: str) -> str:
-    """Of all that decides what an audit finds besides the code."""
+    """Of all that decides what an audit finds besides the code: not of what it may cost, and how much at a time."""
     said = {
-        "settings": subject.settings.model_dump(mode="json"),
-        "steps": [step.model_dump(mode="json") for step in context.plan.steps],
+        "kind": subject.kind,
+        "steps": [step.model_dump(mode="json", exclude={"at_once"}) for step in context.plan.steps],
         "guidance": rules,
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-async def _changed(
-    host: AuditHost, context: HostStepContext, subject: Subject, last: AuditRun | None
-) -> frozenset[str] | None:
-    """The paths that have changed since the last complete run; None where that is not known."""
-    if last is None:
-        return None
-    try:
-        mirror = await host.git_dir(context, [last.point.commit])
-        return frozenset(await history.changed_paths(mirror, last.point.commit, subject.commit))
-    except WorktreeError:
-        return None  # the branch was rewritten, and the old commit is gone
+def _continues(subject: Subject) -> bool:
+    """True where only what no run has read yet is read."""
+    return subject.settings.when == "changed" and not subject.paths
 
 
-def _only(
-    subject: Subject, last: AuditRun | None, changed: frozenset[str] | None, digest: str
-) -> frozenset[str] | None:
-    """The files that are read where only changed ones are; other rules or another model ask about all again."""
-    if subject.settings.when != "changed" or subject.paths or last is None or last.digest != digest:
-        return None
-    return changed
+def _unread(listing: Listing, read: Reads) -> frozenset[str]:
+    """Files that no run has read as they are now, by whatever rules; none before there was a run."""
+    if not read.contents:
+        return frozenset()
+    return frozenset(each.path for each in listing.files if not read.have(each.path, each.blob))
 
 
 async def _plan(
@@ -179,7 +171,8 @@ async def _plan(
     mirror: Path,
     listing: Listing,
     past: _Past,
-    changed: frozenset[str] | None,
+    since: str,
+    failing: frozenset[str],
     budget: int,
 ) -> AuditPlan:
     files, skipped = list(listing.files), list(listing.skipped)
@@ -200,7 +193,8 @@ async def _plan(
         by=by,
         group_of=group_of(by, await _grouping(by, subject, mirror, paths, owned)),
         signals=Signals(
-            changed=changed or frozenset(),
+            changed=_unread(listing, past.reads),
+            failing=failing,
             commits=await history.commits_of_paths(mirror, subject.commit),
             found=_counted(past.every),
             is_owned=is_owned,
@@ -210,9 +204,7 @@ async def _plan(
         slots=subject.settings.slots,
         only=subject.paths,
         notices=_unmatched(subject, listing),
-        unread_since=past.complete.point.commit
-        if past.complete is not None and subject.settings.when == "changed"
-        else "",
+        unread_since=since,
     )
     plan = await asyncio.to_thread(make_plan, files, skipped, made)
     if first:
@@ -261,11 +253,11 @@ def _unmatched(subject: Subject, listing: Listing) -> tuple[str, ...]:
     )
 
 
-def _nothing(subject: Subject, listing: Listing, only: frozenset[str] | None) -> str:
+def _nothing(subject: Subject, listing: Listing, since: str) -> str:
     if not listing.total:
         return "the repository has no files"
-    if only is not None:
-        return "nothing that is read has changed since the last complete run"
+    if since:
+        return "nothing has changed since earlier runs have read it"
     if subject.paths or subject.settings.paths:
         return "no file that can be read matches the paths that were given"
     return "every file is generated, vendored, binary or excluded"

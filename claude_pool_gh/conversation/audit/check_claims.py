@@ -74,6 +74,7 @@ async def check_claims(host: AuditHost, context: HostStepContext) -> Done:
             "seen": sorted_.seen,
             "places": {m: f.model_dump(mode="json") for m, f in sorted_.places.items()},
             "unverified": len(serious[MOST_VERIFIED:]),
+            "unverified_in": sorted({each.finding.path for each in serious[MOST_VERIFIED:]}),
             "later": len(again[MOST_AGAIN:]),
             "unplaced": len(stated) - len(placed),
             "malformed": sum(each.malformed for each in read),

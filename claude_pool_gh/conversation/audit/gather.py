@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from claude_pool_gh.audits import results, rows
+from claude_pool_gh.audits import reads, results, rows
 from claude_pool_gh.audits.estimate import PastRun
 from claude_pool_gh.audits.model import (
     AuditFinding,
@@ -83,6 +83,7 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     reported = results.joined(_claims(context, weighed), groups, made["merge"])
     mirror = await host.git_dir(context, [subject.commit])
     places = await _places(mirror, subject, check, weighed)
+    blobs = await history.blobs_of_paths(mirror, subject.commit)
     ended = host.clock.now_ms()
     known = await host.database.read(lambda tx: _Known.read(tx, subject, context.chain_id))
     covered = results.coverage(
@@ -93,8 +94,7 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     unsettled = tuple(weighed.unsettled)
     told = results.problems(covered, unverified=check["unverified"], broken=len(weighed.broken))
     run = _Run(subject, context.chain_id, ended, reported, places, weighed)
-    read = frozenset(covered.read)
-    findings = results.ordered(await _findings(mirror, run, known, read, check))
+    findings = results.ordered(_findings(run, known, frozenset(covered.read), blobs, check))
     full = AuditResult(
         plan=plan,
         coverage=covered,
@@ -110,6 +110,7 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
         started_ms=made["plan"]["started_ms"],
         ended_ms=ended,
         problems=told,
+        resume="" if covered.whole else host.again(context),
         chain=context.chain_id,
     )
     past = _past(full)
@@ -130,9 +131,18 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
 
     def commit(tx: Transaction) -> None:
         run.store(tx, ended_run)
+        before = reads.reads_of(tx, subject.audit)
+        after = before.with_(_done_with(full, check), blobs, made["plan"]["digest"])
+        reads.note_reads(tx, subject.audit, after)
         publish(tx)
 
     return Finish(outcome, RESULT.dump_python(full, mode="json"), commit)
+
+
+def _done_with(full: AuditResult, check: Mapping[str, Any]) -> set[str]:
+    """The files that the next run need not read: not those with a claim that nobody could judge yet."""
+    open_ = {each.path for each in full.unsettled} | set(check.get("unverified_in", ()))
+    return set(full.coverage.read) - open_
 
 
 # ---- what is stored
@@ -219,16 +229,15 @@ def _quoted(before: Finding, place: NewPlace, files: Mapping[str, str]) -> Findi
     return quoted_in(before.model_copy(update=named), files[path])
 
 
-async def _findings(
-    mirror: Path,
+def _findings(
     run: _Run,
     known: _Known,
     read: frozenset[str],
+    there: Collection[str],
     check: Mapping[str, Any],
 ) -> list[AuditFinding]:
     """Every finding that the audit knows, old and new, each once."""
     subject = run.subject
-    there = frozenset(await history.list_paths(mirror, subject.commit))
     before = {each.mark: each for each in known.every}
     fixed = {each.mark for each in run.weighed.fixed}
     judged = fixed | {each.mark for each, _ in run.weighed.still} | set(check["seen"])

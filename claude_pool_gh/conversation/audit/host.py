@@ -53,12 +53,20 @@ class AuditHost(Protocol):
         """The subject of the chain that a step belongs to."""
         ...
 
+    def again(self, context: HostStepContext) -> str:
+        """The command that goes on with what a run did not read; "" where whoever waits for the result knows it."""
+        ...
+
     async def git_dir(self, context: HostStepContext, commits: Sequence[str]) -> Path:
         """A git directory that has these commits. Raises WorktreeError where one cannot be had."""
         ...
 
     async def guidance(self, context: HostStepContext) -> str:
         """The rules of the repository's maintainers for whoever works on it; "" where there are none."""
+        ...
+
+    async def failing(self, context: HostStepContext) -> frozenset[str]:
+        """The files that failed checks of the commit speak of, as far as that is known. Raises nothing."""
         ...
 
     async def publication(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,13 @@ from claude_pool_gh.conversation.audit.paused import paused
 from claude_pool_gh.conversation.audit.publish import publish
 from claude_pool_gh.conversation.guidance import guidance
 from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.github import check_output
+from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.model.ports import Clock, HostStepContext
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.worktrees.history import NEWEST
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,11 @@ class Server:
             plan_only=facts.plan_only,
         )
 
+    def again(self, context: HostStepContext) -> str:
+        """The command that was given, without its budget and model."""
+        facts = audit_facts(context)
+        return " ".join(("/pool audit", facts.name, *facts.paths))
+
     async def git_dir(self, context: HostStepContext, commits: Sequence[str]) -> Path:
         """The repository's mirror, into which they are fetched."""
         facts = audit_facts(context)
@@ -61,6 +71,18 @@ class Server:
     async def guidance(self, context: HostStepContext) -> str:
         """Those of the default branch. Raises ForgeError too."""
         return await guidance(self.services, audit_facts(context), [])
+
+    async def failing(self, context: HostStepContext) -> frozenset[str]:
+        """Those that check runs at the commit have annotated; where these cannot be read, only the order differs."""
+        facts = audit_facts(context)
+        try:
+            checks = await check_output.failed(
+                self.services.forge, facts.thread.repository, facts.head
+            )
+        except ForgeError as error:
+            logger.info("failed checks not read: %s", error, extra={"action": "checks_not_read"})
+            return frozenset()
+        return frozenset(path for each in checks for path in each.paths)
 
     async def publication(
         self, context: HostStepContext, result: AuditResult

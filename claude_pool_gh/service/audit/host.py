@@ -28,6 +28,10 @@ class Shell:
         """The subject that the plan was made for."""
         return Subject.model_validate(context.plan.context)
 
+    def again(self, context: HostStepContext) -> str:  # noqa: ARG002 - the signature of `AuditHost`
+        """Nothing: only the command knows the flags that it was given."""
+        return ""
+
     async def git_dir(self, context: HostStepContext, commits: Sequence[str]) -> Path:
         """The checkout's own objects, or a mirror."""
         return await self.git_dirs(self.subject(context), commits)
@@ -37,6 +41,10 @@ class Shell:
         subject = self.subject(context)
         git_dir = await self.git_dirs(subject, [subject.commit])
         return await guidance_at(git_dir, subject.commit)
+
+    async def failing(self, context: HostStepContext) -> frozenset[str]:  # noqa: ARG002 - the same
+        """None: checks are GitHub's."""
+        return frozenset()
 
     async def publication(
         self,

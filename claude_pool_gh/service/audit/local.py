@@ -217,10 +217,7 @@ async def _run(options: AuditOptions, checkout: Checkout, state: Path) -> int:
                 async with shown.watching(lambda: [chain.id]):
                     await pool.wait_chain(ChainId(chain.id))
         except asyncio.CancelledError:
-            so_far = await carrying.ended(bench.host, chain.id, interrupted=True)
-            if isinstance(so_far, Audited):
-                so_far = Audited(replace(so_far.result, resume=_again(bench)))
-            _report(bench, so_far, kind)
+            _report(bench, await carrying.ended(bench.host, chain.id, interrupted=True), kind)
             raise
         came_to = await carrying.ended(bench.host, chain.id)
         for checkouts in (state / "worktrees").glob("checkouts-*"):
@@ -266,7 +263,7 @@ async def _begun(bench: _Bench) -> ChainRow:
 
 
 def _again(bench: _Bench) -> str:
-    """The command that goes on with an interrupted run."""
+    """The command that goes on with what was not read."""
     options = bench.options
     words = ["claude-pool-gh", "audit", str(bench.checkout.root), "--audit", options.audit]
     words += [word for each in options.only for word in ("--only", each)]
@@ -280,6 +277,8 @@ def _report(bench: _Bench, came_to: Ended, kind: str) -> int:
     options = bench.options
     match came_to:
         case Audited(result):
+            if not result.coverage.whole:
+                result = replace(result, resume=_again(bench))
             written = reports.write(result, kind, options.out, options.forms)
             if options.as_json:
                 echo_json(json.document(result).rstrip())

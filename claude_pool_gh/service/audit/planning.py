@@ -10,6 +10,7 @@ from typing import Final
 from claude_pool_gh.audits.rules import KINDS
 from claude_pool_gh.audits.stated import schemas
 from claude_pool_gh.config import load as configuration
+from claude_pool_gh.config.load import Configuration, Layer
 from claude_pool_gh.config.model import Audit, Budget, RepositoryConfig
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.audit.steps import CALLS, NEEDS, beside
@@ -44,15 +45,17 @@ class Decided:
     """Microdollars of one agent run."""
 
 
-async def config_at(git_dir: Path, commit: str) -> RepositoryConfig:
-    """The repository's configuration at a commit. Raises AuditRefused for a faulty one."""
+async def config_at(git_dir: Path, commit: str, defaults: Layer | None = None) -> RepositoryConfig:
+    """The repository's configuration at a commit, over its organization's. Raises AuditRefused for a faulty one."""
     path = configuration.PATH
     found = await history.read_files(git_dir, commit, [path])
-    loaded = configuration.load(found.get(path, ""), verb_names())
-    if isinstance(loaded, RepositoryConfig):
-        return loaded
-    faults = "\n".join(f"{path}: {fault}" for fault in loaded)
-    raise AuditRefused(f"the configuration at commit {commit[:9]} cannot be used:\n{faults}")
+    layers = [Layer(path, found[path])] if path in found else []
+    merged = configuration.merge([*([] if defaults is None else [defaults]), *layers], verb_names())
+    if isinstance(merged, Configuration):
+        return merged.value
+    where = f"at commit {commit[:9]}" if merged.file == path else f"of {merged.file}"
+    faults = "\n".join(f"{path}: {fault}" for fault in merged.faults)
+    raise AuditRefused(f"the configuration {where} cannot be used:\n{faults}")
 
 
 def decided(options: AuditOptions, config: RepositoryConfig) -> Decided:

@@ -19,6 +19,12 @@ CREATE TABLE audit_findings (
 	also JSON NOT NULL,
 	CONSTRAINT pk_audit_findings PRIMARY KEY (id)
 );
+CREATE TABLE audit_reads (
+	audit VARCHAR(128) NOT NULL,
+	digest VARCHAR(64) NOT NULL,
+	contents BLOB NOT NULL,
+	CONSTRAINT pk_audit_reads PRIMARY KEY (audit)
+);
 CREATE TABLE audit_runs (
 	chain_id VARCHAR(64) NOT NULL,
 	audit VARCHAR(128) NOT NULL,
@@ -307,4 +313,4 @@ CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
 CREATE INDEX ix_tasks_kept ON tasks (chain_id) WHERE transcript IS NOT NULL OR prompt IS NOT NULL;
 CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0020');
+INSERT INTO alembic_version (version_num) VALUES ('0021');

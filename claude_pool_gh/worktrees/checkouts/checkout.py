@@ -69,13 +69,13 @@ class Checkout:
         return sealed.commit_of(self.seal)
 
     async def fill(self, commit: str) -> SealedRecord:
-        """Write a commit into the new, empty place. Raises WorktreeError, OSError."""
+        """Write a commit into the new, empty place; it is not sealed yet. Raises WorktreeError, OSError."""
         self.tree.mkdir(mode=0o700)
         await self._git("read-tree", "-m", "-u", checked_commit(commit))
-        return await self._seal(commit, await asyncio.to_thread(listed, os.fsencode(self.tree)))
+        return self._as_is(commit, await asyncio.to_thread(listed, os.fsencode(self.tree)))
 
     async def move(self, was: SealedRecord, commit: str) -> SealedRecord:
-        """Turn one commit into another by what differs. Raises WorktreeError, Condemned."""
+        """Turn one commit into another by what differs; the seal is gone then. Raises WorktreeError, Condemned."""
         if was.commit == commit:
             return was
         self.unseal()
@@ -85,7 +85,11 @@ class Checkout:
         changed = [path for path in (await git(*names, git_dir=self.mirror)).split(b"\0") if path]
         entries = dict(was.entries)
         await asyncio.to_thread(relist, os.fsencode(self.tree), entries, changed)
-        return await self._seal(commit, entries)
+        return self._as_is(commit, entries)
+
+    async def seal_as(self, is_: SealedRecord) -> None:
+        """Say that it is whole, and nobody is changing it. Raises OSError."""
+        await asyncio.to_thread(sealed.write, self.seal, is_)
 
     def unseal(self) -> None:
         """Say that it is being changed: should this process die, nobody uses it again."""
@@ -96,7 +100,7 @@ class Checkout:
         self._check_place(was)
         odd = await self.odd(was)
         if not odd:
-            await self._seal(was.commit, was.entries)
+            await self.seal_as(self._as_is(was.commit, was.entries))
             return
         if b"" in odd or len(odd) * _TOO_MUCH > len(was.entries) + 100:
             raise UnusableCheckout(f"{len(odd)} of {len(was.entries)} entries differ")
@@ -113,7 +117,7 @@ class Checkout:
         await asyncio.to_thread(relist, os.fsencode(self.tree), entries, {*gone, *odd})
         if entries.keys() != was.entries.keys():
             raise UnusableCheckout("it cannot be restored")
-        await self._seal(was.commit, entries)
+        await self.seal_as(self._as_is(was.commit, entries))
 
     async def odd(self, was: SealedRecord) -> set[bytes]:
         """Paths that are not as they were sealed. A shared lock is enough. Raises Condemned, WorktreeError."""
@@ -149,10 +153,8 @@ class Checkout:
         if not beside <= _OURS or entry_of(self.index) != was.index:
             raise UnusableCheckout("what lies beside the tree was changed")
 
-    async def _seal(self, commit: str, entries: Listing) -> SealedRecord:
-        made = SealedRecord(commit, entry_of(self.index), entries)
-        await asyncio.to_thread(sealed.write, self.seal, made)
-        return made
+    def _as_is(self, commit: str, entries: Listing) -> SealedRecord:
+        return SealedRecord(commit, entry_of(self.index), entries)
 
     async def _git(self, *arguments: str, stdin: bytes | None = None) -> bytes:
         """Git with our index and tree. Its directory is the mirror itself: no command here touches a ref of it."""

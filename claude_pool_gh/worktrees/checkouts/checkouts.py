@@ -108,7 +108,7 @@ class Checkouts:
             async with building:
                 if (found := self._sealed_at(commit)) is not None:
                     return found
-                checkout, _, held = await self._exclusive(commit)
+                checkout, _, held = await self._exclusive(commit, seal=True)
                 if held.share() and checkout.commit() == commit:
                     return checkout, held
                 held.release()
@@ -124,8 +124,13 @@ class Checkouts:
             held.release()
         return None
 
-    async def _exclusive(self, commit: str) -> tuple[Checkout, SealedRecord, Lock]:
-        """A checkout for nobody else, sealed at the commit: one that is near it moved there, or a new one."""
+    async def _exclusive(
+        self, commit: str, *, seal: bool = False
+    ) -> tuple[Checkout, SealedRecord, Lock]:
+        """A checkout for nobody else at the commit, one that is near it moved there, or a new one.
+
+        `seal`: it will be shared. A writer would only break the seal, and waits for no list to be written.
+        """
         while (found := self._free(commit)) is not None:
             checkout, was, held = found
             try:
@@ -134,6 +139,8 @@ class Checkouts:
                     raise UnusableCheckout("it was changed while nobody had it")  # noqa: TRY301 - one way to throw it away
                 moved = await checkout.move(was, commit)
                 note(checkout.place, moved)
+                if seal:
+                    await checkout.seal_as(moved)
             except (UnusableCheckout, WorktreeError, OSError) as error:
                 self._condemn(checkout, held, str(error))
             except BaseException:
@@ -141,7 +148,7 @@ class Checkouts:
                 raise
             else:
                 return checkout, moved, held
-        return await self._made(commit)
+        return await self._made(commit, seal=seal)
 
     def _free(self, commit: str) -> tuple[Checkout, SealedRecord, Lock] | None:
         """The whole checkout that nobody has and that was used longest ago; one of the same commit rather."""
@@ -156,7 +163,7 @@ class Checkouts:
             self._condemn(checkout, held, "its last user died")
         return None
 
-    async def _made(self, commit: str) -> tuple[Checkout, SealedRecord, Lock]:
+    async def _made(self, commit: str, *, seal: bool) -> tuple[Checkout, SealedRecord, Lock]:
         name = uuid4().hex[:12]
         checkout = Checkout(self.folder / f"{_NEW}{name}", self.mirror)
         private_folder(self.folder)
@@ -165,6 +172,8 @@ class Checkouts:
         try:
             was = await checkout.fill(commit)
             note(checkout.place, was)
+            if seal:
+                await checkout.seal_as(was)
             checkout.place.rename(self.folder / name)
         except BaseException:
             self._condemn(checkout, held, "it could not be made")

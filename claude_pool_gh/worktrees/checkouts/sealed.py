@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import marshal
 import os
+import struct
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from claude_pool_gh.worktrees.checkouts.listing import Entry, Listing
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+_LENGTH: Final = struct.Struct(">I")
+_BROKEN: Final = (OSError, ValueError, EOFError, TypeError, struct.error)
+"""What reading a list raises that is cut, or of another form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,8 @@ class SealedRecord:
 def write(path: Path, sealed: SealedRecord) -> None:
     """Put the list in place in one move, so that whoever finds one finds all of it."""
     # A flat format that is read in milliseconds; nothing in it is ever executed, and no agent can write it.
-    put(
-        path,
-        marshal.dumps((_VERSION, boot_id(), sealed.commit, sealed.index))
-        + marshal.dumps(sealed.entries),
-    )
+    head = marshal.dumps((_VERSION, boot_id(), sealed.commit, sealed.index))
+    put(path, _LENGTH.pack(len(head)) + head + marshal.dumps(sealed.entries))
 
 
 def put(path: Path, data: bytes) -> None:
@@ -47,11 +47,11 @@ def put(path: Path, data: bytes) -> None:
 def read(path: Path) -> SealedRecord | None:
     """The list; None where there is none, or one of another start of this machine: what a crash lost has no times."""
     try:
-        # from memory: the module reads a file byte by byte
-        with io.BytesIO(path.read_bytes()) as file:
-            version, boot, commit, index = marshal.load(file)  # noqa: S302 - see `write`
-            entries = marshal.load(file)  # noqa: S302 - the same
-    except (OSError, ValueError, EOFError, TypeError):
+        with path.open("rb") as file:
+            version, boot, commit, index = _head(file)
+            # From bytes: of anything that has a method to read, the module asks for each number by itself.
+            entries = marshal.loads(file.read())  # noqa: S302 - see `write`
+    except _BROKEN:
         return None
     return (
         SealedRecord(commit, index, entries) if (version, boot) == (_VERSION, boot_id()) else None
@@ -62,10 +62,17 @@ def commit_of(path: Path) -> str | None:
     """The commit of a whole checkout, without its list: the same answer however many files there are."""
     try:
         with path.open("rb") as file:
-            version, boot, commit, _ = marshal.load(file)  # noqa: S302 - see `write`
-    except (OSError, ValueError, EOFError, TypeError):
+            version, boot, commit, _ = _head(file)
+    except _BROKEN:
         return None
     return str(commit) if (version, boot) == (_VERSION, boot_id()) else None
+
+
+def _head(file: BinaryIO) -> tuple[int, str, str, Entry]:
+    """All but the entries."""
+    (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+    head: tuple[int, str, str, Entry] = marshal.loads(file.read(length))  # noqa: S302 - see `write`
+    return head
 
 
 @cache

@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 SCOPE: Final = "fleet"
 """The kind of scope that the chains of one run share a cap in."""
+_KEPT_SECONDS: Final = 30 * 86_400.0
+"""After this time without a fetch of it, a commit's ref goes, and a mirror that has none left."""
 _PLAN: Final = TypeAdapter(AuditPlan)
 
 
@@ -170,6 +172,14 @@ class Fleet:
                 extra={"action": "checkouts_not_removed"},
             )
 
+    async def remove_unused_mirrors(self) -> None:
+        """Make room: of repositories that this run does not have, and of commits, nothing is kept for ever."""
+        try:
+            await self.worktrees.prune(_KEPT_SECONDS)
+            await self.worktrees.remove_unused({each.id for each in self.run.repositories})
+        except (OSError, WorktreeError) as error:
+            logger.warning("mirrors not pruned: %s", error, extra={"action": "mirrors_not_pruned"})
+
     def settle(self, found: Found, reason: str) -> None:
         """Note that a repository is not audited in this run."""
         self.run = self.run.settle(found, reason)
@@ -214,7 +224,8 @@ class Fleet:
             commit = await asyncio.to_thread(self.reader.head, found)
             refs = [f"refs/heads/{found.default_branch}"]
             mirror = await self.worktrees.fetch(found.id, [commit], refs)
-            config = await planning.config_at(mirror, commit)
+            defaults = await asyncio.to_thread(self.reader.defaults, found)
+            config = await planning.config_at(mirror, commit, defaults)
             options = self.options.each
             decided = planning.decided(options, config)
             library = replace(user_recipes(), skill_tools=READING)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
+from claude_pool_gh.config.load import HOME, PATH, Layer
 from claude_pool_gh.service.audit.fleet.options import (
     Found,
     Installations,
@@ -59,6 +60,7 @@ class Reader:
     settings: Settings
     _clients: dict[int, tuple[Github, Callable[[], str]]] = field(default_factory=dict)
     """By installation, each with what gives its token; under 0 that of a person."""
+    _defaults: dict[tuple[str, int], Layer | None] = field(default_factory=dict)
 
     def every(self, source: Source) -> list[Found]:
         """The repositories of a fleet in GitHub's order. Raises AuditRefused where they cannot be listed."""
@@ -87,6 +89,29 @@ class Reader:
                     raise Unreadable("it has no commit on its default branch") from error
                 raise
             return str(answer["commit"]["sha"])
+
+    def defaults(self, found: Found) -> Layer | None:
+        """The configuration that its organization has for all its repositories. Raises Unreadable where that passes."""
+        owner, _, name = found.full_name.partition("/")
+        if name == HOME:
+            return None
+        key = (owner.lower(), found.installation_id)
+        if key not in self._defaults:
+            try:
+                self._defaults[key] = self._read(f"{owner}/{HOME}", found.installation_id)
+            except Unreadable as error:
+                if error.passing:
+                    raise
+                self._defaults[key] = None  # there is none, or it may not be read
+        return self._defaults[key]
+
+    def _read(self, home: str, installation_id: int) -> Layer | None:
+        with _in_words(as_app=bool(installation_id)):
+            client, _ = self._client(installation_id)
+            file = client.get_repo(home).get_contents(PATH)
+        if isinstance(file, list) or file.encoding != "base64":  # a folder, or too large for one
+            return None
+        return Layer(home, file.decoded_content.decode(errors="replace"), file.sha)
 
     def credentials(self, found: Found) -> Credentials:
         """The means to fetch it. Raises Unreadable."""

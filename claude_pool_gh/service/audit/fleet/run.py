@@ -177,6 +177,7 @@ async def _carry(fleet: Fleet, database: Database) -> int:
     if not fleet.postponed:
         fleet.run = fleet.run.model_copy(update={"ended_ms": _now()})
         record.write(fleet.state, fleet.run)
+        await fleet.remove_unused_mirrors()
     return await _report(fleet)
 
 
