@@ -253,7 +253,7 @@ def _not_read(reviewed: ReviewReport) -> Iterator[str]:
             "`review.exclude` says that nobody has to"
         )
     if reviewed.left_out:
-        yield f"Skipped (generated, binary or excluded): {_paths(reviewed.left_out)}"
+        yield f"Skipped (binary or excluded): {_paths(reviewed.left_out)}"
     if reviewed.without_lines:
         yield f"Changed without a changed line: {_paths(reviewed.without_lines)}"
 
