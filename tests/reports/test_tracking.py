@@ -108,7 +108,7 @@ Commit `012345678` · $0.50 of $3.00 · 1 min 11 s · after the next push: `/poo
 
 <details><summary>What was not posted or not read</summary>
 
-- **Not read, since it looks generated:** `yarn.lock`. `/pool review PATH` reads a file; `review.exclude` says that nobody has to
+- **Not read, since it looks generated:** `yarn.lock`; `/pool review PATH` reads it, `review.exclude` settles it
 - Skipped (binary or excluded): `logo.png`
 - 1 finding from earlier runs not repeated
 - **Answered from the diff alone:** `b.py and 2 more`
