@@ -96,7 +96,8 @@ async def _review(
     with sqlite3.connect(f"file:{server.state / 'pool.sqlite'}?mode=ro", uri=True) as rows:
         thread = f"{repository.id}:{pull.number}"
         chain, outcome = rows.execute(
-            "SELECT id, outcome FROM chains JOIN chain_scopes ON chain_id = id WHERE kind = 'thread' AND key = ?",
+            "SELECT id, outcome FROM chains JOIN chain_scopes AS scope ON chain_id = id"
+            " WHERE scope.kind = 'thread' AND key = ?",
             (thread,),
         ).fetchone()
         (cost,) = rows.execute("SELECT settled FROM reservations WHERE id = ?", (chain,)).fetchone()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_MARK: Final = re.compile(r"\[(?:redacted(?: [0-9a-f]{10})?|key)\]")
+_MARK: Final = re.compile(r"\[redacted(?: [0-9a-f]{10})?\]")
 _LEAST: Final = 8
 """Characters that a secret has at least."""
 _KEY_OF_LINES: Final = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from claude_pool_gh.findings.definitions import definition_of
+from claude_pool_gh.findings.hidden import equal_but_for_the_hidden, has_hidden
 from claude_pool_gh.findings.model import EVIDENCE_LIMIT, Finding
 from claude_pool_gh.findings.quotes import lines_of
 
@@ -164,14 +165,20 @@ def overlap(one: Finding, other: Finding) -> bool:
 
 
 def _occurrences(finding: Finding, lines: Sequence[str]) -> list[int]:
-    """The lines (from 1) where the quoted lines stand, white space aside."""
+    """The lines (from 1) where the quoted lines stand, white space aside, and secrets that were taken out of them."""
     wanted = [" ".join(line.split()) for line in lines_of(finding.evidence.strip("\r\n"))]
     have = [" ".join(line.split()) for line in lines]
     if not any(wanted):
         return []
-    return [
-        at + 1 for at in range(len(have) - len(wanted) + 1) if have[at : at + len(wanted)] == wanted
-    ]
+    places = range(len(have) - len(wanted) + 1)
+    found = [at + 1 for at in places if have[at : at + len(wanted)] == wanted]
+    if not found and has_hidden(finding.evidence):  # as it was kept: with a mark for each secret
+        found = [
+            at + 1
+            for at in places
+            if all(map(equal_but_for_the_hidden, have[at : at + len(wanted)], wanted))
+        ]
+    return found
 
 
 def _digest(text: str) -> str:

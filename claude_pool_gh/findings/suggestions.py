@@ -40,7 +40,7 @@ def fitting(suggestion: str, path: str, lines: Sequence[str], found: QuotePlace)
     new = _set_right(suggestion, old, found)
     if new is None or new == old or "```" in suggestion or "\0" in suggestion:
         return None
-    if has_hidden(suggestion):  # a click would put the mark into the file
+    if has_hidden(suggestion) and not has_hidden("\n".join(old)):  # a click would write the mark
         return None
     kind = path.rpartition("/")[2].rpartition(".")[2].lower()
     before, after = lines[: found.start - 1], lines[found.end :]

@@ -249,11 +249,11 @@ def _not_read(reviewed: ReviewReport) -> Iterator[str]:
         yield f"**Not read:** {_paths(reviewed.unread)}"
     if reviewed.generated:
         yield (
-            f"**Not read, since it looks generated:** {_paths(reviewed.generated)}. `/pool review PATH` reads a file; "
-            "`review.exclude` says that nobody has to"
+            f"**Not read, since it looks generated:** {_paths(reviewed.generated)}; `/pool review PATH` reads it, "
+            "`review.exclude` settles it"
         )
     if reviewed.left_out:
-        yield f"Skipped (generated, binary or excluded): {_paths(reviewed.left_out)}"
+        yield f"Skipped (binary or excluded): {_paths(reviewed.left_out)}"
     if reviewed.without_lines:
         yield f"Changed without a changed line: {_paths(reviewed.without_lines)}"
 

@@ -87,7 +87,7 @@ def note_restored(settings: Settings) -> None:
         raise click.ClickException(f"nothing was noted: {reason(error)}") from error
     finally:
         database.close()
-    click.echo("noted: for a month the server looks on GitHub before it writes there")
+    echo("noted: for a month the server looks on GitHub before it writes there")
 
 
 def _note(database: Database) -> None:

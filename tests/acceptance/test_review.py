@@ -289,7 +289,7 @@ async def test_binary_and_non_utf8_files_do_no_harm(tmp_path: Path) -> None:
         await here.say("/pool review")
         check = await here.reviewed()
         assert check.title == "Nothing found in 2 files"
-        assert "Skipped (generated, binary or excluded): `logo.png`" in here.tracking
+        assert "Skipped (binary or excluded): `logo.png`" in here.tracking
 
 
 @pytest.mark.long

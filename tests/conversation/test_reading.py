@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.conversation.review.reading import Difference, difference, held
+from claude_pool_gh.conversation.review.reading import (
+    Difference,
+    difference,
+    held,
+    nothing_to_read,
+)
 from claude_pool_gh.findings.anchor import DroppedFinding
 from claude_pool_gh.findings.model import Finding
 from tests.findings.make import finding
@@ -61,6 +66,7 @@ async def read(
     )
 
 
+LOOKS = "looks generated, is binary or is excluded; name a file to have it read"
 LINES = b"".join(b"line %d\n" % n for n in range(30))
 
 
@@ -138,6 +144,34 @@ async def test_a_file_that_looks_generated_is_read_where_the_command_names_it(
     assert found.generated == ("go.sum", "web/yarn.lock")
     excluded = await read(repository, base, head, "*.lock", paths=(named,))
     assert (excluded.changes, excluded.left_out) == ((), ("web/yarn.lock",))
+
+
+@pytest.mark.parametrize(
+    ("changed", "paths", "reason"),
+    [
+        (("a.py", "go.sum"), ("b.py",), "no changed file matches the paths that were given"),
+        (
+            ("go.sum", "x.png"),
+            (),
+            f"every changed file {LOOKS}",
+        ),
+        (
+            ("web/go.sum", "a.py"),
+            ("web/",),
+            f"every changed file that matches {LOOKS}",
+        ),
+        (("x.png", "docs/a.md"), (), "every changed file is binary or excluded"),
+        (("docs/a.md",), ("docs/a.md",), "every changed file is binary or excluded"),
+    ],
+)
+async def test_where_there_is_nothing_to_read_the_reason_is_true(
+    repository: Path, changed: tuple[str, ...], paths: tuple[str, ...], reason: str
+) -> None:
+    base = commit(repository, {"README": b"x\n"})
+    head = commit(repository, {path: b"\0\n" if ".png" in path else b"1\n" for path in changed})
+    found = await read(repository, base, head, "docs/", paths=paths)
+    assert found.changes == ()
+    assert nothing_to_read(found, paths) == reason
 
 
 async def test_a_very_large_file_costs_itself_and_little_time_of_this_process(

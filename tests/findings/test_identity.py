@@ -28,6 +28,7 @@ from claude_pool_gh.findings.identity import (
     still_there,
 )
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
 
@@ -290,6 +291,21 @@ def test_a_dismissal_hides_the_same_fault_of_the_same_code_at_the_same_place() -
 
 
 # one run
+
+
+def test_code_with_a_secret_is_still_there_though_its_quote_was_kept_without() -> None:
+    """A job's state holds no secret, and an open finding about one would be asked about anew each time."""
+    text = 'import os\n\ndef f():\n    key = "AKIAIOSFODNN7EXAMPLE"\n    return key\n'
+    quote = '    key = "AKIAIOSFODNN7EXAMPLE"'
+    known = located(finding(evidence=quote, start_line=4, end_line=4), text)
+    kept = known.model_copy(update={"evidence": Redactor()(known.evidence)})
+    assert "AKIA" not in kept.evidence
+    found = still_there(kept, "x = 1\n" + text)
+    assert found is not None
+    assert (found.start_line, found.evidence) == (5, quote)
+    assert fingerprint(found) == fingerprint(kept)
+    assert still_there(kept, text.replace('"AKIAIOSFODNN7EXAMPLE"', "os.environ['KEY']")) is None
+    assert not hides(kept, known), "which key was dismissed is not known any more"
 
 
 def test_overlapping_statements_are_one_and_the_worst_stays() -> None:

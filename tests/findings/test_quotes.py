@@ -7,6 +7,7 @@ import time
 import pytest
 
 from claude_pool_gh.findings.anchor import DroppedFinding, anchor
+from claude_pool_gh.findings.identity import located, still_there
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.paths import candidates
 from claude_pool_gh.findings.quotes import QuotePlace, UnplacedQuote, locate
@@ -188,6 +189,17 @@ def test_no_suggestion_puts_a_mark_in_the_place_of_a_secret() -> None:
     found = anchor(one, {"a.py": "import os\n"}, {})
     assert isinstance(found, Finding)
     assert found.suggestion is None
+
+
+@pytest.mark.parametrize("code", ['say("[redacted]")', "d[key] = d[key]", "a[redacted 1]"])
+def test_code_that_looks_like_a_mark_is_code(code: str) -> None:
+    text = f"x = 1\n{code}\n"
+    found = anchor(
+        finding(path="a.rb", evidence=code, suggestion=f"{code} # now"), {"a.rb": text}, {}
+    )
+    assert isinstance(found, Finding)
+    assert (found.start_line, found.suggestion) == (2, f"{code} # now")
+    assert still_there(located(found, text), f"\n{text}") is not None
 
 
 def test_of_several_places_only_the_stated_one_counts() -> None:

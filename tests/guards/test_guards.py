@@ -238,6 +238,14 @@ GUARDS = [
         "can_be_spoken_of",
     ),
     Guard(
+        "an open finding is known again without its secret",
+        "findings/identity.py",
+        "if not found and has_hidden(finding.evidence):",
+        "if False:",
+        "tests/findings/test_identity.py",
+        "kept_without",
+    ),
+    Guard(
         "a hidden secret stands for no words",
         "findings/hidden.py",
         "if end < 0 or _has_blank(line, at, end):",
@@ -248,7 +256,7 @@ GUARDS = [
     Guard(
         "no suggestion commits the mark of a secret",
         "findings/suggestions.py",
-        "if has_hidden(suggestion):",
+        'if has_hidden(suggestion) and not has_hidden("\\n".join(old)):',
         "if False:",
         "tests/findings/test_quotes.py",
         "puts_a_mark",

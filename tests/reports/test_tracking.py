@@ -108,7 +108,8 @@ Commit `012345678` · $0.50 of $3.00 · 1 min 11 s · after the next push: `/poo
 
 <details><summary>What was not posted or not read</summary>
 
-- Skipped (generated, binary or excluded): `yarn.lock`
+- **Not read, since it looks generated:** `yarn.lock`; `/pool review PATH` reads it, `review.exclude` settles it
+- Skipped (binary or excluded): `logo.png`
 - 1 finding from earlier runs not repeated
 - **Answered from the diff alone:** `b.py and 2 more`
 - **Not settled**: 2
@@ -213,7 +214,8 @@ def test_a_review_with_findings_names_the_worst() -> None:
         ),
         refuted=REFUTED,
         known=1,
-        left_out=("yarn.lock",),
+        left_out=("logo.png",),
+        generated=("yarn.lock",),
         unopened=("b.py and 2 more",),
         unchecked=(Remark(title="Old", reason="out of budget"),),
         before=(Remark(title="Before", reason="it was so"),),

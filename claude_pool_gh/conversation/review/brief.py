@@ -13,13 +13,10 @@ from claude_pool_gh.conversation.review.feedback import take_thumbs
 from claude_pool_gh.conversation.review.host_facts import host_facts
 from claude_pool_gh.conversation.review.memory import digest_of, is_read_whole, since_last
 from claude_pool_gh.conversation.review.reading import (
-    Difference,
     difference,
-    in_short,
-    is_chosen,
     listed,
+    nothing_to_read,
     unmatched,
-    unread_in_words,
 )
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.conversation.thread_prompt import linked_issues, new_fence
@@ -97,7 +94,7 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
         raise StepFailed("GitHub could not be reached", ours=True) from error
     # What an earlier review has read whole is read: a push of nothing takes nothing of that away.
     is_read = since is not None and bool(found.listed) and not found.unreadable
-    nothing = "" if found.changes or is_read else _nothing(found, facts)
+    nothing = "" if found.changes or is_read else nothing_to_read(found, facts.paths)
     if nothing and not before:
         return Finish(Outcome(verdict=Verdict.skipped, reason=nothing))
     groups, beyond = changes.group(found.changes)
@@ -160,29 +157,6 @@ def _group(group: Group, gone: Collection[str]) -> dict[str, Any]:
         "paths": paths,
         "gone": [path for path in paths if path in gone],
     }
-
-
-def _nothing(found: Difference, facts: ReviewFacts) -> str:
-    """The reason why there is nothing to read."""
-    if found.unreadable:
-        return unread_in_words(found.unreadable)
-    if not found.listed:
-        return "the pull request changes nothing"
-    if facts.paths:
-        left_out = any(is_chosen(path, facts.paths) for path in (*found.left_out, *found.generated))
-        return (
-            "every changed file that matches the given paths is generated, binary or excluded"
-            if left_out
-            else "no changed file matches the paths that were given"
-        )
-    if found.without_lines:
-        left = (
-            "; what else is changed is generated, binary or excluded"
-            if found.left_out or found.generated
-            else ""
-        )
-        return f"no line is changed: {in_short(found.without_lines)}{left}"
-    return "every changed file is generated, binary or excluded"
 
 
 async def _about(services: Services, facts: ReviewFacts, pull: reads.Pull, fence: str) -> str:

@@ -100,6 +100,23 @@ def is_chosen(path: str, paths: Sequence[str]) -> bool:
     return not paths or any(patterns.names(each, path) for each in paths)
 
 
+def nothing_to_read(found: Difference, paths: Sequence[str]) -> str:
+    """The reason why there is nothing to read."""
+    if found.unreadable:
+        return unread_in_words(found.unreadable)
+    if not found.listed:
+        return "the pull request changes nothing"
+    if paths and not any(is_chosen(path, paths) for path in (*found.left_out, *found.generated)):
+        return "no changed file matches the paths that were given"
+    if found.generated:
+        which = "every changed file that matches" if paths else "every changed file"
+        return f"{which} looks generated, is binary or is excluded; name a file to have it read"
+    if found.without_lines and not paths:
+        left = "; what else is changed is binary or excluded" if found.left_out else ""
+        return f"no line is changed: {in_short(found.without_lines)}{left}"
+    return "every changed file is binary or excluded"
+
+
 def is_named(path: str, paths: Sequence[str]) -> bool:
     """True where the command names this very file: it is read then, whatever our list says of its kind."""
     return any(path == each.removeprefix("./").removeprefix("/") for each in paths)
