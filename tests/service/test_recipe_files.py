@@ -112,7 +112,7 @@ def test_a_configuration_is_checked_with_the_recipes_beside_it(project: Path) ->
     put(
         project,
         "workflows/describe.yml",
-        "name: x\ndescription: d\nsteps: [{name: a, prompt: b}]\n",
+        "name: describe\ndescription: d\nsteps: [{name: a, prompt: b}]\n",
     )
     assert shell("config", "check", ".github/claude-pool.yml").output == "no errors\n"
 
@@ -168,4 +168,4 @@ def test_a_copied_recipe_of_a_command_passes_the_check(project: Path, name: str)
     assert (project / ".github/claude-pool/workflows" / f"{name}.yml").is_file()
     done = shell("workflow", "check")
     assert done.exit_code == 0, done.stderr
-    assert f"note: runs for `/pool {name}`" in done.stdout
+    assert f"takes the place of the built-in `{name}`" in done.stdout
