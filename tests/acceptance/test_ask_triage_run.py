@@ -228,7 +228,7 @@ async def test_a_workflow_that_could_not_be_shown_or_filled_is_refused_before_it
     await here.say("/pool run taken")
     await here.said("no step may be called `propose`")
     await here.say("/pool run odd")
-    await here.said("`brief` has only")
+    await here.said("unknown output of step brief `dif`, did you mean `diff`?")
     assert colleague.seen == []
 
 
