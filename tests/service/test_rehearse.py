@@ -157,7 +157,8 @@ async def test_the_pull_request_is_the_newest_commits(
     own = tmp_path / "own.gitconfig"
     own.write_text("[i18n]\nlogOutputEncoding = latin1\n[log]\nshowSignature = true\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(own))
-    wanted = RehearsalOptions(command="/pool review", folder=shop)
+    monkeypatch.chdir(shop)
+    wanted = RehearsalOptions(command="/pool review", folder=Path())
     local = await LocalCommits.read(wanted, tmp_path / "scratch")
     titles = (local.name, local.title, local.body)
     assert titles == ("my-shop", "Gutscheine für alle", "And a discount."), "whoever runs it"
