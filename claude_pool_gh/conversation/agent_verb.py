@@ -17,7 +17,7 @@ from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
 from claude_pool_gh.conversation.recipe_resolver import RecipeResolver
-from claude_pool_gh.conversation.recipe_terms import BRIEF, READING
+from claude_pool_gh.conversation.recipe_terms import BRIEF, BRIEF_RESULT, READING
 from claude_pool_gh.conversation.services import (
     Answer,
     CommandContext,
@@ -48,9 +48,6 @@ from claude_pool_gh.storage import Transaction
 F = TypeVar("F", bound=ThreadFacts)
 Output = TypeVar("Output", bound=BaseModel)
 M = TypeVar("M", bound=BaseModel)
-
-BRIEF_FIELDS: Final = frozenset({"who", "request"})
-"""Names of what the brief that any workflow may have adds to the thread's own parts."""
 
 _THREAD: Final = frozenset(
     ThreadPrompt(head="", title="", description="", parts={}, fence="").result
@@ -127,7 +124,7 @@ class AgentVerb(VerbHandler, Generic[F]):
         """The parts that its recipe must have so that the verb can read its results."""
         return RecipeNeeds(
             fields={
-                BRIEF: _THREAD | BRIEF_FIELDS,
+                BRIEF: BRIEF_RESULT,
                 f"{self.name}.brief": _THREAD | self.brief_fields,
             }
         )

@@ -139,7 +139,7 @@ def as_feedback(result: Mapping[str, Any]) -> str:
 
 
 _BROKEN: Final = {CheckEnd.failed: "failed", CheckEnd.timed_out: "did not finish in its time"}
-"""What an agent may be able to mend."""
+"""What an agent may be able to fix."""
 
 
 def _printed(check: CheckResult) -> str:

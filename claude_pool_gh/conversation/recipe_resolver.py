@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_pool_gh.conversation.guidance import guided
-from claude_pool_gh.conversation.recipe_terms import BRIEF, READING, THREAD_FIELDS
+from claude_pool_gh.conversation.recipe_terms import BRIEF, BRIEF_RESULT, READING, THREAD_FIELDS
 from claude_pool_gh.conversation.services import CommandContext, Services, caps_of
 from claude_pool_gh.github.trusted import RECIPES
 from claude_pool_gh.pool.model.config import MICRODOLLARS
@@ -39,7 +39,7 @@ class RecipeResolver:
 
     async def workflow(self, name: str) -> WorkflowFile:
         """A workflow's file. Raises RecipeError."""
-        return parse_workflow(*await self._text(f"workflows/{name}.yml"))
+        return parse_workflow(*await self._text(f"workflows/{name}.yml"), name)
 
     async def compile_steps(
         self, workflow: Workflow, written: Written, *, turns: int
@@ -61,6 +61,7 @@ class RecipeResolver:
             effort=flags.get("effort") or config.effort,
             turns=flags.get("turns") or turns,
             thread=frozenset(THREAD_FIELDS),
+            results={BRIEF: BRIEF_RESULT},
         )
         return guided(compile_steps(written, scope))
 

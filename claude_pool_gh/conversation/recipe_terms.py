@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 BRIEF: Final = "thread.brief"
@@ -20,6 +21,25 @@ THREAD_FIELDS: Final = {
     "findings": "findings",
 }
 """What `{thread.NAME}` stands for in a workflow: the brief's result of that name. `about` is all but the findings."""
+
+BRIEF_RESULT: Final = frozenset(THREAD_FIELDS.values()) | {
+    "fence",
+    "guidance",
+    "questions",
+    "request",
+    "who",
+}
+"""What a step of the host's `thread.brief` hands on, as `{steps.NAME.FIELD}`."""
+
+OF_THE_HOST: Final = frozenset({"propose", "open", "reply"})
+"""Names of the steps that the host puts behind those of a workflow: they show a change, push it, or answer."""
+
+OF_THE_HOST_TOLD: Final = (
+    "no step may be called `{0}`: the host adds a step of this name behind the workflow's own"
+)
+
+NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+"""The name of a workflow that `/pool run` takes."""
 
 READING: Final = frozenset({"Read", "Grep", "Glob"})
 """All that an agent gets: whoever writes a repository's recipes must not be able to give it a shell on this host."""

@@ -1,6 +1,6 @@
 """A change tried before it is laid before people: its checks are run, and its patch is shown to the agents after it.
 
-The agent that made a patch learns what its checks printed, once, and may mend it; people decide on what comes of that.
+The agent that made a patch learns what its checks printed, once, and may fix it; people decide on what comes of that.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from pathlib import Path
 from claude_pool_gh.rehearsal.github import App, SimulatedGitHub
 
 WEBHOOK_SECRET = "rehearsal-secret-of-at-least-32-characters"
-_START_SECONDS = 90.0
+_START_SECONDS = 180.0
+"""Only a machine that is very busy needs so long; a server that ends before it listens is noticed at once."""
 _END_SECONDS = 60.0
 _ROOT = str(Path(__file__).parents[2])
 """The server is of the same copy of the package as this, in whatever folder it is started."""
@@ -56,8 +57,11 @@ class Bot:
             async with asyncio.timeout(_START_SECONDS):
                 self.url = await listening
         except (TimeoutError, EOFError) as error:
+            late = isinstance(error, TimeoutError)
+            why = f"did not listen within {_START_SECONDS:g} seconds" if late else "did not start"
             await self.kill()
-            raise DidNotStart("the server did not start:\n" + "\n".join(self.log)) from error
+            said = "\n".join(self.log) or "it printed nothing"
+            raise DidNotStart(f"the server {why}:\n{said}") from error
         self.environment["CLAUDE_POOL_PORT"] = self.url.rpartition(":")[2]
 
     async def _read(self, listening: asyncio.Future[str]) -> None:

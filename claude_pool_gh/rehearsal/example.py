@@ -121,7 +121,7 @@ _PARTS: Final[Mapping[str, Callable[[ModelRequest], Turns]]] = {
     "You correct where they point to": _always({"findings": []}),
     "You review one part of a pull request": _find,
     "You search one part of a repository": _audit,
-    "You mend problems": _change,
+    "You fix problems": _change,
     "Make this change in": _change,
     "You answer a question": _always({"answer": _NO_MODEL, "places": []}),
     "Sort this issue": _always({"summary": _NO_MODEL, "labels": [], "missing": [], "note": ""}),

@@ -8,7 +8,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from claude_pool_gh.conversation.recipe_terms import BRIEF, EDITING, THREAD_FIELDS
+from claude_pool_gh.conversation.recipe_terms import (
+    BRIEF,
+    BRIEF_RESULT,
+    EDITING,
+    NAME,
+    OF_THE_HOST,
+    OF_THE_HOST_TOLD,
+    THREAD_FIELDS,
+)
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.recipes.compile import CompileScope, faults_of
 from claude_pool_gh.pool.recipes.library import RecipeLibrary, leads_out, linked
@@ -74,7 +82,8 @@ def check_all(folder: Path) -> list[CheckedFile]:
 def check_workflow(file: Path, library: RecipeLibrary, *, in_shell: bool = False) -> CheckedFile:
     """Check one workflow, as it would run on GitHub or, `in_shell`, with `claude-pool-gh chain`."""
     try:
-        parsed = parse_workflow(file.read_text("utf-8", errors="replace"), str(file))
+        name = "" if in_shell else file.stem
+        parsed = parse_workflow(file.read_text("utf-8", errors="replace"), str(file), name)
     except OSError as error:
         return CheckedFile(str(file), (f"cannot be read: {error.strerror}",))
     except RecipeError as error:
@@ -83,14 +92,34 @@ def check_workflow(file: Path, library: RecipeLibrary, *, in_shell: bool = False
     scope = CompileScope(skills=skills, hosts=frozenset(), tools=None)
     if not in_shell:
         scope = replace(
-            scope, hosts=frozenset({BRIEF}), tools=EDITING, thread=frozenset(THREAD_FIELDS)
+            scope,
+            hosts=frozenset({BRIEF}),
+            tools=EDITING,
+            thread=frozenset(THREAD_FIELDS),
+            results={BRIEF: BRIEF_RESULT},
         )
-    verb = _verb_named(file, parsed.workflow)
-    if verb:
-        return CheckedFile(str(file), tuple(missing), (f"runs for `/pool {verb}`: {_OF_VERBS}",))
+        if _is_of_a_verb(file.name):
+            note = f"takes the place of the built-in `{file.stem}`: {_OF_VERBS}"
+            return CheckedFile(str(file), tuple(missing), (note,))
+        missing += _of_names(file, parsed)
     found = [_of_file(str(error), file) for error in faults_of(parsed.written, scope)]
     lines = (line for several in found for line in several if "unknown skill" not in line)
     return CheckedFile(str(file), tuple(dict.fromkeys([*missing, *lines])))
+
+
+def _of_names(file: Path, parsed: WorkflowFile) -> Iterator[str]:
+    """The faults of names that `/pool run` does not take."""
+    if not NAME.fullmatch(file.stem):
+        yield (
+            f"line 1: `/pool run` takes no workflow of the name `{file.stem}`: rename the file, to lower case letters, "
+            "digits, `-` and `_`"
+        )
+    for step in parsed.written.steps:
+        if step.name in OF_THE_HOST:
+            (fault,) = _of_file(
+                str(parsed.written.error(step, OF_THE_HOST_TOLD.format(step.name))), file
+            )
+            yield fault
 
 
 _OF_VERBS: Final = (
@@ -181,11 +210,13 @@ def _skill_names(workflow: Workflow) -> list[str]:
     return sorted({part.skill for part in every if part.skill})
 
 
-def _verb_named(file: Path, workflow: Workflow) -> str:
-    """The command that a workflow with host steps of its own belongs to; "" for any other."""
-    hosts = {step.host for step in workflow.steps if step.host} - {BRIEF}
-    packaged = files("claude_pool_gh.recipes").joinpath("workflows", file.name)
-    return file.stem if hosts and packaged.is_file() else ""
+def _is_of_a_verb(name: str) -> bool:
+    """True for the file of a workflow that belongs to a command, since steps of the host's are in the built-in one."""
+    packaged = files("claude_pool_gh.recipes").joinpath("workflows", name)
+    if not packaged.is_file():
+        return False
+    built_in = parse_workflow(packaged.read_text("utf-8"), name).workflow
+    return any(step.host for step in built_in.steps)
 
 
 def _of_file(error: str, file: Path) -> Iterator[str]:

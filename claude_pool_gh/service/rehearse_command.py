@@ -76,7 +76,8 @@ class LocalCommits:
             own, common = await git_dirs(wanted.folder)
         except WorktreeError as error:
             why = error.detail or str(error)
-            raise click.ClickException(f"{wanted.folder} is no git repository: {why}") from error
+            here = wanted.folder.absolute()
+            raise click.ClickException(f"{here} is no git repository: {why}") from error
         top = Path(said.decode(errors="replace").strip())
         base = await (_commit(own, wanted.base) if wanted.base else _default_base(own))
         head = await _commit(own, wanted.head)

@@ -16,11 +16,12 @@ from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.powers import CONFINED
 from claude_pool_gh.local import Pool, recipes
 from claude_pool_gh.pool.model.config import Isolation, PoolConfig, ScalingConfig, TaskOverrides
-from claude_pool_gh.pool.model.errors import PoolError
+from claude_pool_gh.pool.model.errors import PoolError, RecipeError
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.records import ChainProgress, ChainResult, TaskResult
 from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.workflows import Workflow, parse_workflow
+from claude_pool_gh.pool.recipes.yaml_file import no_such
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service import stores
@@ -193,6 +194,8 @@ def _shelved(library: RecipeLibrary, name: str) -> Workflow:
         return workflow
     if file.suffix in (".yml", ".yaml"):
         raise click.ClickException(f"there is no file {name}")
+    if name not in library.workflow_names():
+        raise click.ClickException(no_such("workflow", name, _names_for_a_shell(library)))
     workflow = library.workflow(name).workflow
     if host := next((step.host for step in workflow.steps if step.host), None):
         raise click.ClickException(
@@ -200,6 +203,17 @@ def _shelved(library: RecipeLibrary, name: str) -> Workflow:
             f'`claude-pool-gh rehearse "/pool {name}"` shows here what it does'
         )
     return workflow
+
+
+def _names_for_a_shell(library: RecipeLibrary) -> list[str]:
+    """The workflows that need no steps of the bot's; a faulty one is among them, and says so when it is run."""
+    found = []
+    for name in library.workflow_names():
+        with suppress(RecipeError):
+            if any(step.host for step in library.workflow(name).workflow.steps):
+                continue
+        found.append(name)
+    return found
 
 
 def _unfinished(result: TaskResult) -> str:

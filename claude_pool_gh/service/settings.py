@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from claude_pool_gh.pool.model.in_words import in_words
 from claude_pool_gh.pool.recipes.yaml_file import nearest
 from claude_pool_gh.service import logs
 from claude_pool_gh.service.setting_types import (
@@ -347,8 +348,7 @@ def _told(problem: Any, given: Mapping[str, Any]) -> str:
     name = _field(problem)
     field = str(problem["loc"][0]) if problem["loc"] else ""
     what = f"--{name.replace('_', '-')}" if name in given else variable(name) if name else field
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{what}: {message[:1].lower()}{message[1:]}"
+    return f"{what}: {in_words(problem)}"
 
 
 def _field(problem: Any) -> str:

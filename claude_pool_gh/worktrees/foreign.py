@@ -24,5 +24,5 @@ async def ask(*arguments: str, folder: Path | None = None, git_dir: Path | None 
     words = " ".join(arguments[:2])
     if not any(words == each or words.startswith(f"{each} ") for each in _ALLOWED):
         raise WorktreeError(f"git {words} does not run with another repository's configuration")
-    where = () if folder is None else ("-c", "safe.directory=*", "-C", str(folder))
+    where = () if folder is None else ("-c", "safe.directory=*", "-C", str(folder.absolute()))
     return await git(*where, *arguments, git_dir=git_dir, environment=_NO_REMOTE)

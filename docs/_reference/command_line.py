@@ -43,8 +43,13 @@ def _section(path: tuple[str, ...], command: click.Command) -> str:
         text += "Takes every setting of a server as a flag: see [Settings](settings.md).\n\n"
     rows = [row for each in options if (row := each.get_help_record(context))]
     if rows:
-        text += table(("flag", "meaning"), ((code(flag), sentence(what)) for flag, what in rows))
+        text += table(("flag", "meaning"), ((_flag(flag), sentence(what)) for flag, what in rows))
     return text
+
+
+def _flag(text: str) -> str:
+    """A flag as code, which may be broken between the values of a choice."""
+    return code(text.replace("|", "|\u200b"))
 
 
 def _prose(text: str) -> str:

@@ -103,7 +103,7 @@ class Colleague:
     @property
     def _parts(self) -> Mapping[str, Callable[[ModelRequest], list[tuple[Text | ToolUse, ...]]]]:
         return {
-            "mend-problems": lambda _: acts(self.mends, self.mend_says),
+            "fix-problems": lambda _: acts(self.mends, self.mend_says),
             "answer-question": lambda request: [self._answers(request)],
             "triage-issue": lambda _: [(ToolUse(RESULT, self.triage),)],
             "plan-change": lambda _: [(ToolUse(RESULT, self.plan),)],

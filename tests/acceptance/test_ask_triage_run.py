@@ -218,7 +218,7 @@ async def test_a_workflow_that_could_not_be_shown_or_filled_is_refused_before_it
     here: World, colleague: Colleague
 ) -> None:
     head = "name: NAME\ndescription: Odd.\nsteps:\n"
-    taken = '  - {name: propose, prompt: "You mend problems.", tools: [Read, Write]}\n'
+    taken = '  - {name: propose, prompt: "You fix problems.", tools: [Read, Write]}\n'
     odd = "  - {name: brief, host: thread.brief}\n  - {name: look, prompt: '{steps.brief.dif}'}\n"
     files = {
         f"{FOLDER}/workflows/{name}.yml": head.replace("NAME", name) + steps
@@ -228,7 +228,7 @@ async def test_a_workflow_that_could_not_be_shown_or_filled_is_refused_before_it
     await here.say("/pool run taken")
     await here.said("no step may be called `propose`")
     await here.say("/pool run odd")
-    await here.said("`brief` has only")
+    await here.said("unknown output of step brief `dif`, did you mean `diff`?")
     assert colleague.seen == []
 
 
@@ -245,7 +245,7 @@ steps:
     here.repository.commit(
         "main", {f"{FOLDER}/workflows/tidy.yml": workflow}, author=here.maintainer
     )
-    colleague.prompts = {"Plan what to tidy.": "answer-question", "Tidy up.": "mend-problems"}
+    colleague.prompts = {"Plan what to tidy.": "answer-question", "Tidy up.": "fix-problems"}
     colleague.mends = (write("tidy.txt", "tidy\n"),)
     colleague.mend_says = "Tidied."
     before = here.pull.head_sha

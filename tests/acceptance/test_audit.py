@@ -192,7 +192,7 @@ async def test_a_finding_is_dismissed_or_fixed_by_its_id_in_an_issue(
     here.model.script = mender
     await here.say(f"/pool fix {ids[TOTAL['title']][:8]}", number=issue.number)
     shown = await here.shows("fix", "AWAITING APPROVAL", issue.number)
-    assert TOTAL["title"] in mender.asked("mend-problems")[0].text
+    assert TOTAL["title"] in mender.asked("fix-problems")[0].text
     await here.say("/pool approve " + shown.split("/pool approve ")[1][:10], number=issue.number)
     await here.shows("fix", "### ✅ Pull request #", issue.number)
     made = here.repository.pulls[-1]

@@ -283,7 +283,7 @@ async def test_a_reply_under_a_finding_can_command_too(found: World) -> None:
     finding = found.reviews[0].comments[0]
     await found.github.reply(found.maintainer, finding, "/pool help review")
     answer = await found.replied_under(finding)
-    assert "`--focus` what to look at first" in answer, "it is answered where it was asked"
+    assert "`--focus TEXT` what to look at first" in answer, "it is answered where it was asked"
 
 
 BRIEF = "name: review\ndescription: x\nsteps:\n  - {name: brief, host: review.brief}\n"
@@ -355,7 +355,7 @@ async def test_the_text_of_a_review_is_heard_and_nothing_of_it_that_was_edited(h
 
     submit("COMMENT", "Looks good.\n\n/pool help review")
     await here.github.settle()
-    assert "`--focus` what to look at first" in await here.answered()
+    assert "`--focus TEXT` what to look at first" in await here.answered()
     # Edited between the delivery and the answer: it does not say any more what was delivered.
     submit("COMMENT", "/pool cost").body = "/pool cost, please"
     await here.github.settle()

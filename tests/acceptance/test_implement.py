@@ -97,11 +97,11 @@ async def test_an_issue_that_leaves_it_open_gets_its_questions_and_costs_one_run
 async def test_what_a_fresh_reader_finds_is_mended_before_anybody_is_asked(
     here: World, colleague: Colleague
 ) -> None:
-    colleague.check = {"verdict": "mend", "problems": ["GIFT is never used"]}
+    colleague.check = {"verdict": "fix", "problems": ["GIFT is never used"]}
     issue = here.repository.open_issue("Gifts", "We want gifts.", here.maintainer)
     await here.say("/pool implement", number=issue.number)
     shown = await here.shows("implement", "AWAITING APPROVAL", issue.number)
-    assert "| ✓ | **mend** 1 run |" in shown
+    assert "| ✓ | **fix** 1 run |" in shown
     assert any("GIFT is never used" in each.text for each in colleague.seen)
 
 

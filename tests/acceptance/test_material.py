@@ -120,7 +120,7 @@ async def test_a_command_under_a_line_is_answered_for_that_line(tmp_path: Path) 
 
 async def test_every_agent_that_works_on_an_issue_knows_the_maintainers_rules(here: World) -> None:
     here.model.script = colleague = Colleague()
-    colleague.check = {"verdict": "mend", "problems": ["GIFT is never used"]}
+    colleague.check = {"verdict": "fix", "problems": ["GIFT is never used"]}
     guides = {"AGENTS.md": MAIN, "web/AGENTS.md": "RULES-OF-WEB"}
     here.repository.commit("main", guides, author=here.maintainer)
     here.repository.label("bug").description = "It does not do what it says."

@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.audits.estimate import PastRun
 from claude_pool_gh.audits.files import Listing
 from claude_pool_gh.audits.model import SourceFile
-from claude_pool_gh.audits.rows import AuditRun
 from claude_pool_gh.config.model import Audit
 from claude_pool_gh.conversation.audit import brief
 from claude_pool_gh.conversation.audit.host import Subject
@@ -17,10 +15,8 @@ from claude_pool_gh.findings.states import Standing
 from claude_pool_gh.findings.tables import KnownFinding
 from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan
 from claude_pool_gh.pool.model.ports import HostStepContext
-from tests.audits.make import COMMIT, plan, point, shard
+from tests.audits.make import COMMIT, plan, shard
 from tests.findings.make import finding
-
-CHANGED = frozenset({"a.py"})
 
 
 def subject(**fields: Any) -> Subject:
@@ -36,55 +32,37 @@ def subject(**fields: Any) -> Subject:
     return Subject(**values | fields)
 
 
-def last(digest: str = "d") -> AuditRun:
-    return AuditRun(
-        chain_id="c",
-        audit="1:audit:night",
-        digest=digest,
-        started_ms=1,
-        everything=True,
-        point=point(1),
-        past=PastRun(tokens=1, cost=1, seconds=1.0, shards=1),
-    )
-
-
 @pytest.mark.parametrize(
-    ("of", "before", "digest", "only"),
+    ("of", "continues"),
     [
-        (subject(), last(), "d", CHANGED),
-        (subject(settings=Audit(when="always")), last(), "d", None),
-        (subject(paths=("src/",)), last(), "d", None),
-        (subject(), None, "d", None),
-        (subject(), last("another"), "d", None),
+        (subject(), True),
+        (subject(settings=Audit(when="always")), False),
+        (subject(paths=("src/",)), False),
     ],
-    ids=["changed files", "always all", "paths were named", "the first run", "under other rules"],
+    ids=["changed files", "always all", "paths were named"],
 )
-def test_only_what_has_changed_is_read_where_nothing_else_has(
-    of: Subject, before: AuditRun | None, digest: str, only: frozenset[str] | None
+def test_only_what_no_run_has_read_is_read_where_nothing_else_is_asked(
+    of: Subject, *, continues: bool
 ) -> None:
-    assert brief._only(of, before, CHANGED, digest) == only
-
-
-def test_where_it_is_not_known_what_has_changed_all_is_read() -> None:
-    assert brief._only(subject(), last(), None, "d") is None
+    assert brief._continues(of) is continues
 
 
 @pytest.mark.parametrize(
-    ("of", "total", "only", "said"),
+    ("of", "total", "since", "said"),
     [
-        (subject(), 0, None, "the repository has no files"),
-        (subject(), 0, CHANGED, "the repository has no files"),
-        (subject(), 3, CHANGED, "nothing that is read has changed since the last complete run"),
-        (subject(paths=("x",)), 3, None, "no file that can be read matches the paths"),
-        (subject(settings=Audit(paths=("x",))), 3, None, "no file that can be read matches"),
-        (subject(), 3, None, "every file is generated, vendored, binary or excluded"),
+        (subject(), 0, "", "the repository has no files"),
+        (subject(), 0, COMMIT, "the repository has no files"),
+        (subject(), 3, COMMIT, "nothing has changed since earlier runs have read it"),
+        (subject(paths=("x",)), 3, "", "no file that can be read matches the paths"),
+        (subject(settings=Audit(paths=("x",))), 3, "", "no file that can be read matches"),
+        (subject(), 3, "", "every file is generated, vendored, binary or excluded"),
     ],
     ids=["empty", "empty and unchanged", "unchanged", "named", "configured", "nothing readable"],
 )
 def test_where_nothing_is_read_the_reason_is_said(
-    of: Subject, total: int, only: frozenset[str] | None, said: str
+    of: Subject, total: int, since: str, said: str
 ) -> None:
-    assert brief._nothing(of, Listing(files=(), skipped=(), total=total), only).startswith(said)
+    assert brief._nothing(of, Listing(files=(), skipped=(), total=total), since).startswith(said)
 
 
 def test_paths_that_name_nothing_are_told() -> None:

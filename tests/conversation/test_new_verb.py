@@ -193,7 +193,7 @@ TOO_EARLY = "needs a step `propose` before `early`: one with `host: change.propo
 @pytest.mark.parametrize(
     ("names", "line", "instead", "problem"),
     [
-        ("fix", "    gate: true\n    again_from: mend\n", "", GATE),
+        ("fix", "    gate: true\n    again_from: fix\n", "", GATE),
         ("implement", "    gate: true\n    again_from: implement\n", "", GATE),
         ("fix implement", "name: propose", "name: show_it", GATE),
         ("fix", "host: change.push", "host: change.show", LET_OUT),

@@ -973,6 +973,14 @@ GUARDS = [
         "takes_the_commits",
     ),
     Guard(
+        "a check finds what a run would refuse",
+        "service/recipe_files.py",
+        "if step.name in OF_THE_HOST:",
+        "if False:",
+        "tests/service/test_recipe_files.py",
+        "would_refuse",
+    ),
+    Guard(
         "a misspelt cap",
         "service/settings.py",
         "faults = _unknown(os.environ)",

@@ -82,7 +82,7 @@ REVIEW_STEPS: Final = (
 )
 FIX_STEPS: Final = (
     step("brief", elapsed_ms=110),
-    step("mend", detail="1 run", model=SONNET, elapsed_ms=72_000, cost=260_000),
+    step("fix", detail="1 run", model=SONNET, elapsed_ms=72_000, cost=260_000),
     step("propose", "pending_review"),
     step("push", "pending"),
 )

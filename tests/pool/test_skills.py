@@ -122,7 +122,7 @@ def test_all_faults_of_a_skill_are_told_with_their_lines() -> None:
     found = read_skill("---\nname: look\nallowed-tools: 3\n---\n", "other")
     assert isinstance(found, list)
     assert [str(each) for each in found] == [
-        "line 2: `description`: field required",
+        "line 2: `description` is missing",
         "line 3: `allowed-tools`: wants tools, as a list or as one text with blanks between them",
     ]
     assert list(map(str, read_skill("---\nname: look\ndescription: d\n---\n", "other"))) == [

@@ -156,7 +156,7 @@ async def test_an_issue_that_leaves_open_what_is_wanted_ends_with_its_questions(
 @pytest.mark.long
 async def test_a_file_is_refactored_tested_checked_and_mended(repository: Path) -> None:
     worse = SHOP.replace("cents * pieces", "pieces + cents")
-    verdict = {"verdict": "mend", "problems": ["shop.py: total(2, 3) gives 5, not 6"]}
+    verdict = {"verdict": "fix", "problems": ["shop.py: total(2, 3) gives 5, not 6"]}
     played = await play(
         repository,
         "refactor_and_test",

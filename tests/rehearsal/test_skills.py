@@ -25,7 +25,7 @@ def request_of(system: str, text: str) -> ModelRequest:
 
 
 def test_there_are_skills() -> None:
-    assert {"find-defects", "verify-finding", "mend-problems", "plan-change"} <= set(SKILLS)
+    assert {"find-defects", "verify-finding", "fix-problems", "plan-change"} <= set(SKILLS)
 
 
 @pytest.mark.parametrize("skill", SKILLS)

@@ -101,7 +101,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "help for a verb": (
         replies.help_verb(VERB, Role.admin),
         "`/pool review [PATH…]`\n\nReads it.\n\nNeeds the role **admin** here.\n\n"
-        + "\n".join(f"- `--{flag.name}` {flag.what}" for flag in VERB.flags),
+        + "\n".join(f"- `{flag.usage}` {flag.what}" for flag in VERB.flags),
     ),
     "help for a verb without flags": (
         replies.help_verb(HELP, Role.read),
@@ -453,7 +453,8 @@ def test_the_help_is_one_table_with_a_row_for_every_verb() -> None:
 def test_each_verbs_help_names_all_its_flags(name: str) -> None:
     verb = handlers()[name].verb
     shown = replies.help_verb(verb, verb.role)
-    assert all(f"- `--{flag.name}` {flag.what}" in shown for flag in verb.flags)
+    assert all(f"- `{flag.usage}` {flag.what}" in shown for flag in verb.flags)
+    assert all(f"`--{flag.name}" in shown for flag in verb.flags), "and as they are typed"
     assert life(shown) == []
 
 

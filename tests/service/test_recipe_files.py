@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from claude_pool_gh.conversation.recipe_terms import BRIEF_RESULT
+from claude_pool_gh.conversation.thread_prompt import ThreadPrompt
+from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.service.cli import main
-from claude_pool_gh.service.recipe_files import check_all, eject
+from claude_pool_gh.service.recipe_files import check_all, eject, library_at
 
 FAULTY = """name: describe
 description: d
@@ -112,7 +115,7 @@ def test_a_configuration_is_checked_with_the_recipes_beside_it(project: Path) ->
     put(
         project,
         "workflows/describe.yml",
-        "name: x\ndescription: d\nsteps: [{name: a, prompt: b}]\n",
+        "name: describe\ndescription: d\nsteps: [{name: a, prompt: b}]\n",
     )
     assert shell("config", "check", ".github/claude-pool.yml").output == "no errors\n"
 
@@ -168,4 +171,41 @@ def test_a_copied_recipe_of_a_command_passes_the_check(project: Path, name: str)
     assert (project / ".github/claude-pool/workflows" / f"{name}.yml").is_file()
     done = shell("workflow", "check")
     assert done.exit_code == 0, done.stderr
-    assert f"note: runs for `/pool {name}`" in done.stdout
+    assert f"takes the place of the built-in `{name}`" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "said"),
+    [
+        ("w", "name: reply, prompt: b", "line 4, step reply: no step may be called `reply`"),
+        ("w", "name: open, prompt: b", "line 4, step open: no step may be called `open`"),
+        ("w", "name: propose, prompt: b", "no step may be called `propose`"),
+        ("Big", "name: a, prompt: b", "line 1: `/pool run` takes no workflow of the name `Big`"),
+        ("w", "name: a, prompt: '{steps.b.dif}'", "step a: unknown output of step b `dif`"),
+        ("w", "name: a, prompt: '{steps.b.who} {steps.b.diff}'", ""),
+    ],
+)
+def test_what_pool_run_would_refuse_is_found_before_it_is_asked(
+    project: Path, name: str, step: str, said: str
+) -> None:
+    brief = "  - {name: b, host: thread.brief}\n" if "steps.b" in step else ""
+    text = f"name: {name}\ndescription: d\nsteps:\n{brief}  - {{{step}}}\n"
+    put(project, f"workflows/{name}.yml", text)
+    done = shell("workflow", "check")
+    assert said in done.stderr
+    assert (done.exit_code, done.stderr == "") == ((1, False) if said else (0, True))
+
+
+def test_a_workflow_has_the_name_of_its_file(project: Path) -> None:
+    text = "name: other\ndescription: d\nsteps: [{name: a, prompt: b}]\n"
+    file = put(project, "workflows/w.yml", text)
+    wanted = "line 1: the workflow calls itself `other`, its file is `w`"
+    assert wanted in shell("workflow", "check").stderr
+    with pytest.raises(RecipeError, match="calls itself `other`"):
+        library_at(project).workflow("w")
+    assert shell("workflow", "check", "--shell", str(file)).exit_code == 0, "a file is only a file"
+
+
+def test_the_fields_of_the_brief_are_those_that_it_has() -> None:
+    brief = ThreadPrompt(head="", title="", description="", parts={}, fence="").result
+    assert {*brief, "who", "request"} == BRIEF_RESULT

@@ -85,6 +85,21 @@ async def test_a_server_that_does_not_start_says_why_once_and_imports_nothing_of
     assert not server.runs
 
 
+async def test_a_server_that_never_listens_is_told_apart_from_one_that_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot, "_START_SECONDS", 0.2)
+    slow = bot.Bot(tmp_path, ours.environment(), command=("sleep", "60"))
+    with pytest.raises(
+        bot.DidNotStart, match=r"not listen within 0\.2 seconds:\nit printed nothing"
+    ):
+        await slow.start()
+    assert not slow.runs
+    gone = bot.Bot(tmp_path, ours.environment(), command=("echo", "a word"))
+    with pytest.raises(bot.DidNotStart, match="the server did not start:\na word"):
+        await gone.start()
+
+
 async def test_a_rehearsal_that_waits_says_so_and_ends_when_its_server_does(tmp_path: Path) -> None:
     async with SimulatedGitHub.start(tmp_path / "github") as github:
         repository, mona = github.create_repository("octo/shop"), github.create_user("mona")
@@ -143,7 +158,8 @@ async def test_the_pull_request_is_the_newest_commits(
     own = tmp_path / "own.gitconfig"
     own.write_text("[i18n]\nlogOutputEncoding = latin1\n[log]\nshowSignature = true\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(own))
-    wanted = RehearsalOptions(command="/pool review", folder=shop)
+    monkeypatch.chdir(shop)
+    wanted = RehearsalOptions(command="/pool review", folder=Path())
     local = await LocalCommits.read(wanted, tmp_path / "scratch")
     titles = (local.name, local.title, local.body)
     assert titles == ("my-shop", "Gutscheine für alle", "And a discount."), "whoever runs it"

@@ -125,7 +125,7 @@ def test_servers_do_not_start_with_settings_that_cannot_be_used(command: str) ->
     assert done.exit_code == 1
     assert done.output.splitlines()[1:] == [
         "CLAUDE_POOL_BUDGET: there is no such setting, did you mean `CLAUDE_POOL_BUDGET_USD`?",
-        "--port: input should be a valid integer, unable to parse string as an integer",
+        "--port: must be a whole number",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -208,6 +209,38 @@ def test_flags_say_what_kind_of_value_they_take_and_in_which_range() -> None:
         "--host TEXT",
     ):
         assert shown in text
+
+
+def test_ctrl_c_at_a_question_ends_as_anywhere_else(tmp_path: Path) -> None:
+    asked = ours.cli("init", "--app", "--public-url", "https://pool.example.com")
+    environment = ours.environment(HOME=str(tmp_path))
+    with subprocess.Popen(
+        asked,
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        while not said.endswith("Make it? [y/N]: "):
+            said += process.stdout.read(1)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert (process.returncode, told.split()) == (130, ["interrupted"])
+    done = subprocess.run(
+        asked,
+        cwd=tmp_path,
+        env=environment,
+        input="n\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "Error: nothing was made\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 WITHOUT_JSON = {

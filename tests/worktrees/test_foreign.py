@@ -100,6 +100,20 @@ async def test_work_is_brought_into_the_repository_without_running_anything(
     assert git(checkout, "show", "refs/pool/snapshots/r.1:a.py") == "by an agent"
 
 
+def signed_for_a_trap(checkout: Path, ran: Path) -> None:
+    """Let the last commit have a signature, which a log shows through a program."""
+    head, _, message = git(checkout, "cat-file", "commit", "HEAD").partition("\n\n")
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n AAAA\n -----END PGP SIGNATURE-----"
+    (ran.parent / "commit").write_text(f"{head}\n{signature}\n\n{message}\n")
+    made = git(checkout, "hash-object", "-t", "commit", "-w", str(ran.parent / "commit"))
+    git(checkout, "update-ref", "HEAD", made)
+    program = ran.parent / "gpg"
+    program.write_text(f"#!/bin/sh\ntouch {ran}/gpg\nexit 1\n")
+    program.chmod(0o755)
+    git(checkout, "config", "log.showSignature", "true")
+    git(checkout, "config", "gpg.program", str(program))
+
+
 def promised_by_a_trap(checkout: Path, ran: Path, tmp_path: Path) -> None:
     """Let git take what is missing for something that a remote has, which is asked through a program."""
     for key, value in {
@@ -130,6 +144,7 @@ async def test_a_rehearsal_takes_the_commits_without_running_anything(
     checkout: Path, ran: Path, tmp_path: Path
 ) -> None:
     commit(checkout, {"b.py": "b\n"})
+    signed_for_a_trap(checkout, ran)
     promised_by_a_trap(checkout, ran, tmp_path)
     for left in ran.iterdir():
         left.unlink()

@@ -1,4 +1,4 @@
-"""`/pool fix`: mends findings, or what a maintainer describes; nothing is pushed before a person approves the patch."""
+"""`/pool fix`: fixes findings, or what a maintainer describes; nothing is pushed before a person approves the patch."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -16,7 +15,7 @@ from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.gates import gate_of, waiting_step
 from claude_pool_gh.conversation.handler import EVERYWHERE
 from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
-from claude_pool_gh.conversation.recipe_terms import BRIEF
+from claude_pool_gh.conversation.recipe_terms import BRIEF, NAME, OF_THE_HOST, OF_THE_HOST_TOLD
 from claude_pool_gh.conversation.services import (
     Answer,
     CommandContext,
@@ -38,7 +37,6 @@ from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.views import AnswerReport, HandInReport, Report
 from claude_pool_gh.storage import Transaction
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _WHICH: Final = "the name of a workflow in `.github/claude-pool/workflows`"
 _CHANGING: Final = frozenset({"Edit", "Write"})
 
@@ -65,7 +63,7 @@ class Run(ChangingVerb[RunFacts]):
     async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Plan the workflow that the command names."""
         words = asked.command.words
-        if not words or not _NAME.fullmatch(words[0]) or words[0] in self._recipes_of_verbs:
+        if not words or not NAME.fullmatch(words[0]) or words[0] in self._recipes_of_verbs:
             return Answer(replies.needs_text("run", _WHICH))
         given = dict(word.partition("=")[::2] for word in words[1:] if "=" in word)
         if len(given) != len(words) - 1:
@@ -154,12 +152,10 @@ async def _facts(
 
 def _ended(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """The workflow's steps, and after them those of the host that let its result out. Raises RecipeError."""
+    if taken := [step.name for step in steps if step.name in OF_THE_HOST]:
+        raise RecipeError(OF_THE_HOST_TOLD.format(taken[0]))
     if not _changes(steps):
         return (*steps, HostCall(name="reply", call="run.reply"))
-    if any(step.name == "propose" for step in steps):
-        raise RecipeError(
-            "no step may be called `propose`: that is the host's, which shows the change to people"
-        )
     first = next(step.name for step in steps if _changes((step,)))
     propose = HostCall(name="propose", call=checks.STEP, gate=True, again_from=first)
     return (*steps, propose, HostCall(name="open", call="change.open"))

@@ -40,6 +40,8 @@ class CompileScope:
     turns: int | None = None
     thread: frozenset[str] | None = None
     """What `{thread.NAME}` can name, where whoever asks for the steps puts it in; None: there is no thread."""
+    results: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The names in the result of a host's step, by its call, as far as they are known."""
 
 
 def compile_steps(written: Written, scope: CompileScope) -> tuple[Step, ...]:
@@ -72,7 +74,11 @@ def _compiled(
         raise written.error(step, no_such("earlier step", step.again_from, list(done)))
     made = _step(written, step, scope, done)
     known = Known(
-        skills=scope.skills, thread=scope.thread, arguments=written.arguments, earlier=done
+        skills=scope.skills,
+        thread=scope.thread,
+        arguments=written.arguments,
+        earlier=done,
+        results=scope.results,
     )
     if problem := unresolved(step, made, known):
         raise written.error(step, problem)

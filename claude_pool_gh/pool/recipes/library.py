@@ -66,7 +66,7 @@ class RecipeLibrary:
         found = self._find("workflows", f"{name}.yml")
         if found is None:
             raise RecipeError(no_such("workflow", name, self.workflow_names()))
-        return parse_workflow(found.read_text("utf-8"), str(found))
+        return parse_workflow(found.read_text("utf-8"), str(found), name)
 
     def add(self, recipe: Skill | Workflow) -> None:
         """Add a recipe for this run; it goes before every file of its name."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
 from claude_pool_gh.pool.model.render import look_alikes, placeholders, thread_fields
 from claude_pool_gh.pool.recipes.skills import Skill
 from claude_pool_gh.pool.recipes.workflows import ChainStep
 from claude_pool_gh.pool.recipes.yaml_file import nearest, no_such
+
+Results = Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +26,14 @@ class Known:
     arguments: frozenset[str] | None
     """The chain's; None: any."""
     earlier: Mapping[str, Step]
+    results: Results = field(default_factory=dict)
+    """The names in the result of a host's step, by its call; of others nobody knows them."""
 
 
 def unresolved(step: ChainStep, made: Step, known: Known) -> str | None:
     """The fault of the first placeholder that leads nowhere; None where all lead somewhere."""
     for path, place in _named(step, made, known.skills):
-        if problem := wrong(path, place, known.arguments, known.earlier):
+        if problem := wrong(path, place, known.arguments, known.earlier, known.results):
             return problem
     for run, own in _with_written(step, made):
         asked = [
@@ -114,7 +120,11 @@ def _texts(run: AgentRun) -> Iterator[tuple[str, Place]]:
 
 
 def wrong(
-    path: str, place: Place, chain_args: frozenset[str] | None, done: Mapping[str, Step]
+    path: str,
+    place: Place,
+    chain_args: frozenset[str] | None,
+    done: Mapping[str, Step],
+    results: Results = MappingProxyType({}),
 ) -> str | None:
     """The fault of a path; None when it leads somewhere."""
     if path.startswith("{"):
@@ -132,7 +142,7 @@ def wrong(
                 None if known is None or name in known else no_such("argument", name, sorted(known))
             )
         case "steps":
-            return _wrong_step(rest, done)
+            return _wrong_step(rest, done, results)
         case "previous_output":
             return None
         case _:
@@ -146,29 +156,29 @@ def _misspelt(alike: str, place: Place) -> str:
     return f"`{alike}` is no placeholder; {mend} What is to be sent as it is comes in as an argument's value"
 
 
-def _wrong_step(rest: list[str], done: Mapping[str, Step]) -> str | None:
+def _wrong_step(rest: list[str], done: Mapping[str, Step], results: Results) -> str | None:
     name = rest[0] if rest else ""
     if name not in done:
         return f"no earlier step is called {name!r}{nearest(name, list(done))}"
-    return _wrong_variable(done[name], name, rest[1:])
+    return _wrong_variable(done[name], name, rest[1:], results)
 
 
-def _wrong_variable(step: Step, name: str, rest: list[str]) -> str | None:
-    known = _variables(step)
+def _wrong_variable(step: Step, name: str, rest: list[str], results: Results) -> str | None:
+    known = _variables(step, results)
     if known is None or not rest:
         return None
     if rest[0] not in known:
         return no_such(f"output of step {name}", rest[0], sorted(known))
     branches = step.branches if isinstance(step, Branches) else ()
     own = next((branch for branch in branches if branch.name == rest[0]), None)
-    return None if own is None else _wrong_variable(own, f"{name}.{own.name}", rest[1:])
+    return None if own is None else _wrong_variable(own, f"{name}.{own.name}", rest[1:], results)
 
 
-def _variables(step: Step) -> set[str] | None:
+def _variables(step: Step, results: Results) -> AbstractSet[str] | None:
     """The names below a step's result; None where nobody can know."""
     match step:
         case HostCall():
-            return None
+            return results.get(step.call)
         case Branches():
             return {"output", "error"} | {branch.name for branch in step.branches}
         case AgentRun(each=None):

@@ -21,7 +21,7 @@ from claude_pool_gh.pool.model.config import (
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import AnyOnFailure, AnyOnRestart, OnFailure, OnRestart
 from claude_pool_gh.pool.recipes.skills import Argument
-from claude_pool_gh.pool.recipes.yaml_file import Loaded, read
+from claude_pool_gh.pool.recipes.yaml_file import Fault, Loaded, read
 
 if TYPE_CHECKING:  # what a caller may write
     Steps = Sequence["ChainStep"]
@@ -200,12 +200,20 @@ class WorkflowFile:
     written: Written
 
 
-def parse_workflow(text: str, source: str) -> WorkflowFile:
-    """Read one workflow. Raises RecipeError naming `source`, the line and what to mend."""
+def parse_workflow(text: str, source: str, name: str = "") -> WorkflowFile:
+    """Read one workflow, under the name of its file if it is looked up by that.
+
+    Raises RecipeError naming `source`, the line and what to fix.
+    """
     found = read(text, Workflow)
     if isinstance(found, list):
         raise RecipeError(f"{source}, " + "; ".join(map(str, found)))
     workflow = found.value
+    if name not in ("", workflow.name):
+        fault = Fault(
+            found.line("name"), f"the workflow calls itself `{workflow.name}`, its file is `{name}`"
+        )
+        raise RecipeError(f"{source}, {fault}")
     names = frozenset(argument.name for argument in workflow.arguments)
     written = Written(tuple(workflow.steps), names if workflow.arguments else None, source, found)
     return WorkflowFile(workflow, written)

@@ -9,6 +9,8 @@ from typing import Any, Final, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from claude_pool_gh.pool.model.in_words import MISSING, in_words
+
 _SIZE_LIMIT: Final = 64 * 1024
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str, ...]
@@ -120,9 +122,10 @@ def _fault(problem: Any, lines: Mapping[Path, int], model: type[BaseModel]) -> F
     line = _line(path, lines)
     if problem["type"] == "extra_forbidden":
         return Fault(line, no_such("key", path[-1], _keys(path[:-1], model)))
-    told = str(problem["msg"]).removeprefix("Value error, ")
-    name = f"`{'.'.join(path)}`: " if path else ""
-    return Fault(line, name + told[:1].lower() + told[1:])
+    told, name = in_words(problem), f"`{'.'.join(path)}`"
+    if told == MISSING:
+        return Fault(line, f"{name} {told}")
+    return Fault(line, f"{name}: {told}" if path else told)
 
 
 def _line(path: Path, lines: Mapping[Path, int]) -> int:

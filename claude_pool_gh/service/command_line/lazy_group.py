@@ -61,9 +61,15 @@ class LazyGroup(click.Group):
         except click.ClickException as error:
             error.message = plain(error.message)  # type: ignore[misc]  # the same error, and click shows it
             raise
+        except (
+            click.Abort
+        ) as error:  # what click makes of Ctrl-C at a question, and of the input's end
+            if not isinstance(error.__context__, KeyboardInterrupt):
+                raise
         except KeyboardInterrupt:
-            echo("interrupted", err=True)
-            ctx.exit(INTERRUPTED)
+            pass
+        echo("interrupted", err=True)
+        return ctx.exit(INTERRUPTED)
 
 
 class CommandFiles(MutableMapping[str, click.Command]):

@@ -177,7 +177,7 @@ def _agreed(
     if not wishes.yes and not click.confirm(
         f"{verb} {'this file' if len(wanted) == 1 else 'these files'}?"
     ):
-        raise click.Abort
+        raise click.ClickException("nothing was written")
     return wanted
 
 

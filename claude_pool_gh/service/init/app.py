@@ -51,7 +51,7 @@ def set_up(wishes: AppOptions) -> None:
     echo(f"A private GitHub App of {where}, with\n{shown(manifest(name, public_url, ''))}")
     echo(f"Its secrets are written to {wishes.folder}, for you alone.")
     if not wishes.yes and not click.confirm("Make it?"):
-        raise click.Abort
+        raise click.ClickException("nothing was made")
     try:
         kept.ready(wishes.folder)
         app = asyncio.run(_made(wishes, name, public_url))
