@@ -113,7 +113,7 @@ def test_the_whole_is_told_in_the_hosts_words() -> None:
     )
 
 
-def test_other_settings_steps_or_rules_are_another_audit() -> None:
+def test_another_kind_other_steps_or_rules_are_another_audit() -> None:
     def context(prompt: str) -> HostStepContext:
         limits = Limits(task=1, chain=1, wall_seconds=1, idle_seconds=1)
         steps = (AgentRun(name="find", prompt=prompt),)
@@ -121,10 +121,12 @@ def test_other_settings_steps_or_rules_are_another_audit() -> None:
 
     digests = [
         brief._digest(subject(), context("p"), "r"),
-        brief._digest(subject(settings=Audit(turns=7)), context("p"), "r"),
+        brief._digest(subject(kind="security"), context("p"), "r"),
         brief._digest(subject(), context("q"), "r"),
         brief._digest(subject(), context("p"), "s"),
     ]
     assert len(set(digests)) == 4
+    cheaper = subject(settings=Audit(budget=1, slots=1))
+    assert brief._digest(cheaper, context("p"), "r") == digests[0]
     other = subject(commit="f" * 40, paths=("x",))
     assert brief._digest(other, context("p"), "r") == digests[0], "not what it reads"
