@@ -23,7 +23,7 @@ import claude_pool_gh.service.commands.doctor
 import claude_pool_gh.service.commands.init
 import claude_pool_gh.service.commands.run
 import claude_pool_gh.service.commands.serve
-import claude_pool_gh.service.serve
+import claude_pool_gh.service.server.serve
 import tests.acceptance.forked
 import tests.crash.mortal
 import tests.pool.worker

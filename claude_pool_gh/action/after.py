@@ -94,7 +94,7 @@ def main() -> int:
     home = os.path.join(environment.get("RUNNER_TEMP", "."), "claude-pool")  # noqa: PTH118
     if os.path.exists(f"{home}-state/pool.sqlite"):  # noqa: PTH110
         python = os.path.join(home, "bin", "python")  # noqa: PTH118
-        os.execv(python, [python, "-s", "-m", "claude_pool_gh.action.tidy"])  # noqa: S606
+        os.execv(python, [python, "-s", "-m", "claude_pool_gh.action.cleanup"])  # noqa: S606
     protocol.output(outcome="failed", cost_usd="0.000000")
     why = _CRASHED if environment.get("POOL_CRASHED") else _NEVER_RAN
     tell(environment, f"{why[:1].upper()}{why[1:]}.")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from claude_pool_gh.action import protocol
-from claude_pool_gh.service.logs import extras
+from claude_pool_gh.service.log.logs import extras
 
 
 class _Plain(logging.Formatter):

@@ -9,8 +9,8 @@ from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.permissions import grant, is_missing, of_read
 from claude_pool_gh.config.load import DEFAULT, PATH, Configuration
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.conversation.command_policy import answers, is_switched_on
-from claude_pool_gh.conversation.config_loader import ConfigLoader
+from claude_pool_gh.conversation.intake.command_policy import answers, is_switched_on
+from claude_pool_gh.conversation.repository.config_loader import ConfigLoader
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.command_request import CommandRequest

@@ -19,7 +19,7 @@ from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.effects.states import EffectState
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.model.outcomes import Verdict
-from claude_pool_gh.service.runtime import Runtime
+from claude_pool_gh.service.server.runtime import Runtime
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Repository, Thread
 

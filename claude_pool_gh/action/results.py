@@ -15,10 +15,10 @@ from claude_pool_gh.audits.outputs import sarif
 from claude_pool_gh.conversation.audit import publish
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.audit.gather import RESULT
-from claude_pool_gh.conversation.command_policy import OUT_OF_REACH
+from claude_pool_gh.conversation.changes.gates import waiting_step
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
-from claude_pool_gh.conversation.gates import waiting_step
-from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.conversation.intake.command_policy import OUT_OF_REACH
+from claude_pool_gh.conversation.tracking.progress import Progress
 from claude_pool_gh.conversation.verbs.audit import Audit
 from claude_pool_gh.github import command_rows
 from claude_pool_gh.github.check_key import CheckKey

@@ -8,7 +8,7 @@ from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.preflight import NothingToDo
 from claude_pool_gh.action.results import JobResult
-from claude_pool_gh.action.serving import serve
+from claude_pool_gh.action.serve import serve
 from claude_pool_gh.action.stop import Stop
 from claude_pool_gh.github.intake import NotForUs
 

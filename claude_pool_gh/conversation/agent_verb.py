@@ -12,12 +12,18 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.conversation import outputs
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.handler import VerbHandler
-from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
-from claude_pool_gh.conversation.recipe_resolver import RecipeResolver
-from claude_pool_gh.conversation.recipe_terms import BRIEF, BRIEF_RESULT, READING
+from claude_pool_gh.conversation.prompts.thread_prompt import (
+    ON_A_PULL,
+    ThreadPart,
+    ThreadPrompt,
+    about_thread,
+)
+from claude_pool_gh.conversation.recipes import outputs
+from claude_pool_gh.conversation.recipes.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.recipes.recipe_terms import BRIEF, BRIEF_RESULT, READING
+from claude_pool_gh.conversation.repository.recipe_resolver import RecipeResolver
 from claude_pool_gh.conversation.services import (
     Answer,
     CommandContext,
@@ -28,12 +34,6 @@ from claude_pool_gh.conversation.services import (
     facts_for,
     plan_of,
     pull_of,
-)
-from claude_pool_gh.conversation.thread_prompt import (
-    ON_A_PULL,
-    ThreadPart,
-    ThreadPrompt,
-    about_thread,
 )
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.model.errors import StepFailed

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from claude_pool_gh.conversation.agent_verb import F, StepContext, VerbResult
-from claude_pool_gh.conversation.outputs import StatedAnswer, StatedPlace
+from claude_pool_gh.conversation.recipes.outputs import StatedAnswer, StatedPlace
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.reports import replies

@@ -36,10 +36,10 @@ def account_of(
 
 
 def named(uses: Iterable[CapUse], door: str) -> list[CapUse]:
-    """The caps under the names that hold at a door."""
+    """The caps under the names that hold in the App or in the Action."""
     return [replace(use, name=name_of(use.name, door)) for use in uses]
 
 
 def name_of(cap: str, door: str) -> str:
-    """The name of a cap at a door. A job's pool lives as long as the job."""
+    """The name of a cap in the App or in the Action. A job's pool lives as long as the job."""
     return JOB if door == "action" and cap == _POOL else cap

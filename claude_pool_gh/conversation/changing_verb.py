@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Final
 
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.conversation import change_report, changes, checks
 from claude_pool_gh.conversation.agent_verb import AgentVerb, F
-from claude_pool_gh.conversation.change_facts import ChangeFacts, with_limits
-from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
-from claude_pool_gh.conversation.recipe_terms import EDITING
+from claude_pool_gh.conversation.changes import change_report, checks
+from claude_pool_gh.conversation.changes import publication as changes
+from claude_pool_gh.conversation.changes.change_facts import ChangeFacts, with_limits
+from claude_pool_gh.conversation.recipes.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.recipes.recipe_terms import EDITING
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.pool.model.plan import Step
 from claude_pool_gh.pool.model.ports import HostStep

@@ -12,10 +12,10 @@ from typing import Any
 
 from claude_pool_gh.conversation import verbs
 from claude_pool_gh.conversation.agent_verb import AgentVerb
-from claude_pool_gh.conversation.guidance import guided
 from claude_pool_gh.conversation.handler import VerbHandler
-from claude_pool_gh.conversation.recipe_resolver import skills_of
-from claude_pool_gh.conversation.recipe_terms import BRIEF, THREAD_FIELDS
+from claude_pool_gh.conversation.recipes.recipe_terms import BRIEF, THREAD_FIELDS
+from claude_pool_gh.conversation.repository.guidance import guided
+from claude_pool_gh.conversation.repository.recipe_resolver import skills_of
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.conversation.verb_names import name_in
 from claude_pool_gh.pool.model.errors import RecipeError

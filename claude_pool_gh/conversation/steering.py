@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from claude_pool_gh.commands.grammar import Verb
-from claude_pool_gh.conversation.chain_lookup import NoSingleChain, meant
 from claude_pool_gh.conversation.handler import VerbHandler
-from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.conversation.lookups.chain_lookup import NoSingleChain, meant
 from claude_pool_gh.conversation.services import Answer, CommandContext, Services, needed_role
+from claude_pool_gh.conversation.tracking.progress import Progress
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction

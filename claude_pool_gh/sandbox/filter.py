@@ -1,6 +1,6 @@
-"""The system calls that a walled-in command is refused, as a seccomp program.
+"""The system calls that a sandboxed command is refused, as a seccomp program.
 
-Namespaces leave some doors open: sockets to the hypervisor belong to no network namespace, io_uring opens sockets past
+Namespaces alone are not enough: sockets to the hypervisor belong to no network namespace, io_uring opens sockets past
 any filter, and the kernel's keyrings are the server's own. Others keep memory that belongs to no process, where nobody
 can count it: files without a name in memory, segments and messages of System V. Everything else is the namespaces'
 business.
@@ -62,7 +62,7 @@ _MACHINES: Final = {
     ),
 }
 MACHINES: Final = frozenset(_MACHINES)
-"""What `platform.machine()` may say where commands can be walled in."""
+"""What `platform.machine()` may say where commands can be sandboxed."""
 
 
 def program(machine: str) -> bytes:

@@ -16,7 +16,7 @@ from typing import Final
 
 import psutil
 
-from claude_pool_gh.sandbox.walls import SHARED_MEMORY
+from claude_pool_gh.sandbox.isolation import SHARED_MEMORY
 
 _HIDDEN: Final = ("/dev/zero", "/memfd:", "/SYSV")
 """How the kernel names a mapping whose memory is no file's."""

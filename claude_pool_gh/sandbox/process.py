@@ -1,4 +1,4 @@
-"""One walled-in process: started, watched, ended."""
+"""One sandboxed process: started, watched, ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import psutil
 
 from claude_pool_gh.processes.launching import prepared
 from claude_pool_gh.sandbox import memory
-from claude_pool_gh.sandbox.walls import NOT_UNPACKED
+from claude_pool_gh.sandbox.isolation import NOT_UNPACKED
 
 _ENTER: Final = Path(__file__).with_name("enter.py")
 _TAIL: Final = 16_000
@@ -37,7 +37,7 @@ class RunEnd(StrEnum):
     """It printed more than it may."""
     out_of_memory = "out_of_memory"
     not_started = "not_started"
-    """The walls could not be built, or the files not laid out."""
+    """The sandbox could not be set up, or the files not laid out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The proof that the walls hold, made before any repository's command is let in."""
+"""The proof that the sandbox isolates, made before any repository's command runs in it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def own_namespaces() -> dict[str, str]:
 
 
 def judged(told: str, own: Mapping[str, str]) -> str:
-    """The things that a command finds and should not; empty where the walls hold. `own` are the server's namespaces."""
+    """The things that a command finds and should not; empty where it isolates. `own` are the server's namespaces."""
     found = {words[0]: words[1] for line in told.splitlines() if len(words := line.split()) > 1}
     if "CANARY" in found:
         return "a command can see this server's own files"

@@ -18,9 +18,9 @@ import psutil
 
 from claude_pool_gh.sandbox import bubblewrap
 from claude_pool_gh.sandbox import filter as seccomp
+from claude_pool_gh.sandbox.isolation import arguments
 from claude_pool_gh.sandbox.process import Bounds, RunResult, watched
 from claude_pool_gh.sandbox.proof import ASKED, judged, own_namespaces
-from claude_pool_gh.sandbox.walls import arguments
 from claude_pool_gh.storage.owners import own_mark
 
 _NOBODY: Final = 65534
@@ -47,7 +47,7 @@ class Sandbox:
         self._room = asyncio.Semaphore(self.at_once)
 
     async def fault(self) -> str:
-        """The reason why nothing can be walled in here; empty once a command has shown that it is."""
+        """The reason why nothing can be sandboxed here; empty once a command has shown that it is."""
         if self._holds:
             return ""
         if lacks := self._lacks():

@@ -1,1 +1,1 @@
-"""The only package that knows all the others: settings, wiring, the doors, the command line."""
+"""The only package that knows all the others: settings, wiring, the servers, the command line."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from claude_pool_gh.service import logs
 from claude_pool_gh.service.command_line.lazy_group import LazyGroup
+from claude_pool_gh.service.log import logs
 
 
 def _begin() -> None:

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from claude_pool_gh.pool.model.in_words import in_words
 from claude_pool_gh.pool.recipes.yaml_file import nearest
-from claude_pool_gh.service import logs
+from claude_pool_gh.service.log import logs
 from claude_pool_gh.service.setting_types import (
     Address,
     DatabaseAddress,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claude_pool_gh.github.effects import registry
-from claude_pool_gh.service.doctor_github import EVENTS
+from claude_pool_gh.service.doctor.doctor_github import EVENTS
 from claude_pool_gh.service.init.manifest import declared, permissions
 from docs._reference.markdown import code, sentence, table
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from claude_pool_gh.conversation.recipe_terms import THREAD_FIELDS
+from claude_pool_gh.conversation.recipes.recipe_terms import THREAD_FIELDS
 from claude_pool_gh.pool.model.conditions import Condition
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.recipes.library import RecipeLibrary

@@ -1,4 +1,4 @@
-"""The repository's own checks: run on the patch before people decide, walled in, and never silent."""
+"""The repository's own checks: run on the patch before people decide, sandboxed, and never silent."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claude_pool_gh.conversation.endings import reaction_of
+from claude_pool_gh.conversation.tracking.endings import reaction_of
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Comment

@@ -8,13 +8,13 @@ from typing import Final
 
 import pytest
 
-from claude_pool_gh.conversation.command_policy import Refusal
+from claude_pool_gh.conversation.intake.command_policy import Refusal
 from claude_pool_gh.conversation.services import Start
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Fault, Moment, Respond, SimulatedGitHub
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from tests.acceptance.test_strangers import asked, judge_of
+from tests.acceptance.test_authorization import asked, judge_of
 from tests.acceptance.world import World, world
 from tests.patience import PATIENCE
 

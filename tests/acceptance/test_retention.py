@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.service.retention import Deleted, Retention
+from claude_pool_gh.service.server.retention import Deleted, Retention
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database
 from claude_pool_gh.worktrees.leases import Worktrees

@@ -16,7 +16,7 @@ from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Delivery, Pull
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.terms.ids import Trigger
-from tests.acceptance.test_strangers import asked, judge_of
+from tests.acceptance.test_authorization import asked, judge_of
 from tests.acceptance.test_webhook import post
 from tests.acceptance.world import World, world
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.action.handing_over import NOTE, leave_note, with_note
+from claude_pool_gh.action.hand_over import NOTE, leave_note, with_note
 from claude_pool_gh.storage import Database, migrations
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT
 from tests.conversation.test_progress import _comment, _made, _progress, _running, _setting

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.action.alone import BEGUN_ANEW, noted
+from claude_pool_gh.action.single_shot import BEGUN_ANEW, noted
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.image import Header
 from claude_pool_gh.action.state.keeper import Held, Keeper

@@ -1,16 +1,22 @@
-"""`python -m tests.architecture.packages`: draws the picture of packages from the import contracts."""
+"""`python -m tests.architecture.packages`: draws the pictures of packages from the import contracts."""
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-PAGE: Final = ROOT / "docs" / "explanation" / "architecture.md"
-BEGIN: Final = "<!-- packages: begin -->\n"
-END: Final = "<!-- packages: end -->\n"
+PAGES: Final = (ROOT / "README.md", ROOT / "docs" / "explanation" / "architecture.md")
+PICTURE: Final = re.compile(
+    r"(?P<begin><!-- packages of (?P<container>[\w.]+): begin -->\n)"
+    r"(?P<picture>.*?)"
+    r"(?P<end><!-- packages: end -->)",
+    re.DOTALL,
+)
+"""The place of a picture in a page: between two comments, the first of which names the package that it shows."""
 
 
 def layers(container: str) -> list[list[str]]:
@@ -22,9 +28,17 @@ def layers(container: str) -> list[list[str]]:
     return [[name.strip() for name in layer.split("|")] for layer in found["layers"]]
 
 
-def rendered() -> str:
-    """The layers of the whole package as a diagram: each imports only what lies below it."""
-    return "\n".join(["```mermaid", *_lines(layers("claude_pool_gh")), "```", ""])
+def containers() -> list[str]:
+    """The packages that have a contract on their layers."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    return [name for each in contracts for name in each.get("containers", [])]
+
+
+def rendered(container: str) -> str:
+    """The layers of a package as a diagram: each imports only what lies below it."""
+    return "\n".join(["", "```mermaid", *_lines(layers(container)), "```", "", ""])
 
 
 def _lines(every: list[list[str]]) -> Iterator[str]:
@@ -35,11 +49,17 @@ def _lines(every: list[list[str]]) -> Iterator[str]:
 
 
 def written(page: str) -> str:
-    """A page with the picture as it is to be between its markers."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{rendered()}\n{END}{after}"
+    """A page with its pictures as they are to be."""
+    return PICTURE.sub(
+        lambda found: f"{found['begin']}{rendered(found['container'])}{found['end']}", page
+    )
+
+
+def shown(page: str) -> list[str]:
+    """The packages that a page has a picture of."""
+    return [found["container"] for found in PICTURE.finditer(page)]
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")
+    for path in PAGES:
+        path.write_text(written(path.read_text("utf-8")), "utf-8")

@@ -18,8 +18,12 @@ STATEMENTS = "Statements are written where the tables are"
 @pytest.mark.parametrize(
     ("offence", "into", "contract"),
     [
-        ("from claude_pool_gh.pool.store.tables import chains", "conversation/offence.py", TABLES),
-        ("import sqlalchemy as sa", "service/offence.py", STATEMENTS),
+        (
+            "from claude_pool_gh.pool.store.tables import chains",
+            "conversation/tracking/offence.py",
+            TABLES,
+        ),
+        ("import sqlalchemy as sa", "service/server/offence.py", STATEMENTS),
     ],
 )
 def test_an_import_past_the_store_breaks_its_contract(

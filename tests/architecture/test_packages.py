@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.architecture.packages import BEGIN, END, PAGE, ROOT, layers, written
+import pytest
+
+from tests.architecture.packages import PAGES, ROOT, containers, layers, shown, written
 
 WALK = ROOT / "docs" / "explanation" / "architecture.md"
 STEP = re.compile(r"^(\d+)\. \*\*", re.MULTILINE)
 FILE = re.compile(r"`((?:[a-z_]+/)+[a-z_]+\.py)`")
 
 
-def test_the_picture_shows_the_contracts_as_they_are() -> None:
-    page = PAGE.read_text("utf-8")
-    assert BEGIN in page
-    assert END in page
-    assert page == written(page), "write it anew: python -m tests.architecture.packages"
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_the_pictures_show_the_contracts_as_they_are(path: Path) -> None:
+    page = path.read_text("utf-8")
+    assert page == written(page), "write them anew: python -m tests.architecture.packages"
+
+
+def test_every_package_with_layers_has_its_picture() -> None:
+    shown_there = [name for path in PAGES for name in shown(path.read_text("utf-8"))]
+    assert sorted(set(shown_there)) == sorted(containers())
+    assert "claude_pool_gh" in shown(PAGES[0].read_text("utf-8"))
 
 
 def test_every_package_stands_in_a_contract_and_in_the_picture() -> None:

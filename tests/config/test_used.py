@@ -13,7 +13,7 @@ from claude_pool_gh.commands.grammar import Command, Verb
 from claude_pool_gh.config.load import Configuration, flat
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.caps import REPOSITORY, THREAD, USER
-from claude_pool_gh.conversation.recipe_resolver import RecipeResolver
+from claude_pool_gh.conversation.repository.recipe_resolver import RecipeResolver
 from claude_pool_gh.conversation.services import (
     CommandContext,
     Defaults,
@@ -24,7 +24,7 @@ from claude_pool_gh.conversation.services import (
 from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.plan import AgentRun, Plan
 from claude_pool_gh.pool.recipes.workflows import parse_workflow
-from claude_pool_gh.service.runtime import defaults_of
+from claude_pool_gh.service.server.runtime import defaults_of
 from claude_pool_gh.service.settings import Settings, read, variable
 from claude_pool_gh.terms.roles import Role
 

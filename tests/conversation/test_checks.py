@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import pytest
 
-from claude_pool_gh.conversation import checks
+from claude_pool_gh.conversation.changes import checks
 from claude_pool_gh.reports.views import CheckEnd
 from claude_pool_gh.sandbox.process import RunEnd, RunResult
 

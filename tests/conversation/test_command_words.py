@@ -8,8 +8,8 @@ import pytest
 
 from claude_pool_gh.config.model import Audit, Changes, RepositoryConfig
 from claude_pool_gh.conversation import registry
-from claude_pool_gh.conversation.change_facts import with_limits
-from claude_pool_gh.conversation.findings_here import named, reads_as_name
+from claude_pool_gh.conversation.changes.change_facts import with_limits
+from claude_pool_gh.conversation.lookups.finding_lookup import named, reads_as_name
 from claude_pool_gh.conversation.verbs.audit import named as audit_named
 from claude_pool_gh.conversation.verbs.run import _ended
 from claude_pool_gh.conversation.verbs.triage import shown

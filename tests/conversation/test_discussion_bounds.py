@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from claude_pool_gh.conversation import discussion_prompt
-from claude_pool_gh.conversation.discussion_prompt import Reader, newest, spelled
+from claude_pool_gh.conversation.prompts import discussion_prompt
+from claude_pool_gh.conversation.prompts.discussion_prompt import Reader, newest, spelled
 from claude_pool_gh.github.discussion import Discussion, LineThread, Message, SubmittedReview
 from claude_pool_gh.terms.ids import Actor
 

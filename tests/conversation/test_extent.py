@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.conversation.extent import more
+from claude_pool_gh.conversation.tracking.extent import more
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step

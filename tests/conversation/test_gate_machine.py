@@ -28,9 +28,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from claude_pool_gh.conversation import gates
-from claude_pool_gh.conversation.change_facts import ChangeFacts
-from claude_pool_gh.conversation.gates import Policy, gate_of
+from claude_pool_gh.conversation.changes import gates
+from claude_pool_gh.conversation.changes.change_facts import ChangeFacts
+from claude_pool_gh.conversation.changes.gates import Policy, gate_of
 from claude_pool_gh.conversation.verbs import approve
 from claude_pool_gh.github import decisions
 from claude_pool_gh.github.effects.change import Authority, Change

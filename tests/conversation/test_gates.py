@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.config.owners import parse
-from claude_pool_gh.conversation.gates import (
+from claude_pool_gh.conversation.changes.gates import (
     Needed,
     Policy,
     gate_id,
@@ -19,7 +19,7 @@ from claude_pool_gh.conversation.gates import (
     plan_digest,
     protected,
 )
-from claude_pool_gh.conversation.protected_paths import KINDS, ProtectedKind
+from claude_pool_gh.conversation.changes.protected_paths import KINDS, ProtectedKind
 from claude_pool_gh.github.decisions import Approval
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Limits, Plan

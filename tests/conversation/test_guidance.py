@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.conversation.guidance import (
+from claude_pool_gh.conversation.recipes.recipe_terms import BRIEF
+from claude_pool_gh.conversation.repository.guidance import (
     GUIDES,
     HEADING,
     guided,
@@ -15,7 +16,6 @@ from claude_pool_gh.conversation.guidance import (
     told,
     wanted,
 )
-from claude_pool_gh.conversation.recipe_terms import BRIEF
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall
 
 BRIEF_STEP = HostCall(name="brief", call="fix.brief")

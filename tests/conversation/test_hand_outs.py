@@ -8,12 +8,12 @@ from typing import Any, cast
 import pytest
 
 from claude_pool_gh.config.model import Check
-from claude_pool_gh.conversation import checks
 from claude_pool_gh.conversation.agent_verb import ReadingVerb, StepContext
 from claude_pool_gh.conversation.answers import _link
-from claude_pool_gh.conversation.change_facts import ChangeFacts
+from claude_pool_gh.conversation.changes import checks
+from claude_pool_gh.conversation.changes.change_facts import ChangeFacts
 from claude_pool_gh.conversation.facts import ThreadFacts
-from claude_pool_gh.conversation.outputs import StatedPlace
+from claude_pool_gh.conversation.recipes.outputs import StatedPlace
 from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.conversation.verbs.continue_ import _with_turns

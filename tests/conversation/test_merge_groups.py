@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.conversation.merge_groups import group_check
+from claude_pool_gh.conversation.tracking.merge_groups import group_check
 from claude_pool_gh.github.effects.check_run import CheckRun
 
 COMMIT = "c" * 40

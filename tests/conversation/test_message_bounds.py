@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claude_pool_gh.conversation.messages import FixedItem, message, plain, title
+from claude_pool_gh.conversation.changes.messages import FixedItem, message, plain, title
 
 
 def subject(fixed: list[FixedItem], words: str = "", verb: str = "fix") -> str:

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from claude_pool_gh.conversation.messages import FixedItem, message, plain, title
+from claude_pool_gh.conversation.changes.messages import FixedItem, message, plain, title
 
 CHAIN = "0a1b2c3d4e"
 

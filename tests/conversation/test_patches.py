@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.conversation import patches
+from claude_pool_gh.conversation.changes import patches
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.reports.changes import files_of
 from claude_pool_gh.reports.redact import Redactor

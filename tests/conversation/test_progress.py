@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.conversation import queue_position, registry
-from claude_pool_gh.conversation.event_handler import EventHandler
+from claude_pool_gh.conversation import registry
 from claude_pool_gh.conversation.facts import ThreadFacts
-from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.conversation.intake.event_handler import EventHandler
+from claude_pool_gh.conversation.tracking import queue_position
+from claude_pool_gh.conversation.tracking.progress import Progress
 from claude_pool_gh.github.repository_events import (
     BaseChanged,
     HeadMoved,

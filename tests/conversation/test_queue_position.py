@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claude_pool_gh.conversation.queue_position import SlotQueue, moves, place
+from claude_pool_gh.conversation.tracking.queue_position import SlotQueue, moves, place
 from claude_pool_gh.pool.model.states import ChainState, TaskState
 from claude_pool_gh.reports.views import Place
 from tests.conversation.rows import chain, task

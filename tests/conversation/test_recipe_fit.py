@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.recipes.recipe_fit import RecipeNeeds
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step

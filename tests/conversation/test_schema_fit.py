@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from claude_pool_gh.conversation.agent_verb import AgentVerb
+from claude_pool_gh.conversation.recipes.schema_fit import misfit
 from claude_pool_gh.conversation.registry import handlers
-from claude_pool_gh.conversation.schema_fit import misfit
 from claude_pool_gh.findings.model import Claim, Findings, Judgement
 
 

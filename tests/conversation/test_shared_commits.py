@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from claude_pool_gh.conversation.facts import thread_key
-from claude_pool_gh.conversation.shared_commits import for_all, others_at
+from claude_pool_gh.conversation.tracking.shared_commits import for_all, others_at
 from claude_pool_gh.github import thread_rows
 from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.effects.check_run import CheckRun

@@ -8,7 +8,7 @@ import pytest
 
 from claude_pool_gh.config.load import Configuration
 from claude_pool_gh.config.model import RepositoryConfig, Review, Triggers
-from claude_pool_gh.conversation.command_policy import answers, is_switched_on
+from claude_pool_gh.conversation.intake.command_policy import answers, is_switched_on
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from claude_pool_gh.service.doctor_github import EVENTS
+from claude_pool_gh.service.doctor.doctor_github import EVENTS
 from claude_pool_gh.service.init import files, manifest
 from tests.action.test_static import BIN
 

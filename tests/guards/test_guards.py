@@ -38,11 +38,11 @@ class Guard:
 
 
 ACCEPTANCE = "tests/acceptance/test_"
-JUDGE, CLERK = "conversation/command_policy.py", "conversation/command_worker.py"
+JUDGE, CLERK = "conversation/intake/command_policy.py", "conversation/intake/command_worker.py"
 SHOWN = "commands/shown.py"
-INTAKE, STRANGERS = "github/intake.py", "conversation/rate_limits.py"
+INTAKE, STRANGERS = "github/intake.py", "conversation/intake/rate_limits.py"
 CHECKOUTS = "worktrees/checkouts/"
-WALLS, SANDBOX = "sandbox/walls.py", "sandbox/sandbox.py"
+WALLS, SANDBOX = "sandbox/isolation.py", "sandbox/sandbox.py"
 REVIEW = "conversation/review/"
 AUDITS = "audits/"
 FACTS_OUTSIDE = """\
@@ -167,7 +167,7 @@ GUARDS = [
     ),
     Guard(
         "going on is offered only where it can end otherwise",
-        "conversation/extent.py",
+        "conversation/tracking/extent.py",
         "or (left is not None and budget * MICRODOLLARS > left)",
         "",
         "tests/conversation/test_extent.py",
@@ -178,7 +178,7 @@ GUARDS = [
         "agent/reminder.py",
         "        if not text:\n",
         "        if True:\n",
-        "tests/agent/test_patience.py",
+        "tests/agent/test_upstream.py",
         "near_its_last_turn",
     ),
     Guard(
@@ -287,7 +287,7 @@ GUARDS = [
     ),
     Guard(
         "a commit says what was known when it was shown",
-        "conversation/changes.py",
+        "conversation/changes/publication.py",
         'result.get("subject") or await',
         "await",
         f"{ACCEPTANCE}implement.py",
@@ -415,15 +415,15 @@ GUARDS = [
     ),
     Guard(
         "what was closed opens again",
-        "conversation/event_handler.py",
+        "conversation/intake/event_handler.py",
         "findings.reopen_ignored(tx, thread_key(thread))",
         "pass",
-        "tests/conversation/test_gazette.py",
+        "tests/conversation/test_event_handler.py",
         "open_again",
     ),
     Guard(
         "a check does not speak of a base that nobody read",
-        "conversation/progress.py",
+        "conversation/tracking/progress.py",
         "if run.against is not None and not isinstance(run.report, ChangeReport):",
         "if False:",
         f"{ACCEPTANCE}odd_changes.py",
@@ -441,10 +441,10 @@ GUARDS = [
     ),
     Guard(
         "the base is known from the events that name it",
-        "conversation/event_handler.py",
+        "conversation/intake/event_handler.py",
         "thread_rows.note(tx, thread_key(thread), base=base, is_open=None)",
         "pass",
-        "tests/conversation/test_gazette.py",
+        "tests/conversation/test_event_handler.py",
         "each_event_that_names_it",
     ),
     Guard(
@@ -521,7 +521,7 @@ GUARDS = [
     ),
     Guard(
         "one pull request's green check covers no other's at its commit",
-        "conversation/progress.py",
+        "conversation/tracking/progress.py",
         "check = shared_commits.for_all(check, beside)",
         "pass",
         "tests/conversation/test_progress.py",
@@ -529,15 +529,15 @@ GUARDS = [
     ),
     Guard(
         "a merge queue is told of the present head",
-        "conversation/event_handler.py",
+        "conversation/intake/event_handler.py",
         "if told is not None and each.head == told.head), None)",
         "), None)",
-        "tests/conversation/test_gazette.py",
+        "tests/conversation/test_event_handler.py",
         "merge_queue",
     ),
     Guard(
         "a head is not waited for",
-        "service/bounds.py",
+        "service/server/bounds.py",
         "self._wait(self._connections.head_seconds)",
         "pass",
         "tests/service/test_bounds.py",
@@ -545,7 +545,7 @@ GUARDS = [
     ),
     Guard(
         "who says nothing makes room",
-        "service/bounds.py",
+        "service/server/bounds.py",
         "        waiting.drop()\n",
         "        return True\n",
         "tests/service/test_bounds.py",
@@ -553,7 +553,7 @@ GUARDS = [
     ),
     Guard(
         "no more connections than files",
-        "service/bounds.py",
+        "service/server/bounds.py",
         "if len(self.open) < self.most:",
         "if True:",
         "tests/service/test_bounds.py",
@@ -561,7 +561,7 @@ GUARDS = [
     ),
     Guard(
         "bodies are bounded together",
-        "service/bounds.py",
+        "service/server/bounds.py",
         "while self.held + more > room:",
         "while False:",
         "tests/service/test_bounds.py",
@@ -569,7 +569,7 @@ GUARDS = [
     ),
     Guard(
         "a body that comes slowly makes room",
-        "service/bounds.py",
+        "service/server/bounds.py",
         "if slowest is own:",
         "if True:",
         "tests/service/test_bounds.py",
@@ -577,7 +577,7 @@ GUARDS = [
     ),
     Guard(
         "whose body does not come makes room",
-        "service/bounds.py",
+        "service/server/bounds.py",
         "self.busy = whole",
         "self.busy = True",
         "tests/service/test_bounds.py",
@@ -585,7 +585,7 @@ GUARDS = [
     ),
     Guard(
         "the longest waited for goes first",
-        "service/bounds.py",
+        "service/server/bounds.py",
         "self._connections.open.pop(self._transport, None) is None:",
         "self._transport not in self._connections.open:",
         "tests/service/test_bounds.py",
@@ -593,7 +593,7 @@ GUARDS = [
     ),
     Guard(
         "whose body has come is served",
-        "service/bounds.py",
+        "service/server/bounds.py",
         "self.open[request.transport].busy = True",
         "pass",
         "tests/service/test_bounds.py",
@@ -601,7 +601,7 @@ GUARDS = [
     ),
     Guard(
         "a delivery that is being stored is served",
-        "service/web.py",
+        "service/server/web.py",
         "self.connections.came_whole(request)",
         "pass",
         "tests/service/test_incoming.py",
@@ -612,7 +612,7 @@ GUARDS = [
         "conversation/verbs/ok.py",
         "len(given) < replies.COMMIT_DIGITS",
         "len(given) < 7",
-        f"{ACCEPTANCE}strangers.py",
+        f"{ACCEPTANCE}authorization.py",
         "nothing_is_spent",
     ),
     # who may
@@ -629,7 +629,7 @@ GUARDS = [
         JUDGE,
         "if not verb.tells or chosen or role < Role.read:",
         "if True:",
-        f"{ACCEPTANCE}strangers.py",
+        f"{ACCEPTANCE}authorization.py",
         "threads_author",
     ),
     Guard(
@@ -637,7 +637,7 @@ GUARDS = [
         JUDGE,
         "if request.actor.id == await self.services.forge.access.own_id(request.thread.repository):",
         "if False:",
-        f"{ACCEPTANCE}strangers.py",
+        f"{ACCEPTANCE}authorization.py",
         "listed_by",
     ),
     Guard(
@@ -645,7 +645,7 @@ GUARDS = [
         JUDGE,
         "if not request.actor.is_human and request.actor.id not in config.bots:",
         "if False:",
-        f"{ACCEPTANCE}strangers.py",
+        f"{ACCEPTANCE}authorization.py",
         "listed_by",
     ),
     Guard(
@@ -669,7 +669,7 @@ GUARDS = [
         "action/state/image.py",
         "        if _is_newer(said):\n",
         "        if False:\n",
-        "tests/action/test_kept.py",
+        "tests/action/test_image.py",
         "newer_version",
     ),
     Guard(
@@ -677,7 +677,7 @@ GUARDS = [
         "action/state/image.py",
         '"UPDATE tasks SET transcript = NULL, prompt = NULL, asked = NULL",',
         "",
-        "tests/action/test_kept.py",
+        "tests/action/test_image.py",
         "without_transcripts",
     ),
     Guard(
@@ -693,7 +693,7 @@ GUARDS = [
         STRANGERS,
         "    return not await services.database",
         "    return False and not await services.database",
-        f"{ACCEPTANCE}strangers.py",
+        f"{ACCEPTANCE}authorization.py",
         "nothing_is_spent or while_a_command",
     ),
     Guard(
@@ -701,7 +701,7 @@ GUARDS = [
         STRANGERS,
         "    found = command_rows.rate(",
         "    return None\n    found = command_rows.rate(",
-        f"{ACCEPTANCE}strangers.py",
+        f"{ACCEPTANCE}authorization.py",
         "one_note",
     ),
     Guard(
@@ -709,7 +709,7 @@ GUARDS = [
         JUDGE,
         "once, everywhere=True)",
         "once)",
-        f"{ACCEPTANCE}strangers.py",
+        f"{ACCEPTANCE}authorization.py",
         "one_note",
     ),
     Guard(
@@ -723,7 +723,7 @@ GUARDS = [
     # what was approved
     Guard(
         "the approval binds the patch",
-        "conversation/gates.py",
+        "conversation/changes/gates.py",
         "bound = [chain_id, step, rejections, head, merge_base, patch, plan]",
         "bound = [chain_id, step, rejections, head, merge_base, plan]",
         "tests/conversation/test_gates.py",
@@ -731,7 +731,7 @@ GUARDS = [
     ),
     Guard(
         "the approval binds the configuration",
-        "conversation/gates.py",
+        "conversation/changes/gates.py",
         'bound = {"config": config_blob, "steps": steps,',
         'bound = {"steps": steps,',
         f"{ACCEPTANCE}fix.py tests/conversation/test_gates.py",
@@ -739,7 +739,7 @@ GUARDS = [
     ),
     Guard(
         "four eyes",
-        "conversation/gates.py",
+        "conversation/changes/gates.py",
         "each for each in approvals if not (policy.four_eyes and each.actor_id == requester_id)",
         "each for each in approvals",
         "tests/conversation/test_gates.py",
@@ -747,7 +747,7 @@ GUARDS = [
     ),
     Guard(
         "a second approver for protected paths",
-        "conversation/gates.py",
+        "conversation/changes/gates.py",
         "max(policy.approvals, policy.protected_approvals if touched else 1)",
         "policy.approvals",
         "tests/conversation/test_gates.py",
@@ -755,7 +755,7 @@ GUARDS = [
     ),
     Guard(
         "files that agents obey or tools run are protected",
-        "conversation/gates.py",
+        "conversation/changes/gates.py",
         "for pattern in (*PROTECTED, *more)]",
         "for pattern in more]",
         "tests/conversation/test_gates.py",
@@ -763,15 +763,15 @@ GUARDS = [
     ),
     Guard(
         "checks of other work are not taken for this one's",
-        "conversation/trial.py",
+        "conversation/changes/trial.py",
         'result.get("digest") == digest and',
         "True and",
-        "tests/conversation/test_whereabouts.py",
+        "tests/conversation/test_code_lookup.py",
         "exactly",
     ),
     Guard(
         "no links and no submodules",
-        "conversation/patches.py",
+        "conversation/changes/patches.py",
         "if mode := _MODE.search(patch):",
         "if mode := None:",
         "tests/conversation/test_patches.py",
@@ -779,7 +779,7 @@ GUARDS = [
     ),
     Guard(
         "no secrets in a patch",
-        "conversation/patches.py",
+        "conversation/changes/patches.py",
         "if found := secrets(added):",
         "if found := ():",
         "tests/conversation/test_patches.py",
@@ -787,7 +787,7 @@ GUARDS = [
     ),
     Guard(
         "no key of ours in a patch",
-        "conversation/patches.py",
+        "conversation/changes/patches.py",
         "if is_ours(added):",
         "if False:",
         "tests/conversation/test_patches.py",
@@ -966,7 +966,7 @@ GUARDS = [
     ),
     Guard(
         "a rehearsal asks a store of ours",
-        "service/rehearse_command.py",
+        "service/rehearsals/rehearse_command.py",
         "store = await store_in(scratch, common)",
         "store = common",
         "tests/worktrees/test_foreign.py",
@@ -974,7 +974,7 @@ GUARDS = [
     ),
     Guard(
         "a check finds what a run would refuse",
-        "service/recipe_files.py",
+        "service/shell/recipe_files.py",
         "if step.name in OF_THE_HOST:",
         "if False:",
         "tests/service/test_recipe_files.py",
@@ -1091,16 +1091,16 @@ GUARDS = [
         "reports/redact.py",
         "form in each for form in (self._mark, *self._known) for each in texts",
         "False for each in texts",
-        "tests/reports/test_redact.py tests/conversation/test_screen.py",
+        "tests/reports/test_redact.py tests/conversation/test_secret_filter.py",
         "",
     ),
     # what agents are told, and what they can reach
     Guard(
         "guidance comes from the default branch",
-        "conversation/guidance.py",
+        "conversation/repository/guidance.py",
         "return await guidance_at(mirror, branch, paths, ",
         "return await guidance_at(mirror, facts.head, paths, ",
-        f"{ACCEPTANCE}material.py",
+        f"{ACCEPTANCE}prompts.py",
         "under_a_line",
     ),
     Guard(
@@ -1108,23 +1108,23 @@ GUARDS = [
         "github/discussion.py",
         "each for each in comments if each.node in known.shown",
         "each for each in comments",
-        f"{ACCEPTANCE}material.py",
+        f"{ACCEPTANCE}prompts.py",
         "under_a_line",
     ),
     Guard(
         "others' words stand inside the fence",
-        "conversation/thread_prompt.py",
+        "conversation/prompts/thread_prompt.py",
         "[self.head, self.fence, *inside, self.fence]",
         "[self.head, *inside, self.fence, self.fence]",
-        "tests/conversation/test_talk.py",
+        "tests/conversation/test_discussion_prompt.py",
         "fence_lines",
     ),
     Guard(
         "another workflow's words are not ours",
-        "conversation/discussion_prompt.py",
+        "conversation/prompts/discussion_prompt.py",
         "said.author.id == reader.own_id and _OURS in said.text",
         "said.author.id == reader.own_id",
-        "tests/conversation/test_talk.py",
+        "tests/conversation/test_discussion_prompt.py",
         "answer_of_ours",
     ),
     Guard(
@@ -1148,7 +1148,7 @@ GUARDS = [
         "action/state/database_redactor.py",
         " or self.redactor.is_left_in(shown)",
         "",
-        "tests/action/test_kept.py",
+        "tests/action/test_image.py",
         "another_form",
     ),
     Guard(
@@ -1220,7 +1220,7 @@ GUARDS = [
         "conversation/secret_filter.py",
         "return harmless.reworded(veiled)",
         "return harmless",
-        "tests/conversation/test_screen.py",
+        "tests/conversation/test_secret_filter.py",
         "costs_that_token",
     ),
     # what a review says
@@ -1318,7 +1318,7 @@ GUARDS = [
         WALLS,
         '"--unshare-all",',
         '"--unshare-all", "--share-net",',
-        "tests/sandbox/test_walls.py",
+        "tests/sandbox/test_isolation.py",
         "network or sockets",
     ),
     Guard(
@@ -1326,7 +1326,7 @@ GUARDS = [
         WALLS,
         '"/lib64")',
         '"/lib64", "/var")',
-        "tests/sandbox/test_walls.py",
+        "tests/sandbox/test_isolation.py",
         "secrets or nothing_else",
     ),
     Guard(
@@ -1334,7 +1334,7 @@ GUARDS = [
         "sandbox/filter.py",
         "_line(_RETURN, _FAIL | errno.EAFNOSUPPORT)",
         "_line(_RETURN, _ALLOW)",
-        "tests/sandbox/test_walls.py",
+        "tests/sandbox/test_isolation.py",
         "families",
     ),
     Guard(
@@ -1342,7 +1342,7 @@ GUARDS = [
         "sandbox/filter.py",
         "for number in known.refused:",
         "for number in ():",
-        "tests/sandbox/test_walls.py",
+        "tests/sandbox/test_isolation.py",
         "back_doors_are_shut",
     ),
     Guard(
@@ -1390,7 +1390,7 @@ GUARDS = [
         "sandbox/filter.py",
         "323, 319, 68,",
         "323,",
-        "tests/sandbox/test_sandbox.py tests/sandbox/test_walls.py",
+        "tests/sandbox/test_sandbox.py tests/sandbox/test_isolation.py",
         "needs_no_process or back_doors_are_shut",
     ),
     Guard(
@@ -1438,7 +1438,7 @@ GUARDS = [
     ],
     Guard(
         "walls are proven first",
-        "conversation/checks.py",
+        "conversation/changes/checks.py",
         "if fault := await services.sandbox.fault():",
         'if fault := "":',
         f"{ACCEPTANCE}checks.py",
@@ -1446,7 +1446,7 @@ GUARDS = [
     ),
     Guard(
         "nothing of a fork's is run",
-        "conversation/checks.py",
+        "conversation/changes/checks.py",
         "if facts.fork:",
         "if False:",
         f"{ACCEPTANCE}checks.py",
@@ -1454,7 +1454,7 @@ GUARDS = [
     ),
     Guard(
         "only the difference is the change's fault",
-        "conversation/checks.py",
+        "conversation/changes/checks.py",
         "CheckEnd.failed if before is not None and before.well",
         "CheckEnd.failed if True",
         "tests/conversation/test_checks.py",
@@ -1479,7 +1479,7 @@ GUARDS = [
     # GitHub's side
     Guard(
         "chains of a repository that is gone end",
-        "conversation/event_handler.py",
+        "conversation/intake/event_handler.py",
         "        for chain_id in lookup.open_of(tx, REPOSITORY, ",
         "        return\n        for chain_id in lookup.open_of(tx, REPOSITORY, ",
         f"{ACCEPTANCE}github_side.py",
@@ -1511,7 +1511,7 @@ GUARDS = [
     ),
     Guard(
         "missed deliveries are asked for",
-        "conversation/catching_up.py",
+        "conversation/intake/catching_up.py",
         "for way in (self.deliveries, self.comments)",
         "for way in (self.comments,)",
         f"{ACCEPTANCE}github_side.py",
@@ -1527,7 +1527,7 @@ GUARDS = [
     ),
     Guard(
         "missed comments are read",
-        "conversation/catching_up.py",
+        "conversation/intake/catching_up.py",
         "for way in (self.deliveries, self.comments)",
         "for way in (self.deliveries,)",
         f"{ACCEPTANCE}github_side.py",
@@ -1551,7 +1551,7 @@ GUARDS = [
     ),
     Guard(
         "a step has its commits on another machine",
-        "conversation/elsewhere.py",
+        "conversation/host_steps/elsewhere.py",
         "await worktrees.fetch(facts.thread.repository.id, wanted, facts.refs)",
         "pass",
         "tests/worktrees/test_elsewhere.py",
@@ -1567,7 +1567,7 @@ GUARDS = [
     ),
     Guard(
         "a plan's old name is not used",
-        "service/runtime.py",
+        "service/server/runtime.py",
         "under_present_name(database, with_commits(worktrees, step))",
         "with_commits(worktrees, step)",
         f"{ACCEPTANCE}github_side.py",
@@ -1607,7 +1607,7 @@ GUARDS = [
     ),
     Guard(
         "a configuration that is too large is not passed over",
-        "conversation/config_loader.py",
+        "conversation/repository/config_loader.py",
         "if PATH in names:",
         "if False:",
         f"{ACCEPTANCE}reads.py",
@@ -1631,7 +1631,7 @@ GUARDS = [
     ),
     Guard(
         "a review and a mention are not both posted",
-        "conversation/endings.py",
+        "conversation/tracking/endings.py",
         'if any(fate is not None and fate.state != "refused" for fate in posted):',
         "if False:",
         f"{ACCEPTANCE}endings.py",
@@ -1639,7 +1639,7 @@ GUARDS = [
     ),
     Guard(
         "nobody is mentioned who does not want it",
-        "conversation/endings.py",
+        "conversation/tracking/endings.py",
         "if people and end.facts.notify and _is_needed(",
         "if people and _is_needed(",
         f"{ACCEPTANCE}endings.py",
@@ -1664,7 +1664,7 @@ GUARDS = [
     # the operator's
     Guard(
         "state files are the owner's alone",
-        "service/runtime.py",
+        "service/server/runtime.py",
         "os.umask(0o077)",
         "os.umask(0o022)",
         f"{ACCEPTANCE}operator.py",
@@ -1680,7 +1680,7 @@ GUARDS = [
     ),
     Guard(
         "the key is parsed before the server listens",
-        "service/serve.py",
+        "service/server/serve.py",
         "        check_key(settings)\n    except",
         "        pass\n    except",
         "tests/service/test_secrets.py",
@@ -1737,10 +1737,10 @@ GUARDS = [
     ),
     Guard(
         "an outage ends no step",
-        "conversation/step_retries.py",
+        "conversation/host_steps/step_retries.py",
         "if passing is None:",
         "if True:",
-        "tests/conversation/test_patience.py",
+        "tests/conversation/test_step_retries.py",
         "passes_ends",
     ),
     Guard(
@@ -1769,7 +1769,7 @@ GUARDS = [
     ),
     Guard(
         "nothing in a commit's message acts",
-        "conversation/messages.py",
+        "conversation/changes/messages.py",
         '.replace("@", "").replace("#", "")',
         "",
         "tests/conversation/test_messages.py",
@@ -1821,7 +1821,7 @@ GUARDS = [
         "findings/spots.py",
         "max(min(finding.end_line, last), first)",
         "finding.end_line",
-        "tests/findings/test_spots.py",
+        "tests/findings/test_placement.py",
         "",
     ),
     Guard(
@@ -1874,7 +1874,7 @@ GUARDS = [
     ),
     Guard(
         "strangers leave room in the log",
-        "service/web.py",
+        "service/server/web.py",
         "self._sparing[status]",
         "self._sparing[0]",
         "tests/service/test_incoming.py",
@@ -1890,7 +1890,7 @@ GUARDS = [
     ),
     Guard(
         "a restore by other means is noted",
-        "service/backup.py",
+        "service/server/backup.py",
         "        _note(database)\n",
         "        pass\n",
         "tests/service/test_backup.py",
@@ -1898,7 +1898,7 @@ GUARDS = [
     ),
     Guard(
         "root writes nothing into another's folder",
-        "service/backup.py",
+        "service/server/backup.py",
         "(owner := other_owner(database.parent)) is not None",
         "(owner := None) is not None",
         "tests/service/test_backup.py",
@@ -1922,7 +1922,7 @@ GUARDS = [
     ),
     Guard(
         "limits under another name are not passed over",
-        "conversation/config_loader.py",
+        "conversation/repository/config_loader.py",
         "if file is None and (faults",
         "if False and (faults",
         f"{ACCEPTANCE}configuration.py",
@@ -1955,7 +1955,7 @@ GUARDS = [
     ),
     Guard(
         "a worker notices a server that starts later with other settings",
-        "service/worker.py",
+        "service/server/worker.py",
         "create_task(watch.until_refused(database))",
         "create_task(asyncio.sleep(0, ()))",
         "tests/service/test_agreement.py",
@@ -2006,7 +2006,7 @@ GUARDS = [
         "action/state/image.py",
         "if holds_deflated(kept):",
         "if False:",
-        "tests/action/test_kept.py",
+        "tests/action/test_image.py",
         "none_of_ours",
     ),
     Guard(
@@ -2036,7 +2036,7 @@ GUARDS = [
     # what a server tells and keeps
     Guard(
         "the log is no flood",
-        "service/log_floods.py",
+        "service/log/log_floods.py",
         "if minute.written < self.most:",
         "if True:",
         "tests/service/test_logs.py",
@@ -2044,7 +2044,7 @@ GUARDS = [
     ),
     Guard(
         "others' text is one line of the log",
-        "service/logs.py",
+        "service/log/logs.py",
         "found[name] = one_line(value) if isinstance(value, str) else value",
         "found[name] = value",
         "tests/service/test_logs.py",
@@ -2092,7 +2092,7 @@ GUARDS = [
     ),
     Guard(
         "a database in use is not replaced",
-        "service/backup.py",
+        "service/server/backup.py",
         "            dispatching_from_file(database.resolve()),\n",
         "",
         "tests/service/test_backup.py",
@@ -2141,7 +2141,7 @@ GUARDS = [
     # in a shell
     Guard(
         "no choice at a gate by accident",
-        "service/gate.py",
+        "service/shell/gate.py",
         "return next((each for each in Choice if word in (each.value, each.value[0])), None)",
         "return next((each for each in Choice if word in (each.value, each.value[0])), Choice.approve)",
         "tests/service/test_gate.py",
@@ -2149,7 +2149,7 @@ GUARDS = [
     ),
     Guard(
         "a chain of GitHub is decided there",
-        "service/pool_control.py",
+        "service/shell/pool_control.py",
         "if chain.account:",
         "if False:",
         "tests/service/test_pool_control.py",
@@ -2377,12 +2377,12 @@ GUARDS = [
         "pool/store/cap_uses.py",
         'return own.where(_R.id.not_like(f"{ELSEWHERE}%"))',
         "return own",
-        "tests/action/test_kept.py",
+        "tests/action/test_image.py",
         "own_budget_is_the_same",
     ),
     Guard(
         "what shows the time ends before the note of a hand-over",
-        "action/handing_over.py",
+        "action/hand_over.py",
         "    showing.cancel()\n    await asyncio.gather(showing, return_exceptions=True)\n",
         "",
         "tests/action/test_handing_over.py",

@@ -9,9 +9,9 @@ from claude_pool_gh.conversation.agent_verb import ReadingVerb, StepContext, Ver
 from claude_pool_gh.conversation.answers import answered
 from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.conversation.handler import EVERYWHERE
-from claude_pool_gh.conversation.outputs import StatedAnswer
+from claude_pool_gh.conversation.prompts.thread_prompt import ThreadPrompt
+from claude_pool_gh.conversation.recipes.outputs import StatedAnswer
 from claude_pool_gh.conversation.services import CommandContext, Services
-from claude_pool_gh.conversation.thread_prompt import ThreadPrompt
 from claude_pool_gh.github import reads
 
 

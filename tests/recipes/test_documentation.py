@@ -10,7 +10,7 @@ import claude_pool_gh
 from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
 from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.workflows import parse_workflow
-from claude_pool_gh.service.doctor_github import EVENTS
+from claude_pool_gh.service.doctor.doctor_github import EVENTS
 
 HERE = Path(__file__).parents[2]
 REFERENCE = (HERE / "docs" / "reference" / "pool.md").read_text()

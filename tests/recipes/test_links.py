@@ -9,7 +9,7 @@ import pytest
 
 from claude_pool_gh.local import PROJECT_RECIPES, recipes
 from claude_pool_gh.pool.model.errors import RecipeError
-from claude_pool_gh.service.recipe_files import check_all, eject
+from claude_pool_gh.service.shell.recipe_files import check_all, eject
 
 SECRET = "---\nname: look\ndescription: d\n---\nsecret: hunter2\n"
 SKILL = "---\nname: look\ndescription: d\n---\nRead notes.md.\n"

@@ -1,4 +1,4 @@
-"""What a walled-in command can do, how its end is told, and where its bounds are."""
+"""What a sandboxed command can do, how its end is told, and where its bounds are."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ async def test_it_dies_with_the_server(private: Path, tmp_path: Path) -> None:
 async def test_at_whatever_moment_it_is_ended_nothing_is_left_alive(
     sandbox: Sandbox, files: Path, how: str
 ) -> None:
-    """Also while the walls are being built, when bubblewrap's own processes do not hold each other yet."""
+    """Also while the sandbox is being set up, when bubblewrap's own processes do not hold each other yet."""
     nap = sleeping()
     for step in range(40):
         seconds = 0.002 * step

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from claude_pool_gh.service import agreement, worker
-from claude_pool_gh.service.serve import StartError, StopSignals
+from claude_pool_gh.service.server import agreement, worker
+from claude_pool_gh.service.server.serve import StartError, StopSignals
+from claude_pool_gh.service.server.settings_watch import SettingsWatch
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.service.settings_watch import SettingsWatch
 from claude_pool_gh.storage import Database, migrations, server_settings
 
 SERVER = Settings(app_id="1", budget_usd=100, model="m")

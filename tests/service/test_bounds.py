@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from claude_pool_gh.service.bounds import (
+from claude_pool_gh.service.server.bounds import (
     BodyBudget,
     Connections,
     GuardedSite,

@@ -12,11 +12,11 @@ from claude_pool_gh.rehearsal.github import App, SimulatedGitHub
 from claude_pool_gh.rehearsal.github.web.faults import Fault, Respond
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from claude_pool_gh.service import doctor_github
-from claude_pool_gh.service.diagnosis import Diagnosis
-from claude_pool_gh.service.doctor import _checks as checks
-from claude_pool_gh.service.doctor import _safely as safely
-from claude_pool_gh.service.doctor import print_findings
+from claude_pool_gh.service.doctor import doctor_github
+from claude_pool_gh.service.doctor.diagnosis import Diagnosis
+from claude_pool_gh.service.doctor.doctor import _checks as checks
+from claude_pool_gh.service.doctor.doctor import _safely as safely
+from claude_pool_gh.service.doctor.doctor import print_findings
 from claude_pool_gh.service.settings import Settings
 from tests import forked
 from tests.sandbox.proven import needs_walls

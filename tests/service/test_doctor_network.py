@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 from click.testing import CliRunner
 
-from claude_pool_gh.service import doctor, doctor_network
 from claude_pool_gh.service.cli import main
+from claude_pool_gh.service.doctor import doctor, doctor_network
 from claude_pool_gh.service.settings import Settings, read_what_can_be
 from tests.service.test_doctor_rows import one, settings
 

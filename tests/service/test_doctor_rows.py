@@ -16,8 +16,8 @@ from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET
 from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from claude_pool_gh.service import doctor, doctor_github, doctor_network
-from claude_pool_gh.service.diagnosis import Diagnosis
+from claude_pool_gh.service.doctor import doctor, doctor_github, doctor_network
+from claude_pool_gh.service.doctor.diagnosis import Diagnosis
 from claude_pool_gh.service.settings import Settings
 from tests import ours
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.service.gate import SHOWN_LINES, Choice, shown_part, understood
+from claude_pool_gh.service.shell.gate import SHOWN_LINES, Choice, shown_part, understood
 from tests import ours
 
 PATCH = "diff --git a/n b/n\n--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+hello \\x1b[2J\n"
 ASK = f"""
 import asyncio, sys
 from claude_pool_gh.service.console import Console
-from claude_pool_gh.service.gate import GateContent, ask
-from claude_pool_gh.service.terminal import Terminal
+from claude_pool_gh.service.shell.gate import GateContent, ask
+from claude_pool_gh.service.shell.terminal import Terminal
 content = GateContent("write", "I wrote it.", {PATCH!r})
 terminal = Terminal(None, Console(file=sys.stdout, force_terminal=True, width=80))
 try:

@@ -19,13 +19,13 @@ import pytest
 from aiohttp import web
 
 from claude_pool_gh.pool.model.clock import SystemClock
-from claude_pool_gh.service.bounds import GuardedSite, TooMuch
-from claude_pool_gh.service.incoming import Incoming
 from claude_pool_gh.service.monitoring.monitor import healthz
 from claude_pool_gh.service.monitoring.traces import NoTraces
-from claude_pool_gh.service.runtime import Runtime
+from claude_pool_gh.service.server.bounds import GuardedSite, TooMuch
+from claude_pool_gh.service.server.incoming import Incoming
+from claude_pool_gh.service.server.runtime import Runtime
+from claude_pool_gh.service.server.web import WebhookApp
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.service.web import WebhookApp
 from claude_pool_gh.storage import Database, Transaction, migrations
 from tests.patience import PATIENCE
 

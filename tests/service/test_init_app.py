@@ -23,7 +23,7 @@ from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.rehearsal.github.web.faults import Fault, Reset
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from claude_pool_gh.service.doctor_github import EVENTS
+from claude_pool_gh.service.doctor.doctor_github import EVENTS
 from claude_pool_gh.service.init import manifest as manifests
 from tests import ours
 from tests.rehearsal.contract.checker import shared

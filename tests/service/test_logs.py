@@ -13,9 +13,9 @@ import pytest
 import sqlalchemy as sa
 from structlog.contextvars import bound_contextvars
 
-from claude_pool_gh.service import logs
-from claude_pool_gh.service.log_floods import LINES_A_MINUTE, SparingHandler
-from claude_pool_gh.service.log_names import NAMES
+from claude_pool_gh.service.log import logs
+from claude_pool_gh.service.log.log_floods import LINES_A_MINUTE, SparingHandler
+from claude_pool_gh.service.log.log_names import NAMES
 from claude_pool_gh.storage import Database, Retries
 
 logger = logging.getLogger("tests.of.the.log")

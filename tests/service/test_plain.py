@@ -12,11 +12,11 @@ from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.text import Text
 
-from claude_pool_gh.service import doctor
 from claude_pool_gh.service.console import Console
-from claude_pool_gh.service.diagnosis import Diagnosis
+from claude_pool_gh.service.doctor import doctor
+from claude_pool_gh.service.doctor.diagnosis import Diagnosis
 from claude_pool_gh.service.plain import echo, echo_json, plain
-from claude_pool_gh.service.pool_views import ListedChain, print_chains
+from claude_pool_gh.service.shell.pool_views import ListedChain, print_chains
 
 EVIL = "a\x1b]0;title\x07\x9b2J\u202eb\r\u2028c"
 HARMLESS = "prix\u00a0: 5 €\t全角\u3000文字\n\U0001f468\u200d\U0001f469 می\u200cروم"

@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 from claude_pool_gh import ChainStep, Pool
 from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask
 from claude_pool_gh.pool.store.tables import chains
-from claude_pool_gh.service import stores
 from claude_pool_gh.service.cli import main
 from claude_pool_gh.service.settings import Settings, variable
+from claude_pool_gh.service.shell import stores
 from claude_pool_gh.storage import Database
 from tests.pool.puppet import Puppet, failed, said
 

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from claude_pool_gh.github import tables as github
 from claude_pool_gh.pool.store.tables import chains as chain_rows
-from claude_pool_gh.service import agreement
 from claude_pool_gh.service.cli import main
+from claude_pool_gh.service.server import agreement
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, migrations, server_settings
 from tests.pool.make import NOW

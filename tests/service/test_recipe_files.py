@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from claude_pool_gh.conversation.recipe_terms import BRIEF_RESULT
-from claude_pool_gh.conversation.thread_prompt import ThreadPrompt
+from claude_pool_gh.conversation.prompts.thread_prompt import ThreadPrompt
+from claude_pool_gh.conversation.recipes.recipe_terms import BRIEF_RESULT
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.service.cli import main
-from claude_pool_gh.service.recipe_files import check_all, eject, library_at
+from claude_pool_gh.service.shell.recipe_files import check_all, eject, library_at
 
 FAULTY = """name: describe
 description: d

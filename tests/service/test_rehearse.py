@@ -17,12 +17,12 @@ from claude_pool_gh.rehearsal import bot, stage
 from claude_pool_gh.rehearsal.example import TITLE, added_line
 from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.service.cli import main
-from claude_pool_gh.service.rehearse_command import (
+from claude_pool_gh.service.rehearsals.rehearse_command import (
     LocalCommits,
     RehearsalOptions,
     RehearsedCommand,
 )
-from claude_pool_gh.service.replay import name_of, read_event
+from claude_pool_gh.service.rehearsals.replay import name_of, read_event
 from tests import ours
 
 

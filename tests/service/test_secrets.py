@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.service.serve import check_agents
+from claude_pool_gh.service.server.serve import check_agents
 from claude_pool_gh.service.settings import Settings
 from tests import forked, ours
 

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.service.cli import main
-from claude_pool_gh.service.script import _asked
-from claude_pool_gh.service.script_options import ScriptOptions
 from claude_pool_gh.service.settings import PREFIX, Settings, SettingsError, read, variable
+from claude_pool_gh.service.shell.script import _asked
+from claude_pool_gh.service.shell.script_options import ScriptOptions
 
 NUMBERS = [
     name for name, field in Settings.model_fields.items() if isinstance(field.default, int | float)

@@ -89,7 +89,11 @@ def loaded(*arguments: str) -> set[str]:
 def test_a_server_carries_only_what_it_needs_while_it_waits() -> None:
     """Each of these is megabytes, and loaded by the first work that needs it."""
     done = subprocess.run(
-        [sys.executable, "-c", "import claude_pool_gh.service.serve, sys; print(*sys.modules)"],
+        [
+            sys.executable,
+            "-c",
+            "import claude_pool_gh.service.server.serve, sys; print(*sys.modules)",
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT,

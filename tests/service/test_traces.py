@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.service import doctor_traces
-from claude_pool_gh.service.diagnosis import Diagnosis
+from claude_pool_gh.service.doctor import doctor_traces
+from claude_pool_gh.service.doctor.diagnosis import Diagnosis
 from claude_pool_gh.service.monitoring.otlp import OtlpTraces, span_id, trace_id
 from claude_pool_gh.service.monitoring.traces import (
     NoTraces,
@@ -94,7 +94,7 @@ def test_the_usual_variables_ask_for_traces_and_switch_them_off() -> None:
 def test_a_server_without_the_variable_loads_no_opentelemetry() -> None:
     code = (
         "import asyncio, sys\n"
-        "import claude_pool_gh.service.runtime\n"
+        "import claude_pool_gh.service.server.runtime\n"
         "from claude_pool_gh.service.monitoring.traces import open_traces\n"
         "async def main():\n"
         "    async with open_traces({}) as traces:\n"
@@ -182,7 +182,7 @@ def test_doctor_names_the_extra_that_is_missing() -> None:
         "from claude_pool_gh.service import doctor_traces\n"
         "print(doctor_traces.examine(None).mend)"
     )
-    assert run(f"import claude_pool_gh.service.doctor\n{WITHOUT}{code}").startswith(
+    assert run(f"import claude_pool_gh.service.doctor.doctor\n{WITHOUT}{code}").startswith(
         "pip install '.[otel]' in a checkout; or remove OTEL_EXPORTER_OTLP_ENDPOINT"
     )
 

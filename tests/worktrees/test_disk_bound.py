@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.worktrees.checkouts import kept, lock
-from claude_pool_gh.worktrees.checkouts.kept import keep_below
+from claude_pool_gh.worktrees.checkouts import disk_bound as kept
+from claude_pool_gh.worktrees.checkouts import lock
+from claude_pool_gh.worktrees.checkouts.disk_bound import keep_below
 from tests.patience import PATIENCE
 from tests.worktrees.site import Site
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from git.exc import NoSuchPathError
 
-from claude_pool_gh.conversation.elsewhere import with_commits
 from claude_pool_gh.conversation.facts import ThreadFacts
+from claude_pool_gh.conversation.host_steps.elsewhere import with_commits
 from claude_pool_gh.pool.model.plan import Limits, Plan
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.terms.ids import Actor, Repository, Thread

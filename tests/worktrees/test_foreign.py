@@ -15,7 +15,11 @@ from claude_pool_gh.pool.model.ports import WorkspaceRequest
 from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.service.audit import local as audits
 from claude_pool_gh.service.audit.refused import AuditRefused
-from claude_pool_gh.service.rehearse_command import LocalCommits, RehearsalOptions, staged
+from claude_pool_gh.service.rehearsals.rehearse_command import (
+    LocalCommits,
+    RehearsalOptions,
+    staged,
+)
 from claude_pool_gh.worktrees import foreign
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.local import LocalRepository

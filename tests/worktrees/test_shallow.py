@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.conversation.elsewhere import with_commits
+from claude_pool_gh.conversation.host_steps.elsewhere import with_commits
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.git import git

@@ -25,7 +25,7 @@ from claude_pool_gh.audits.shards import Grouping, group_of, pattern_of
 from claude_pool_gh.config import owners
 from claude_pool_gh.conversation.audit import known
 from claude_pool_gh.conversation.audit.host import AuditHost, Subject
-from claude_pool_gh.conversation.thread_prompt import new_fence
+from claude_pool_gh.conversation.prompts.thread_prompt import new_fence
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import KnownFinding
 from claude_pool_gh.github.errors import ForgeError

@@ -29,8 +29,8 @@ from claude_pool_gh.config.load import Configuration
 from claude_pool_gh.config.model import Audit, RepositoryConfig
 from claude_pool_gh.conversation.audit.live import end_ended
 from claude_pool_gh.conversation.audit.publish import next_run
-from claude_pool_gh.conversation.command_policy import answers
-from claude_pool_gh.conversation.config_loader import ConfigLoader
+from claude_pool_gh.conversation.intake.command_policy import answers
+from claude_pool_gh.conversation.repository.config_loader import ConfigLoader
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.github import inbox, reads
 from claude_pool_gh.github.command_request import CommandRequest

@@ -12,7 +12,7 @@ from claude_pool_gh.conversation.audit.facts import audit_facts
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.audit.paused import paused
 from claude_pool_gh.conversation.audit.publish import publish
-from claude_pool_gh.conversation.guidance import guidance
+from claude_pool_gh.conversation.repository.guidance import guidance
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.github import check_output
 from claude_pool_gh.github.errors import ForgeError

@@ -7,7 +7,7 @@ from typing import Final
 
 from claude_pool_gh.conversation.audit import brief, check_claims, gather
 from claude_pool_gh.conversation.audit.host import AuditHost
-from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.recipes.recipe_fit import RecipeNeeds
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext

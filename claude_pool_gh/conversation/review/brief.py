@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Final, TypeGuard
 
-from claude_pool_gh.conversation.branch_point import fetched
-from claude_pool_gh.conversation.guidance import guidance
+from claude_pool_gh.conversation.lookups.branch_point import fetched
+from claude_pool_gh.conversation.prompts.thread_prompt import linked_issues, new_fence
+from claude_pool_gh.conversation.repository.guidance import guidance
 from claude_pool_gh.conversation.review.earlier import EarlierFindings, earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.feedback import take_thumbs
@@ -19,7 +20,6 @@ from claude_pool_gh.conversation.review.reading import (
     unmatched,
 )
 from claude_pool_gh.conversation.services import Services
-from claude_pool_gh.conversation.thread_prompt import linked_issues, new_fence
 from claude_pool_gh.findings import changes, tables
 from claude_pool_gh.findings.changes import Group
 from claude_pool_gh.findings.tables import ReviewBasis

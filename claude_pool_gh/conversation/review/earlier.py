@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from claude_pool_gh.conversation.branch_point import bring
+from claude_pool_gh.conversation.lookups.branch_point import bring
 from claude_pool_gh.conversation.review import hunks
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.hunks import FileDiff

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from claude_pool_gh.conversation.branch_point import goes_on_from
+from claude_pool_gh.conversation.lookups.branch_point import goes_on_from
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.reading import listed
 from claude_pool_gh.conversation.services import Services

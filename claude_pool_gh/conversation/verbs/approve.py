@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from claude_pool_gh.config.owners import parse as parse_owners
-from claude_pool_gh.conversation import open_gates
 from claude_pool_gh.conversation.caps import name_of
-from claude_pool_gh.conversation.chain_lookup import of_thread
-from claude_pool_gh.conversation.change_facts import ChangeFacts
+from claude_pool_gh.conversation.changes import open_gates
+from claude_pool_gh.conversation.changes.change_facts import ChangeFacts
+from claude_pool_gh.conversation.changes.gates import Gate, gate_of, needed
 from claude_pool_gh.conversation.facts import facts_of
-from claude_pool_gh.conversation.gates import Gate, gate_of, needed
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
+from claude_pool_gh.conversation.lookups.chain_lookup import of_thread
 from claude_pool_gh.conversation.services import (
     Act,
     ActResult,

@@ -20,7 +20,7 @@ from claude_pool_gh.conversation.audit.server import Server
 from claude_pool_gh.conversation.audit.steps import NEEDS, beside, host_steps
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE
-from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.recipes.recipe_fit import RecipeNeeds
 from claude_pool_gh.conversation.services import (
     Answer,
     CommandContext,

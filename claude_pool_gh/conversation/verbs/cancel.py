@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.conversation.chain_lookup import NoSingleChain, meant
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
+from claude_pool_gh.conversation.lookups.chain_lookup import NoSingleChain, meant
 from claude_pool_gh.conversation.services import Act, ActResult, CommandContext, Reply, Services
 from claude_pool_gh.conversation.steering import titles
 from claude_pool_gh.pool.model.states import ChainState

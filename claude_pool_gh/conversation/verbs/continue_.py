@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from claude_pool_gh.commands.flags import COMMON
-from claude_pool_gh.conversation.chain_lookup import NoSingleChain, of_thread
-from claude_pool_gh.conversation.change_facts import as_decided_now
+from claude_pool_gh.conversation.changes.change_facts import as_decided_now
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
-from claude_pool_gh.conversation.progress import CONTINUABLE
+from claude_pool_gh.conversation.lookups.chain_lookup import NoSingleChain, of_thread
 from claude_pool_gh.conversation.services import (
     Answer,
     CommandContext,
@@ -21,6 +20,7 @@ from claude_pool_gh.conversation.services import (
     pull_of,
 )
 from claude_pool_gh.conversation.steering import not_allowed, steered
+from claude_pool_gh.conversation.tracking.progress import CONTINUABLE
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, Plan, Step
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, continuation

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.conversation.findings_here import named, open_findings, replied_to
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
+from claude_pool_gh.conversation.lookups.finding_lookup import named, open_findings, replied_to
 from claude_pool_gh.conversation.services import (
     Act,
     ActResult,

@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from claude_pool_gh.conversation.agent_verb import StepContext
-from claude_pool_gh.conversation.change_facts import ChangeFacts, decided, new_branch
+from claude_pool_gh.conversation.changes.change_facts import ChangeFacts, decided, new_branch
 from claude_pool_gh.conversation.changing_verb import ChangingVerb
 from claude_pool_gh.conversation.facts import facts_of
-from claude_pool_gh.conversation.findings_here import (
+from claude_pool_gh.conversation.handler import EVERYWHERE
+from claude_pool_gh.conversation.lookups.code_lookup import described, whereabouts
+from claude_pool_gh.conversation.lookups.finding_lookup import (
     named,
     open_findings,
     reads_as_name,
     replied_to,
 )
-from claude_pool_gh.conversation.handler import EVERYWHERE
+from claude_pool_gh.conversation.prompts.thread_prompt import ThreadPart, ThreadPrompt
 from claude_pool_gh.conversation.services import Answer, CommandContext, Services
-from claude_pool_gh.conversation.thread_prompt import ThreadPart, ThreadPrompt
-from claude_pool_gh.conversation.whereabouts import described, whereabouts
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import KnownFinding
 from claude_pool_gh.github import reads

@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from claude_pool_gh.conversation import change_report
 from claude_pool_gh.conversation.agent_verb import StepContext
-from claude_pool_gh.conversation.change_facts import ChangeFacts, decided, new_branch
+from claude_pool_gh.conversation.changes import change_report
+from claude_pool_gh.conversation.changes.change_facts import ChangeFacts, decided, new_branch
 from claude_pool_gh.conversation.changing_verb import ChangingVerb
 from claude_pool_gh.conversation.facts import facts_of
-from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.prompts.thread_prompt import ON_AN_ISSUE, ThreadPart, ThreadPrompt
+from claude_pool_gh.conversation.recipes.recipe_fit import RecipeNeeds
 from claude_pool_gh.conversation.services import CommandContext, Services
-from claude_pool_gh.conversation.thread_prompt import ON_AN_ISSUE, ThreadPart, ThreadPrompt
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext

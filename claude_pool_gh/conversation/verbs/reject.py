@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.conversation import checks, open_gates
 from claude_pool_gh.conversation.caps import name_of
-from claude_pool_gh.conversation.gates import waiting_step
+from claude_pool_gh.conversation.changes import checks, open_gates
+from claude_pool_gh.conversation.changes.gates import waiting_step
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
 from claude_pool_gh.conversation.services import (
     Act,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from claude_pool_gh.commands.grammar import Command, parse
 from claude_pool_gh.conversation.agent_verb import AgentVerb
-from claude_pool_gh.conversation.chain_lookup import NoSingleChain
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
+from claude_pool_gh.conversation.lookups.chain_lookup import NoSingleChain
 from claude_pool_gh.conversation.services import Answer, CommandContext, Reply, Services
 from claude_pool_gh.conversation.steering import not_allowed, steered
 from claude_pool_gh.pool.model.states import ChainState

@@ -9,8 +9,8 @@ from claude_pool_gh.commands.grammar import Flag
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.agent_verb import AgentVerb
 from claude_pool_gh.conversation.facts import facts_of
-from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
-from claude_pool_gh.conversation.recipe_resolver import FOLDER
+from claude_pool_gh.conversation.recipes.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.repository.recipe_resolver import FOLDER
 from claude_pool_gh.conversation.review import gather
 from claude_pool_gh.conversation.review.brief import FIELDS, brief
 from claude_pool_gh.conversation.review.check_findings import check_findings

@@ -6,16 +6,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from claude_pool_gh.conversation import change_report, changes, checks
 from claude_pool_gh.conversation.agent_verb import AgentVerb, VerbResult, finished
 from claude_pool_gh.conversation.answers import posted
-from claude_pool_gh.conversation.change_facts import ChangeFacts, decided, new_branch
+from claude_pool_gh.conversation.changes import change_report, checks
+from claude_pool_gh.conversation.changes import publication as changes
+from claude_pool_gh.conversation.changes.change_facts import ChangeFacts, decided, new_branch
+from claude_pool_gh.conversation.changes.gates import gate_of, waiting_step
 from claude_pool_gh.conversation.changing_verb import ChangingVerb
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
-from claude_pool_gh.conversation.gates import gate_of, waiting_step
 from claude_pool_gh.conversation.handler import EVERYWHERE
-from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
-from claude_pool_gh.conversation.recipe_terms import BRIEF, NAME, OF_THE_HOST, OF_THE_HOST_TOLD
+from claude_pool_gh.conversation.prompts.thread_prompt import about_thread
+from claude_pool_gh.conversation.recipes.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.recipes.recipe_terms import (
+    BRIEF,
+    NAME,
+    OF_THE_HOST,
+    OF_THE_HOST_TOLD,
+)
 from claude_pool_gh.conversation.services import (
     Answer,
     CommandContext,
@@ -24,7 +31,6 @@ from claude_pool_gh.conversation.services import (
     facts_for,
     pull_of,
 )
-from claude_pool_gh.conversation.thread_prompt import about_thread
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.decisions import approvals_of
 from claude_pool_gh.pool.model.errors import RecipeError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from claude_pool_gh.conversation.handler import TellingVerb
-from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.conversation.services import CommandContext, Services
-from claude_pool_gh.conversation.status_views import status_of
+from claude_pool_gh.conversation.tracking.progress import Progress
+from claude_pool_gh.conversation.tracking.status_views import status_of
 from claude_pool_gh.reports import tables
 from claude_pool_gh.terms.markdown import SafeMarkdown
 

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from claude_pool_gh.conversation.agent_verb import ReadingVerb, StepContext, VerbResult
 from claude_pool_gh.conversation.facts import ThreadFacts
+from claude_pool_gh.conversation.prompts.thread_prompt import ON_AN_ISSUE, ThreadPrompt, plain
 from claude_pool_gh.conversation.services import Services
-from claude_pool_gh.conversation.thread_prompt import ON_AN_ISSUE, ThreadPrompt, plain
 from claude_pool_gh.findings.model import StatedModel
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.labels import Labels

@@ -27,9 +27,9 @@ from claude_pool_gh.pool.run.dispatch_lock import dispatching_from
 from claude_pool_gh.pool.store import chains, ledger, listing, places, tasks
 from claude_pool_gh.pool.store.chains import ChainRow, NewChain
 from claude_pool_gh.pool.store.tasks import TaskRow
-from claude_pool_gh.service import script
 from claude_pool_gh.service.audit.options import AuditOptions
 from claude_pool_gh.service.audit.refused import in_shell_words
+from claude_pool_gh.service.shell import script
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.terms.severity import Severity

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from claude_pool_gh.audits.model import AuditResult
 from claude_pool_gh.conversation.audit.host import Subject
-from claude_pool_gh.conversation.guidance import guidance_at
+from claude_pool_gh.conversation.repository.guidance import guidance_at
 from claude_pool_gh.pool.model.ports import Clock, HostStepContext
 from claude_pool_gh.storage import Database, Transaction
 

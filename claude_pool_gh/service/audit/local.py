@@ -17,7 +17,7 @@ from claude_pool_gh.audits.model import AuditPlan
 from claude_pool_gh.audits.outputs import json, summary
 from claude_pool_gh.conversation.audit.brief import brief
 from claude_pool_gh.conversation.audit.host import Subject
-from claude_pool_gh.conversation.recipe_terms import READING
+from claude_pool_gh.conversation.recipes.recipe_terms import READING
 from claude_pool_gh.local import recipes, usual_state
 from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.clock import SystemClock
@@ -29,7 +29,6 @@ from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports.figures import dollars
-from claude_pool_gh.service import script
 from claude_pool_gh.service.audit import carrying, files, planning, reports
 from claude_pool_gh.service.audit.carrying import Audited, Ended, Failed, Unchanged
 from claude_pool_gh.service.audit.host import Shell
@@ -45,7 +44,8 @@ from claude_pool_gh.service.audit.refused import (
 )
 from claude_pool_gh.service.init import remote
 from claude_pool_gh.service.plain import echo_json
-from claude_pool_gh.service.terminal import print_answer, print_note
+from claude_pool_gh.service.shell import script
+from claude_pool_gh.service.shell.terminal import print_answer, print_note
 from claude_pool_gh.storage import Database, Transaction, backup, migrations
 from claude_pool_gh.worktrees import foreign
 from claude_pool_gh.worktrees.checkouts.removal import remove

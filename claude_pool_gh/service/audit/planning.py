@@ -14,9 +14,9 @@ from claude_pool_gh.config.load import Configuration, Layer
 from claude_pool_gh.config.model import Audit, Budget, RepositoryConfig
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.audit.steps import CALLS, NEEDS, beside
-from claude_pool_gh.conversation.guidance import guided
-from claude_pool_gh.conversation.recipe_resolver import skills_of
-from claude_pool_gh.conversation.recipe_terms import READING
+from claude_pool_gh.conversation.recipes.recipe_terms import READING
+from claude_pool_gh.conversation.repository.guidance import guided
+from claude_pool_gh.conversation.repository.recipe_resolver import skills_of
 from claude_pool_gh.conversation.verb_names import verb_names
 from claude_pool_gh.pool.model.config import MICRODOLLARS, microdollars
 from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan, Step, WorkspaceSpec

@@ -23,7 +23,7 @@ from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service.console import Console, errors
-from claude_pool_gh.service.terminal import one_line, print_note
+from claude_pool_gh.service.shell.terminal import one_line, print_note
 from claude_pool_gh.storage import Database, Transaction
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import click
 from claude_pool_gh.service.command_line.common_flags import EFFORT, Command, folder_flag, json_flag
 from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
 from claude_pool_gh.service.command_line.script_flags import SLOTS, TIMEOUT, TRUSTED
-from claude_pool_gh.service.script_options import ScriptOptions
+from claude_pool_gh.service.shell.script_options import ScriptOptions
 
 
 def decision_flags(command: Command) -> Command:

@@ -6,7 +6,7 @@ A command's file declares arguments and help, which must be there at once; what 
     if TYPE_CHECKING:
         from claude_pool_gh.service import serve
     else:
-        serve = deferred("claude_pool_gh.service.serve")
+        serve = deferred("claude_pool_gh.service.server.serve")
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from claude_pool_gh.service import logs
 from claude_pool_gh.service.command_line.common_flags import Command
+from claude_pool_gh.service.log import logs
 from claude_pool_gh.service.settings import (
     Settings,
     SettingsError,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from claude_pool_gh.service.plain import echo, echo_json
-from claude_pool_gh.service.recipe_files import CheckedFile, ListedRecipe
+from claude_pool_gh.service.shell.recipe_files import CheckedFile, ListedRecipe
 
 
 def print_checks(checked: Sequence[CheckedFile], *, as_json: bool) -> int:

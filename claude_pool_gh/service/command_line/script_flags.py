@@ -11,7 +11,7 @@ import click
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.service.command_line.common_flags import EFFORT, Command, json_flag
 from claude_pool_gh.service.command_line.options import PositiveNumber, settings_of
-from claude_pool_gh.service.script_options import ScriptOptions
+from claude_pool_gh.service.shell.script_options import ScriptOptions
 
 SLOTS: Final = click.option(
     "--slots",

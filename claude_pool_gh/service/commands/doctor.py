@@ -12,9 +12,9 @@ from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_flags, usable_settings_of
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service import doctor as checks
+    from claude_pool_gh.service.doctor import doctor as checks
 else:
-    checks = deferred("claude_pool_gh.service.doctor")
+    checks = deferred("claude_pool_gh.service.doctor.doctor")
 
 
 @click.command

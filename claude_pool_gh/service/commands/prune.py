@@ -11,9 +11,9 @@ from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service import prune_command
+    from claude_pool_gh.service.shell import prune_command
 else:
-    prune_command = deferred("claude_pool_gh.service.prune_command")
+    prune_command = deferred("claude_pool_gh.service.shell.prune_command")
 
 _KEPT: Final = tuple(
     f"keep_{name}_days" for name in ("transcripts", "patches", "deliveries", "chains", "effects")

@@ -13,11 +13,11 @@ from claude_pool_gh.service.command_line.common_flags import folder_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service import rehearse as demo
-    from claude_pool_gh.service import rehearse_command as rehearsed
+    from claude_pool_gh.service.rehearsals import rehearse as demo
+    from claude_pool_gh.service.rehearsals import rehearse_command as rehearsed
 else:
-    demo = deferred("claude_pool_gh.service.rehearse")
-    rehearsed = deferred("claude_pool_gh.service.rehearse_command")
+    demo = deferred("claude_pool_gh.service.rehearsals.rehearse")
+    rehearsed = deferred("claude_pool_gh.service.rehearsals.rehearse_command")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -13,9 +13,9 @@ from claude_pool_gh.service.command_line.common_flags import folder_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service import replay as recorded
+    from claude_pool_gh.service.rehearsals import replay as recorded
 else:
-    recorded = deferred("claude_pool_gh.service.replay")
+    recorded = deferred("claude_pool_gh.service.rehearsals.replay")
 
 
 @click.command

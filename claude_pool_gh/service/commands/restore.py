@@ -11,9 +11,9 @@ from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service import backup as copies
+    from claude_pool_gh.service.server import backup as copies
 else:
-    copies = deferred("claude_pool_gh.service.backup")
+    copies = deferred("claude_pool_gh.service.server.backup")
 
 
 @click.command

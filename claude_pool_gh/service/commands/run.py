@@ -13,9 +13,9 @@ from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.script_flags import script_flags, script_options
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service import script
+    from claude_pool_gh.service.shell import script
 else:
-    script = deferred("claude_pool_gh.service.script")
+    script = deferred("claude_pool_gh.service.shell.script")
 
 
 @click.command

@@ -11,9 +11,9 @@ from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_flags, settings_of
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service import serve as server
+    from claude_pool_gh.service.server import serve as server
 else:
-    server = deferred("claude_pool_gh.service.serve")
+    server = deferred("claude_pool_gh.service.server.serve")
 
 
 @click.command

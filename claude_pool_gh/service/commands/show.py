@@ -12,9 +12,9 @@ from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service import pool_control
+    from claude_pool_gh.service.shell import pool_control
 else:
-    pool_control = deferred("claude_pool_gh.service.pool_control")
+    pool_control = deferred("claude_pool_gh.service.shell.pool_control")
 
 
 @click.command

@@ -11,11 +11,11 @@ from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_flags, settings_of
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service import serve as server
-    from claude_pool_gh.service import worker as workers
+    from claude_pool_gh.service.server import serve as server
+    from claude_pool_gh.service.server import worker as workers
 else:
-    server = deferred("claude_pool_gh.service.serve")
-    workers = deferred("claude_pool_gh.service.worker")
+    server = deferred("claude_pool_gh.service.server.serve")
+    workers = deferred("claude_pool_gh.service.server.worker")
 
 
 @click.command

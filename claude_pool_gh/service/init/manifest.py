@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from claude_pool_gh.github.access import PERMISSIONS, PUSHING, RESOLVING
 from claude_pool_gh.github.effects import registry
-from claude_pool_gh.service.doctor_github import EVENTS
+from claude_pool_gh.service.doctor.doctor_github import EVENTS
 
 NAME_LIMIT: Final = 34
 _RANK: Final = {"": 0, "read": 1, "write": 2, "admin": 3}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from claude_pool_gh.conversation.command_worker import Handled
 from claude_pool_gh.conversation.facts import ThreadFacts, chain_id_of, facts_of
+from claude_pool_gh.conversation.intake.command_worker import Handled
 from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.effects.rows import EffectRow

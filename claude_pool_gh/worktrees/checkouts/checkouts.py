@@ -17,7 +17,7 @@ from claude_pool_gh.processes.launching import can_confine
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees.checkouts import lock
 from claude_pool_gh.worktrees.checkouts.checkout import Checkout
-from claude_pool_gh.worktrees.checkouts.kept import TRASH, about, keep_below, note
+from claude_pool_gh.worktrees.checkouts.disk_bound import TRASH, about, keep_below, note
 from claude_pool_gh.worktrees.checkouts.listing import UnusableCheckout
 from claude_pool_gh.worktrees.checkouts.lock import Lock
 from claude_pool_gh.worktrees.checkouts.removal import remove

@@ -19,7 +19,7 @@ from claude_pool_gh.audits.fleet.share import Reserve, UsedUp, WaitForOthers, sh
 from claude_pool_gh.audits.model import AuditPlan
 from claude_pool_gh.conversation.audit.brief import brief
 from claude_pool_gh.conversation.audit.host import Subject
-from claude_pool_gh.conversation.recipe_terms import READING
+from claude_pool_gh.conversation.recipes.recipe_terms import READING
 from claude_pool_gh.local import user_recipes
 from claude_pool_gh.pool.model.caps import Cap, Caps, Window
 from claude_pool_gh.pool.model.clock import SystemClock

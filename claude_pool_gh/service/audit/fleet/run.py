@@ -35,7 +35,7 @@ from claude_pool_gh.service.audit.refused import (
     AuditRefused,
 )
 from claude_pool_gh.service.plain import echo_json
-from claude_pool_gh.service.terminal import print_answer, print_note
+from claude_pool_gh.service.shell.terminal import print_answer, print_note
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.worktrees.leases import Worktrees
 

@@ -17,9 +17,9 @@ from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.plain import echo, echo_json
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service import recipe_files
+    from claude_pool_gh.service.shell import recipe_files
 else:
-    recipe_files = deferred("claude_pool_gh.service.recipe_files")
+    recipe_files = deferred("claude_pool_gh.service.shell.recipe_files")
 
 
 @click.command

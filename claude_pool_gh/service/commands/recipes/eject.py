@@ -9,7 +9,7 @@ import click
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.service.command_line.common_flags import folder_flag
 from claude_pool_gh.service.plain import echo
-from claude_pool_gh.service.recipe_files import PROJECT, eject
+from claude_pool_gh.service.shell.recipe_files import PROJECT, eject
 
 
 @click.command

@@ -9,7 +9,7 @@ import click
 
 from claude_pool_gh.service.command_line.common_flags import folder_flag, json_flag
 from claude_pool_gh.service.command_line.recipe_output import print_checks
-from claude_pool_gh.service.recipe_files import check_skill, own_files
+from claude_pool_gh.service.shell.recipe_files import check_skill, own_files
 
 
 @click.command

@@ -8,7 +8,7 @@ import click
 
 from claude_pool_gh.service.command_line.common_flags import folder_flag, json_flag
 from claude_pool_gh.service.command_line.recipe_output import print_recipes
-from claude_pool_gh.service.recipe_files import skills_at
+from claude_pool_gh.service.shell.recipe_files import skills_at
 
 
 @click.command

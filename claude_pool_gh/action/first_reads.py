@@ -1,0 +1,69 @@
+"""The reads of a job before it holds its thread: whether it can begin at all, and who asks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from claude_pool_gh.action.preflight import preflight
+from claude_pool_gh.action.unauthorized import is_kept_out
+from claude_pool_gh.audits.rules import KINDS
+from claude_pool_gh.commands.grammar import Command, Verb, parse
+from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.conversation import registry
+from claude_pool_gh.conversation.repository.config_loader import ConfigLoader
+from claude_pool_gh.conversation.verbs.audit import Audit, named
+from claude_pool_gh.github.access import JobAccess
+from claude_pool_gh.github.api import TIMEOUT, Forge
+from claude_pool_gh.github.command_request import CommandRequest
+from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EventReading:
+    """The event's thread and sender, as GitHub shows them."""
+
+    is_kept_out: bool
+    """Whether whoever asks is refused whatever they ask: that needs nothing of what earlier jobs know."""
+    audits: frozenset[str] = frozenset()
+    """The names of the audits that are asked for."""
+    beside: bool = False
+    """Whether something else than audits is asked for too."""
+    configured: frozenset[str] = frozenset(KINDS)
+    """The names of the audits that can be asked for."""
+
+
+async def read_first(
+    settings: Settings, token: str, requests: Sequence[CommandRequest], *, placed: bool = True
+) -> EventReading:
+    """Read what every command needs. `placed`: their thread is known. Raises Fault and NothingToDo."""
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        access = JobAccess(session, settings.github_api_url, token)
+        forge = Forge(session, settings.github_api_url, access)
+        every = {name: each.verb for name, each in registry.handlers().items()}
+        config_loader = ConfigLoader(forge, frozenset(every))
+        config = await preflight(forge, config_loader, requests[0], placed=placed)
+        asked = [audit_of(each.line, every, config) for each in requests]
+        audits, beside = frozenset(filter(None, asked)), None in asked
+        try:
+            kept_out = all(
+                [await is_kept_out(forge, config_loader, every, each) for each in requests]
+            )
+        except ForgeError as error:
+            logger.warning("it is not known yet who asks: %s", error)
+            kept_out = False
+        return EventReading(kept_out, audits, beside, frozenset({*KINDS, *config.audits}))
+
+
+def audit_of(line: str, verbs: Mapping[str, Verb], config: RepositoryConfig) -> str | None:
+    """The audit that a command line names; None for any other command."""
+    command = parse(line, verbs)
+    if not isinstance(command, Command) or command.verb.name != Audit.name:
+        return None
+    return named(command.words, config)[0]

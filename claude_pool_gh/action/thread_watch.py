@@ -1,0 +1,91 @@
+"""Reads on in the thread while a job serves it: a command that comes meanwhile is this job's, its own waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from claude_pool_gh.action.state.keeper import Keeper
+from claude_pool_gh.action.unauthorized import is_kept_out
+from claude_pool_gh.github import command_rows, inbox, reads
+from claude_pool_gh.github.command_request import CommandRequest, requests
+from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.service.server.runtime import Runtime
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage.errors import DatabaseError
+from claude_pool_gh.terms.ids import CommentRef, Thread
+
+logger = logging.getLogger(__name__)
+
+_SECONDS: Final = 5.0
+_OVERLAP: Final = timedelta(seconds=30)
+
+
+async def listen(runtime: Runtime, thread: Thread, keeper: Keeper) -> None:
+    """Take in the commands of new comments, for as long as no other job can serve this thread."""
+    since = datetime.now(UTC) - _OVERLAP
+    strangers: set[int] = set()
+    while keeper.keeps:
+        await asyncio.sleep(_SECONDS)
+        try:
+            if await _read(runtime, thread, since, strangers):
+                runtime.wake()
+        except ForgeError as error:
+            logger.warning("comments not read: %s", error)
+
+
+async def _read(runtime: Runtime, thread: Thread, since: datetime, strangers: set[int]) -> int:
+    new = 0
+    path = f"/issues/{thread.number}/comments"
+    moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    async for comment in runtime.services.forge.pages(thread.repository, path, since=moment):
+        # an edited comment commands nothing
+        if comment.get("created_at") == comment.get("updated_at"):
+            try:
+                wanted = await _ours(runtime, _requests(thread, comment), strangers)
+                new += await runtime.database.transact(
+                    partial(_store, wanted, runtime.clock.now_ms())
+                )
+            except (ValueError, TypeError, KeyError, DatabaseError) as error:
+                logger.warning("a comment is not read (%s)", type(error).__name__)
+    return new
+
+
+async def _ours(
+    runtime: Runtime, found: list[CommandRequest], strangers: set[int]
+) -> list[CommandRequest]:
+    """Without those who may not command: their own jobs refuse them, and do not wait for this one.
+
+    `strangers`: who is known not to, so that a flood of comments is not asked about again and again.
+    """
+    judge = runtime.command_worker.judge
+    known = await runtime.database.read(partial(_known, found))
+    ours = []
+    for each in found:
+        if each.key in known or each.actor.id in strangers:
+            continue
+        if await is_kept_out(judge.services.forge, judge.config_loader, judge.verbs, each):
+            strangers.add(each.actor.id)
+        else:
+            ours.append(each)
+    return ours
+
+
+def _known(found: list[CommandRequest], tx: Transaction) -> set[str]:
+    return {each.key for each in command_rows.several(tx, [each.key for each in found])}
+
+
+def _requests(thread: Thread, comment: Any) -> list[CommandRequest]:
+    return requests(
+        str(comment.get("body") or "").encode(errors="replace").decode(),
+        thread=thread,
+        actor=reads.actor_of(comment.get("user")),
+        source=CommentRef(id=int(comment["id"])),
+    )
+
+
+def _store(found: list[CommandRequest], now_ms: int, tx: Transaction) -> int:
+    return sum(inbox.store(tx, request, now_ms) for request in found)

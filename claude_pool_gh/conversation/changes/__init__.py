@@ -1,0 +1,1 @@
+"""An agent's change: captured, checked, shown for a decision, approved, pushed."""

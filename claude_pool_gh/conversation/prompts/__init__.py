@@ -1,0 +1,1 @@
+"""Threads in words, for agents, with what others wrote inside a fence."""

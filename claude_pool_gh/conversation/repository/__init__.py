@@ -1,0 +1,1 @@
+"""The files of a repository's default branch: its configuration, its guidance, its recipes."""

@@ -1,0 +1,1 @@
+"""The server and its workers: wiring, the webhook's HTTP side, bounds, retention, backup."""

@@ -1,0 +1,115 @@
+"""Copies of the database as one file, made beside a running server, and the way back.
+
+Mirrors and checkouts are not in it: they are fetched again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import click
+
+from claude_pool_gh.github import restored
+from claude_pool_gh.pool.model.errors import PoolError
+from claude_pool_gh.pool.run.dispatch_lock import dispatching_from_file
+from claude_pool_gh.service.plain import echo
+from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.service.shell.show import open_to_look
+from claude_pool_gh.storage import Database, migrations, parsed_url
+from claude_pool_gh.storage import backup as copies
+from claude_pool_gh.storage.errors import DatabaseError, reason
+from claude_pool_gh.storage.private import other_owner, private_folder
+
+
+def backup(settings: Settings, file: Path) -> None:
+    """Copy the database into a new file and say how large it is. Raises ClickException."""
+    database = _sqlite(settings, f"pg_dump --format=custom --file={file} ...")
+    os.umask(0o077)
+    try:
+        size = copies.copy(database, file)
+    except FileExistsError as error:
+        raise click.ClickException(f"{file} exists: give the name of a new file") from error
+    except FileNotFoundError as error:
+        raise click.ClickException(f"there is no database at {database}") from error
+    except (OSError, copies.NoBackup) as error:
+        raise click.ClickException(f"nothing was written to {file}: {error}") from error
+    echo(f"{file}: {size / 2**20:.1f} MB")
+
+
+def restore(settings: Settings, file: Path, *, replace: bool) -> None:
+    """Put a copy in the place of the database; `replace`: one that is there is moved aside. Raises ClickException."""
+    instead = f"pg_restore --clean {file} ..., then claude-pool-gh restore --done"
+    database = _sqlite(settings, instead)
+    os.umask(0o077)
+    private_folder(database.parent)
+    if (owner := other_owner(database.parent)) is not None:
+        # What it wrote would be this user's, and the server could not open it.
+        raise click.ClickException(
+            f"{database.parent} belongs to {owner}: run this as that user, for example with sudo -u {owner}"
+        )
+    try:
+        if (revision := copies.check(file)) > migrations.newest():
+            raise click.ClickException(
+                f"{file} was made by a newer version (schema {revision}): install that one"
+            )
+        if database.exists() and not replace:
+            raise click.ClickException(
+                f"{database} exists: with --replace it is moved aside, and {file} takes its place"
+            )
+        aside = database.with_name(f"{database.name}.{time.strftime('%Y%m%d-%H%M%S')}")
+        with (
+            dispatching_from_file(database.resolve()),
+            copies.replacing(database, file, aside) as new,
+        ):
+            _note_in(new)
+    except PoolError as error:
+        raise click.ClickException(f"the server runs: stop it first ({error})") from error
+    except (OSError, copies.NoBackup) as error:
+        raise click.ClickException(f"nothing was restored: {error}") from error
+    except DatabaseError as error:
+        raise click.ClickException(f"nothing was restored: {reason(error)}") from error
+    echo(f"{database} is {file} now; start the server again")
+
+
+def note_restored(settings: Settings) -> None:
+    """Note in a database that was restored by other means what `restore` notes in one of its. Raises ClickException."""
+    database = open_to_look(settings.database)
+    try:
+        if migrations.current(database.engine) != migrations.newest():
+            raise click.ClickException(
+                "the database is of another version: note it with the version that made the copy"
+            )
+        _note(database)
+    except DatabaseError as error:
+        raise click.ClickException(f"nothing was noted: {reason(error)}") from error
+    finally:
+        database.close()
+    echo("noted: for a month the server looks on GitHub before it writes there")
+
+
+def _note(database: Database) -> None:
+    """Let the next server know that GitHub knows more than this database."""
+    asyncio.run(database.transact(lambda tx: restored.note(tx, int(time.time() * 1000))))
+
+
+def _note_in(file: Path) -> None:
+    """The same in a file, which gets the schema of this version."""
+    opened = Database.open(f"sqlite:///{file}")
+    try:
+        migrations.upgrade(opened.engine)
+        _note(opened)
+    finally:
+        opened.close()
+
+
+def _sqlite(settings: Settings, instead: str) -> Path:
+    """The file of the database. Raises ClickException where it is none, with what to do `instead`."""
+    url = parsed_url(settings.database)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise click.ClickException(
+            f"the database is not a file; with PostgreSQL's own tools: {instead}"
+        )
+    return Path(url.database)

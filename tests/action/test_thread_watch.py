@@ -1,0 +1,98 @@
+"""Comments that come while a job serves their thread: one that cannot be read costs nobody else's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import sqlalchemy as sa
+
+from claude_pool_gh.action import thread_watch as listening
+from claude_pool_gh.conversation import registry
+from claude_pool_gh.github.tables import commands
+from claude_pool_gh.service.server.runtime import Runtime
+from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.terms.ids import Repository, Thread
+
+THREAD = Thread(repository=Repository(id=1, owner="o", name="n"), number=7)
+USER = {"id": 9, "login": "ann", "type": "User"}
+STRANGER = {"id": 10, "login": "eve", "type": "User"}
+ROLES = {"ann": "write", "eve": "read"}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database.open(f"sqlite:///{tmp_path}/p.sqlite")
+    migrations.upgrade(opened.engine)
+    yield opened
+    opened.close()
+
+
+def house_with(database: Database, comments: list[dict[str, Any]], asked: list[str]) -> Runtime:
+    """The parts that listening needs, with a GitHub that has these comments and notes for whom a role was asked."""
+
+    async def pages(*_: object, **__: object) -> AsyncIterator[Any]:
+        for each in comments:
+            yield each
+
+    async def read(_repository: Repository, path: str, **_query: object) -> Any:
+        if not path:
+            return {"default_branch": "main"}
+        login = path.split("/")[2]
+        asked.append(login)
+        user = USER if login == "ann" else STRANGER
+        return {"user": {"id": user["id"]}, "permission": ROLES[login], "role_name": ROLES[login]}
+
+    async def configuration(*_: object) -> None:
+        return None
+
+    services = SimpleNamespace(forge=SimpleNamespace(pages=pages, read=read))
+    judge = SimpleNamespace(
+        services=services,
+        config_loader=SimpleNamespace(of=configuration),
+        verbs={name: each.verb for name, each in registry.handlers().items()},
+    )
+    runtime = SimpleNamespace(
+        database=database,
+        services=services,
+        clock=SimpleNamespace(now_ms=lambda: 1),
+        command_worker=SimpleNamespace(judge=judge),
+    )
+    return cast(Runtime, runtime)
+
+
+async def lines_of(database: Database) -> list[str]:
+    return list(
+        await database.read(lambda tx: tx.execute(sa.select(commands.c.line)).scalars().all())
+    )
+
+
+async def test_a_comment_that_cannot_be_read_costs_no_other_command(database: Database) -> None:
+    comments: list[dict[str, Any]] = [
+        {"id": 1, "body": "/pool help \ud83d", "user": USER},
+        {"id": "x", "body": "/pool help", "user": USER},
+        {"body": "/pool help", "user": USER},
+        {"id": 3, "body": "/pool help", "user": {"id": "?"}},
+        {"id": 2, "body": "/pool status", "user": USER},
+    ]
+    await listening._read(house_with(database, comments, []), THREAD, datetime.now(UTC), set())
+    assert "/pool status" in await lines_of(database)
+
+
+async def test_a_stranger_is_left_to_a_job_of_their_own_and_asked_about_once(
+    database: Database,
+) -> None:
+    comments = [{"id": number, "body": "/pool review", "user": STRANGER} for number in range(1, 30)]
+    comments.append({"id": 99, "body": "/pool review", "user": USER})
+    asked: list[str] = []
+    strangers: set[int] = set()
+    runtime = house_with(database, comments, asked)
+    for _ in range(3):
+        await listening._read(runtime, THREAD, datetime.now(UTC), strangers)
+    assert await lines_of(database) == ["/pool review"]
+    assert asked == ["eve", "ann"]
+    assert strangers == {10}
