@@ -15,9 +15,9 @@ import click
 from claude_pool_gh.github import restored
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from_file
+from claude_pool_gh.service.existing_database import existing_database
 from claude_pool_gh.service.plain import echo
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.service.shell.show import open_to_look
 from claude_pool_gh.storage import Database, migrations, parsed_url
 from claude_pool_gh.storage import backup as copies
 from claude_pool_gh.storage.errors import DatabaseError, reason
@@ -76,7 +76,7 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> None:
 
 def note_restored(settings: Settings) -> None:
     """Note in a database that was restored by other means what `restore` notes in one of its. Raises ClickException."""
-    database = open_to_look(settings.database)
+    database = existing_database(settings.database)
     try:
         if migrations.current(database.engine) != migrations.newest():
             raise click.ClickException(

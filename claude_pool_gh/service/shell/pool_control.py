@@ -27,6 +27,7 @@ from claude_pool_gh.pool.store import (
     resumption,
 )
 from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.service.existing_database import existing_database
 from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.shell import script, stores
@@ -38,7 +39,6 @@ from claude_pool_gh.service.shell.pool_views import (
     print_overview,
 )
 from claude_pool_gh.service.shell.script_options import ScriptOptions
-from claude_pool_gh.service.shell.show import open_to_look
 from claude_pool_gh.service.shell.show import show as print_chain
 from claude_pool_gh.service.shell.stores import Store
 from claude_pool_gh.service.shell.terminal import print_note
@@ -66,7 +66,7 @@ async def status(settings: Settings, *, as_json: bool) -> None:
 
     The cap is the one that its newest work counts against; of a script's store, which has none, none is shown.
     """
-    database = open_to_look(settings.database)
+    database = existing_database(settings.database)
     try:
 
         def read(tx: Transaction) -> PoolOverview:

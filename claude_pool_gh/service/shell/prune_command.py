@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 import click
 
 from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.service.existing_database import existing_database
 from claude_pool_gh.service.plain import echo, echo_json
 from claude_pool_gh.service.server import agreement
 from claude_pool_gh.service.server.retention import PAUSE_SECONDS, kinds_of
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.service.shell.show import open_to_look
 from claude_pool_gh.storage import Database, migrations, server_settings
 from claude_pool_gh.storage import backup as copies
 from claude_pool_gh.storage.errors import DatabaseError, reason
@@ -25,7 +25,7 @@ from claude_pool_gh.storage.piecemeal import Kind, Step, delete_all
 
 def prune(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
     """Delete what is too old and say how much, or only say it. Raises ClickException."""
-    database = open_to_look(settings.database)
+    database = existing_database(settings.database)
     try:
         if not dry_run:
             _as_the_server(database, settings)

@@ -16,10 +16,10 @@ from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service.console import Console, results
+from claude_pool_gh.service.existing_database import existing_database
 from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.storage import Database, Transaction, for_people, migrations
-from claude_pool_gh.storage.errors import DatabaseError, reason
+from claude_pool_gh.storage import Transaction
 
 
 class ShownRun(Frozen):
@@ -57,7 +57,7 @@ async def show(
     settings: Settings, chain_id: str, step: str | None, *, as_json: bool = False
 ) -> None:
     """Print a chain, or the transcripts of one of its steps. Everything in it was redacted when it was stored."""
-    database = open_to_look(settings.database)
+    database = existing_database(settings.database)
     console = results()
     try:
         if as_json:
@@ -73,28 +73,6 @@ async def show(
         ) from error
     finally:
         database.close()
-
-
-def open_to_look(url: str) -> Database:
-    """A pool's database that is there already. Raises ClickException for none, or one that cannot be reached."""
-    try:
-        database = Database.open_existing(url)
-        try:
-            if migrations.current(database.engine) is not None:
-                return database
-        except BaseException:
-            database.close()
-            raise
-        database.close()
-        raise FileNotFoundError(f"there is no pool's database at {for_people(url)}")  # noqa: TRY301 - said once, below
-    except FileNotFoundError as error:
-        raise click.ClickException(f"{error}; name its folder with --state-dir") from error
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
-    except DatabaseError as error:
-        raise click.ClickException(
-            f"the database at {for_people(url)} cannot be read: {reason(error)}"
-        ) from error
 
 
 def _shown(tx: Transaction, chain: ChainRow, step: str | None) -> ShownChain:

@@ -22,8 +22,8 @@ from claude_pool_gh.local import usual_state
 from claude_pool_gh.pool.model.errors import UnknownChain
 from claude_pool_gh.pool.model.ids import new_id
 from claude_pool_gh.pool.store import chains, listing
+from claude_pool_gh.service.existing_database import existing_database
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.service.shell.show import open_to_look
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.worktrees.checkouts.removal import remove
 
@@ -67,7 +67,7 @@ class Store:
     @contextmanager
     def opened(self) -> Iterator[Database]:
         """Open it for the length of a block. Raises ClickException."""
-        database = open_to_look(self.url)
+        database = existing_database(self.url)
         try:
             yield database
         finally:
