@@ -195,7 +195,7 @@ async def test_roles_of_the_configuration_and_of_the_moment_are_what_the_server_
     await here.quiet()
     assert "has spent" not in here.replies()[-1], "a faulty file lets nobody in"
     await here.say("/pool cost")
-    await here.said("line 1: `permissions.cost`: input should be")
+    await here.said("line 1: `permissions.cost`: must be")
 
 
 async def test_an_association_in_a_payload_never_changes_what_is_decided(here: World) -> None:
@@ -284,7 +284,7 @@ async def test_bots_command_only_when_listed_by_their_number_and_never_the_bot_i
     here.repository.commit("main", {CONFIG: "bots: ['named-bot[bot]']\n"}, author=here.maintainer)
     await here.say("/pool cancel", by=named.bot)
     await here.say("/pool help")
-    await here.said("line 1: `bots.0`: input should be a valid integer")
+    await here.said("line 1: `bots.0`: must be a whole number")
     assert len(here.replies()) == 4, "a login is an error, and nobody's permission"
 
 
