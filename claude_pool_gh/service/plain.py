@@ -1,4 +1,4 @@
-"""What commands print: no text of a repository, an agent or GitHub can drive the terminal.
+"""Output of commands: no text of a repository, an agent or GitHub can drive the terminal.
 
 Everything goes through here or through `console`: ruff refuses `click.echo` and rich's own `Console` elsewhere.
 """

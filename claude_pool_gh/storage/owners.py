@@ -144,7 +144,7 @@ def _space() -> str:
 
 
 def _runs(pid: int, began: Callable[[str], bool]) -> bool:
-    """Whether there is a process of this number and start. One that hides from this user is taken for it."""
+    """True where there is a process of this number and start. One that hides from this user is taken for it."""
     try:
         return began(_start(pid))
     except (OSError, psutil.Error):

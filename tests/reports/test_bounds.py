@@ -145,7 +145,7 @@ def test_a_verb_without_flags_is_told_without_a_list() -> None:
         == "`/pool ask`\n\nAsks.\n\nNeeds the role **write** here."
     )
     text = replies.help_verb(verb("ask", Flag("deep", "looks longer")), Role.write)
-    assert text.endswith("here.\n\n- `--deep` looks longer")
+    assert text.endswith("here.\n\n- `--deep TEXT` looks longer")
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,10 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         replies.changed_comment(),
         "The comment was edited or deleted before it could be acted on. Nothing was run; write a new one.",
     ),
+    "no commit": (
+        replies.no_commit("main"),
+        "The branch `main` has no commit yet. Nothing was run.",
+    ),
     "closed": (replies.closed(), "This pull request is closed. Nothing was run."),
     "pool's cap": (
         replies.cap_reached(CapReached("pool and month", 10_000_000, 0, 3_000_000)),

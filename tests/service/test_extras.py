@@ -74,7 +74,7 @@ def test_the_library_and_the_shell_work_without_any_extra(tmp_path: Path) -> Non
     code = f"""{WITHOUT}
 import asyncio
 from claude_pool_gh import Pool
-from claude_pool_gh.service import script, show, terminal
+from claude_pool_gh.service.shell import script, show, terminal
 from tests.pool.puppet import Puppet
 
 async def main():

@@ -179,7 +179,7 @@ def test_doctor_names_the_extra_that_is_missing() -> None:
     code = (
         "import os\n"
         "os.environ['OTEL_EXPORTER_OTLP_ENDPOINT'] = 'http://127.0.0.1:9'\n"
-        "from claude_pool_gh.service import doctor_traces\n"
+        "from claude_pool_gh.service.doctor import doctor_traces\n"
         "print(doctor_traces.examine(None).mend)"
     )
     assert run(f"import claude_pool_gh.service.doctor.doctor\n{WITHOUT}{code}").startswith(

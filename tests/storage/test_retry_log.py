@@ -12,7 +12,7 @@ from tests import ours
 AGAIN = """
 import asyncio, sqlite3
 import sqlalchemy as sa
-from claude_pool_gh.service import logs
+from claude_pool_gh.service.log import logs
 from claude_pool_gh.storage import retries
 
 FULL = sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))

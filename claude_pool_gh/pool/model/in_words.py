@@ -1,4 +1,4 @@
-"""What pydantic says of a value, in the words of people who do not know that library."""
+"""Puts what pydantic says of a value in the words of people who do not know that library."""
 
 from __future__ import annotations
 

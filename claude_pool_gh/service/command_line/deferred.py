@@ -4,7 +4,7 @@ A command's file declares arguments and help, which must be there at once; what 
 `--help`, shell completion and a mistyped flag do not wait for it:
 
     if TYPE_CHECKING:
-        from claude_pool_gh.service import serve
+        from claude_pool_gh.service.server import serve
     else:
         serve = deferred("claude_pool_gh.service.server.serve")
 """

@@ -115,7 +115,7 @@ async def is_ours(where: str) -> bool:
 
 
 def address(settings: Settings) -> Diagnosis:
-    """Whether the server could listen now where GitHub's events come in."""
+    """Look whether the server could listen now where GitHub's events come in."""
     return _listening("address", settings.host, settings.port, "HOST", "PORT")
 
 
@@ -155,7 +155,7 @@ def _listening(what: str, host: str, port: int, host_name: str, port_name: str) 
 
 
 def public_url(settings: Settings) -> Diagnosis:
-    """What answers where people are sent for downloads; no fault, since they may reach what this machine does not."""
+    """Ask who answers where people are sent for downloads; no fault, since they may reach what this machine cannot."""
     what, url = "public URL", settings.public_url.rstrip("/")
     if not url:
         return Diagnosis(

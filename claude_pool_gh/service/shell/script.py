@@ -153,7 +153,7 @@ def in_shell_words() -> Iterator[None]:
 
 
 def _asked(wishes: ScriptOptions) -> dict[str, Any]:
-    """What the command line or the environment decides; what neither names stays at the pool's own default."""
+    """The settings that the command line or the environment decides; the others stay at the pool's own default."""
     wall = wishes.settings.wall_timeout if wishes.timeout_secs is None else wishes.timeout_secs
     asked: dict[str, Any] = {} if wall is None else {"timeout_secs": wall}
     if wishes.effort is not None:

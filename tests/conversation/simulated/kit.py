@@ -205,18 +205,18 @@ class Desk:
         self.shop.review(pull, by, comments=[line])
         return pull.review_comments[-1]
 
-    async def hear(self, request: CommandRequest) -> Heard:
-        """What comes of a command."""
+    async def hear(self, request: CommandRequest, tries: int = 1) -> Heard:
+        """What comes of a command; of one that is postponed, so many times."""
         self.clock.now += 1
         before = await self.wanted("reply")
         assert self.do(lambda tx: inbox.store(tx, request, self.clock.now))
-        chain_id = await self.worker.handle_next()
+        query = sa.select(commands.c.answer).where(commands.c.key == request.key)
+        chain_id, answer = None, None
+        for _ in range(tries):
+            chain_id = await self.worker.handle_next()
+            if (answer := await self.database.read(lambda tx: tx.execute(query).scalar())) is None:
+                self.clock.now += 10_000 * (tries > 1)
         told = [text for key, text in (await self.wanted("reply")).items() if key not in before]
-        answer = await self.database.read(
-            lambda tx: tx.execute(
-                sa.select(commands.c.answer).where(commands.c.key == request.key)
-            ).scalar_one()
-        )
         reaction = (await self.wanted("reaction", "content")).get(f"reaction:{request.key}", "")
         assert len(told) <= 1
         found = await self.database.read(lambda tx: chains.get(tx, chain_id)) if chain_id else None

@@ -103,7 +103,7 @@ async def test_a_push_ends_the_review_that_runs_and_nothing_else(desk: Desk) -> 
     question = await desk.say("/pool ask why?", at=pull)
     desk.shop.commit(pull.head_ref, {"app.py": "pushed\n"})
     by_hand = await desk.say("/pool review app.py", at=pull)
-    source = ids.Trigger(kind="push", id=f"p{pull.number}")
+    source = ids.Trigger(kind="push", id=f"p{pull.number}:{pull.head_sha}")
     request = (await desk.request("/pool review", at=pull)).model_copy(update={"source": source})
     with desk.configured("review: {on_push: true}\n"):
         heard = await desk.hear(request)
@@ -129,7 +129,7 @@ async def test_what_nobody_wrote_is_told_once_an_hour_that_there_is_no_money(des
     pull = desk.topic()
 
     async def pushed(number: int) -> Heard:
-        source = ids.Trigger(kind="push", id=f"q{pull.number}.{number}")
+        source = ids.Trigger(kind="push", id=f"q{pull.number}.{number}:{pull.head_sha}")
         request = await desk.request(f"/pool review {number}", at=pull)
         return await desk.hear(request.model_copy(update={"source": source}))
 

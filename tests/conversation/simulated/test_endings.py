@@ -105,7 +105,7 @@ async def test_under_lines_of_the_diff_it_is_told_there(desk: Desk) -> None:
 async def test_only_people_who_wait_are_told(desk: Desk, kind: Any, is_told: bool) -> None:
     pull = desk.topic()
     with desk.configured("review: {on_push: true}\ntriggers: {opened: true}\n"):
-        source = ids.Trigger(kind=kind, id=f"{kind}{pull.number}")
+        source = ids.Trigger(kind=kind, id=f"{kind}{pull.number}:{pull.head_sha}")
         request = (await desk.request("/pool review", at=pull)).model_copy(
             update={"source": source}
         )

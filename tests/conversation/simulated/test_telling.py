@@ -184,7 +184,7 @@ async def test_help_tells_the_roles_that_hold_here(desk: Desk) -> None:
     assert "Your role here is **triage**. 🔒 needs a higher role than yours." in text
     assert one.startswith("`/pool review [PATH…]`")
     assert "Needs the role **triage** here." in one
-    assert "- `--focus` what to look at first, in quotes" in one
+    assert "- `--focus TEXT` what to look at first, in quotes" in one
 
 
 async def test_help_with_a_word_that_is_no_verb_is_help_with_all(desk: Desk) -> None:
