@@ -26,7 +26,7 @@ from claude_pool_gh.terms.markdown import SafeMarkdown
 _INPUT_LIMIT: Final = 64 * 1024
 _MARKDOWN: Final = MarkdownIt("commonmark", {"maxNesting": 20}).enable("strikethrough")
 _AT_START: Final = re.compile(
-    r"[/!.?%&+=-][^\W_]\S*"  # a command, an option, a vote
+    r"[/!.?%&+=-][^\W_](?:\S*[^\s,;:])?"  # a command, an option, a vote, a path; not the comma behind it
     r"|~{3}\S*"  # a fence that the writer would not escape
 )
 # under a line with bars, this makes cells of it: they cut code in pieces

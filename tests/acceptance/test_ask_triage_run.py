@@ -93,7 +93,8 @@ arguments:
 steps:
   - {name: look, prompt: "Tell how many {args.what}?", output: {type: object}}
 """
-    taken = workflow.replace("name: what", "name: head").replace("args.what", "args.head")
+    taken = workflow.replace("name: count", "name: taken")
+    taken = taken.replace("name: what", "name: head").replace("args.what", "args.head")
     here.repository.commit("main", {f"{FOLDER}/workflows/taken.yml": taken}, author=here.maintainer)
     here.repository.commit(
         "main", {f"{FOLDER}/workflows/count.yml": workflow}, author=here.maintainer

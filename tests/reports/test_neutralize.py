@@ -416,3 +416,10 @@ def test_deep_nesting_does_not_break_the_reader() -> None:
         "<b>" * 900,
     ):
         assert life(neutralize(text)) == []
+
+
+def test_a_comma_behind_a_path_is_no_part_of_it() -> None:
+    assert (
+        neutralize_line(".github/pool/odd.yml, line 2: it is odd")
+        == "`.github/pool/odd.yml`, line 2: it is odd"
+    )
