@@ -22,7 +22,7 @@ async def test_help_lists_every_verb_free_of_charge(here: World) -> None:
 
 async def test_help_of_a_verb_shows_its_flags(here: World) -> None:
     await here.say("/pool help review")
-    assert "- `--budget` maximum cost, in US dollars" in await here.answered()
+    assert "- `--budget USD` maximum cost, in US dollars" in await here.answered()
 
 
 async def test_an_unknown_verb_is_answered_with_the_nearest(here: World) -> None:
