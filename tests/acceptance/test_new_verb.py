@@ -73,7 +73,7 @@ async def test_a_verb_of_three_files_is_understood_permitted_run_and_reported(th
         in shown
     )
     await there.say("/pool help example")
-    assert "- `--budget` maximum cost" in await there.said(
+    assert "- `--budget USD` maximum cost" in await there.said(
         "`/pool example [PATH]`\n\nExplains a file"
     )
     await there.say("/pool exmaple")
