@@ -83,7 +83,7 @@ async def _brief(
         trusts_attributes=subject.kind != "security",
     )
     listing = await list_files(mirror, subject.commit, wanted)
-    since = past.runs[0].point.commit if read.contents and past.runs else ""
+    since = past.runs[0].point.commit if read and past.runs else ""
     failing = await host.failing(context)
     plan = await _plan(subject, mirror, listing, past, since, failing, context.plan.limits.chain)
     if not plan.shards:
@@ -161,7 +161,7 @@ def _continues(subject: Subject) -> bool:
 
 def _unread(listing: Listing, read: Reads) -> frozenset[str]:
     """Files that no run has read as they are now, by whatever rules; none before there was a run."""
-    if not read.contents:
+    if not read:
         return frozenset()
     return frozenset(each.path for each in listing.files if not read.have(each.path, each.blob))
 
