@@ -132,17 +132,18 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     def commit(tx: Transaction) -> None:
         run.store(tx, ended_run)
         before = reads.reads_of(tx, subject.audit)
-        after = before.with_(_done_with(full, check), blobs, made["plan"]["digest"])
+        read, open_ = full.coverage.read, _open_in(full, check)
+        after = before.with_(read, blobs, made["plan"]["digest"], open_)
         reads.note_reads(tx, subject.audit, after)
         publish(tx)
 
     return Finish(outcome, RESULT.dump_python(full, mode="json"), commit)
 
 
-def _done_with(full: AuditResult, check: Mapping[str, Any]) -> set[str]:
-    """The files that the next run need not read: not those with a claim that nobody could judge yet."""
-    open_ = {each.path for each in full.unsettled} | set(check.get("unverified_in", ()))
-    return set(full.coverage.read) - open_
+def _open_in(full: AuditResult, check: Mapping[str, Any]) -> set[str]:
+    """The files with a claim that nobody could judge, whichever part made it: the next run reads these again."""
+    claimed = {each.path for each in full.unsettled}
+    return claimed.union(check.get("unverified_in", ()), check.get("beyond_in", ()))
 
 
 # ---- what is stored
