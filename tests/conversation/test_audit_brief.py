@@ -44,7 +44,7 @@ def subject(**fields: Any) -> Subject:
 def test_only_what_no_run_has_read_is_read_where_nothing_else_is_asked(
     of: Subject, *, continues: bool
 ) -> None:
-    assert brief._continues(of) is continues
+    assert of.continues is continues
 
 
 @pytest.mark.parametrize(

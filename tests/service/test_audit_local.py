@@ -217,7 +217,7 @@ async def test_ctrl_c_keeps_what_was_found_and_the_next_run_goes_on_with_the_res
     assert stopped.code == 130, stopped
     assert "PARTLY AUDITED" in stopped.out
     assert "The total is a sum (not verified: the audit was interrupted)" in stopped.out
-    assert "to go on with what is left: claude-pool-gh audit" in stopped.out
+    assert "To go on with what is left: claude-pool-gh audit" in stopped.out
     assert (tmp_path / "out" / "report.html").is_file()
 
     auditor.instead = lambda _: None

@@ -12,6 +12,7 @@ import pytest
 from claude_pool_gh.config.model import Audit, Budget, RepositoryConfig
 from claude_pool_gh.pool.model.plan import AgentRun
 from claude_pool_gh.pool.recipes.library import RecipeLibrary
+from claude_pool_gh.service.audit import local
 from claude_pool_gh.service.audit.planning import decided, steps_of
 from tests.service import auditing
 
@@ -73,3 +74,12 @@ def test_the_flags_for_model_and_effort_go_before_the_configuration_and_its_reci
         if isinstance(each, AgentRun)
     }
     assert chosen == {"find": found, "verify": others, "merge": others}
+
+
+def test_the_command_of_a_shell_has_all_that_decides_what_is_found(tmp_path: Path) -> None:
+    given = auditing.options(None, tmp_path, effort="high", only=("old/",))
+    options = replace(given, model="claude-x")
+    assert local.again(options, Path("/my shop"), ("/a b.py",)) == (
+        "claude-pool-gh audit '/my shop' --audit defects --only '/a b.py' "
+        f"--model claude-x --effort high --state-dir {tmp_path / 'state'}"
+    )

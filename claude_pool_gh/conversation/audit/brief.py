@@ -74,7 +74,7 @@ async def _brief(
     past = await host.database.read(lambda tx: _Past.read(tx, subject))
     rules = await host.guidance(context)
     digest = _digest(subject, context, rules)
-    read = past.reads.under(digest) if _continues(subject) else NOTHING_READ
+    read = past.reads.under(digest) if subject.continues else NOTHING_READ
     wanted = Wanted(
         paths=subject.paths,
         within=subject.settings.paths,
@@ -152,11 +152,6 @@ def _digest(subject: Subject, context: HostStepContext, rules: str) -> str:
         "guidance": rules,
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def _continues(subject: Subject) -> bool:
-    """True where only what no run has read yet is read."""
-    return subject.settings.when == "changed" and not subject.paths
 
 
 def _unread(listing: Listing, read: Reads) -> frozenset[str]:

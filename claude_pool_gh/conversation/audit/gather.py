@@ -19,6 +19,7 @@ from claude_pool_gh.audits.model import (
     HistoryPoint,
     ShardState,
 )
+from claude_pool_gh.audits.rest import rest
 from claude_pool_gh.audits.results import ShardCounts
 from claude_pool_gh.audits.rows import AuditRun, AuditTrait
 from claude_pool_gh.audits.weighing import Candidate, Weighed, weigh
@@ -91,6 +92,7 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
         made["find"],
         ShardCounts(stated=check["stated"], kept=check["kept"], costs=known.shards),
     )
+    left = rest(covered, subject.paths, continues=subject.continues)
     unsettled = tuple(weighed.unsettled)
     told = results.problems(covered, unverified=check["unverified"], broken=len(weighed.broken))
     run = _Run(subject, context.chain_id, ended, reported, places, weighed)
@@ -110,7 +112,8 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
         started_ms=made["plan"]["started_ms"],
         ended_ms=ended,
         problems=told,
-        resume="" if covered.whole else host.again(context),
+        resume="" if covered.whole else host.again(context, left.paths),
+        resume_alone=left.alone,
         chain=context.chain_id,
     )
     past = _past(full)
