@@ -2389,6 +2389,14 @@ GUARDS = [
         "cannot_be_named",
     ),
     Guard(
+        "where everything has been read there is a reason in place of a plan",
+        "conversation/audit/brief.py",
+        ' and "plan" in answer.result',
+        "",
+        "tests/conversation/test_audit_brief.py",
+        "no_plan_the_reason",
+    ),
+    Guard(
         "what was read counts only as it was",
         AUDITS + "reads.py",
         'f"{path}\\0{blob}"',

@@ -67,6 +67,15 @@ async def brief(host: AuditHost, context: HostStepContext) -> Done | Finish:
         raise StepFailed("GitHub could not be reached", ours=True) from error
 
 
+def planned(answer: Done | Finish) -> AuditPlan | str:
+    """The plan that it has made for a command that asks for no more, or the reason why there is none."""
+    if not isinstance(answer, Finish):
+        return "no plan could be made"
+    if isinstance(answer.result, dict) and "plan" in answer.result:
+        return _PLAN.validate_python(answer.result["plan"])
+    return answer.outcome.reason
+
+
 async def _brief(
     host: AuditHost, context: HostStepContext, subject: Subject, started: int
 ) -> Done | Finish:

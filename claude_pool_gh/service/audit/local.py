@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from claude_pool_gh.audits.model import AuditPlan, AuditResult
 from claude_pool_gh.audits.outputs import json, summary
 from claude_pool_gh.audits.rest import Rest, rest
-from claude_pool_gh.conversation.audit.brief import brief
+from claude_pool_gh.conversation.audit.brief import brief, planned
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.recipes.recipe_terms import READING
 from claude_pool_gh.local import recipes, usual_state
@@ -25,7 +25,7 @@ from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import Isolation, microdollars
 from claude_pool_gh.pool.model.ids import ChainId, new_id
 from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
-from claude_pool_gh.pool.model.ports import Finish, HostStepContext
+from claude_pool_gh.pool.model.ports import HostStepContext
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -173,11 +173,9 @@ async def _plan(options: AuditOptions, checkout: Checkout, state: Path) -> int:
             bench = _Bench.of(options, checkout, database, Path(scratch) / "worktrees")
             plan = await bench.plan()
             with in_shell_words():
-                answer = await brief(bench.host, HostStepContext("plan", plan, {}))
-    if not isinstance(answer, Finish) or not isinstance(answer.result, dict):
-        reason = answer.outcome.reason if isinstance(answer, Finish) else "no plan could be made"
-        raise AuditRefused(reason)
-    made = _PLAN.validate_python(answer.result["plan"])
+                made = planned(await brief(bench.host, HostStepContext("plan", plan, {})))
+    if isinstance(made, str):
+        raise AuditRefused(f"nothing would be read: {made}")
     if options.as_json:
         echo_json(_PLAN.dump_json(made, indent=2).decode())
     else:

@@ -258,7 +258,7 @@ async def test_an_audit_reads_the_default_branch_wherever_it_is_asked(desk: Desk
 
 
 async def test_the_command_that_goes_on_has_the_flags_that_decide_what_is_found(desk: Desk) -> None:
-    line = "/pool audit docs src/ --effort high --turns 9 --model claude-x-1 --budget 2"
+    line = "/pool audit docs src/ --effort high --turns 9 --model claude-x-1 --budget 2 --plan"
     made = plan(await desk.say(line, at=desk.topic()))
     context = HostStepContext("c", made, {})
     assert Server(desk.services).again(context, ("/a b.md", "/c.md")) == (
