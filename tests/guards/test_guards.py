@@ -2421,6 +2421,22 @@ GUARDS = [
         "told_once and refused",
     ),
     Guard(
+        "git directories are asked for in words that git 2.30 knows",
+        "worktrees/local.py",
+        'foreign.ask("rev-parse", "--git-dir"',
+        'foreign.ask("rev-parse", "--path-format=absolute", "--git-dir"',
+        "tests/worktrees/test_local_store.py",
+        "with_git_2_30",
+    ),
+    Guard(
+        "a folder that is a link is the one that it leads to",
+        "worktrees/local.py",
+        "(folder / os.fsdecode(line)).resolve()",
+        "Path(os.path.normpath(folder.absolute() / os.fsdecode(line)))",
+        "tests/worktrees/test_local_store.py",
+        "with_git_2_30",
+    ),
+    Guard(
         "what was read counts only as it was",
         AUDITS + "reads.py",
         'f"{path}\\0{blob}"',
