@@ -2365,6 +2365,14 @@ GUARDS = [
         "has_all_that_decides",
     ),
     Guard(
+        "an interrupted run is asked for as it was begun",
+        "service/audit/local.py",
+        "    if interrupted:\n        return Rest(",
+        "    if False:\n        return Rest(",
+        "tests/service/test_audit_planning.py",
+        "was_interrupted",
+    ),
+    Guard(
         "a path is one word of the command that goes on",
         "conversation/audit/server.py",
         "*map(quoted, paths)",
