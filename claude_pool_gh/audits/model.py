@@ -366,6 +366,8 @@ class AuditResult:
     """Why it is not complete, in sentences."""
     resume: str = ""
     """The command that goes on with what is left; "" where there is none."""
+    resume_alone: bool = True
+    """Whether it reads what is left and no more; otherwise that first, and the rest again."""
     chain: str = ""
     """The id of the chain that carried it."""
 

@@ -58,6 +58,15 @@ def words(line: str, start: int = 0) -> list[Word]:
     return found
 
 
+def quoted(text: str) -> str:
+    """A text as `next_word` reads it as one word that is no flag, in quotes where that needs them."""
+    if text and not _DASHED.match(text) and not {*_BLANK, *_CLOSING} & set(text):
+        return text
+    body = text.rstrip("\\")  # before the quote that closes, the last one would be none of the text
+    escaped = body.replace('"', '\\"')
+    return f'"{escaped}"{text[len(body) :]}'
+
+
 def next_word(line: str, start: int) -> Word | None:
     """The first word from a place on, or None. Raises NotClosed.
 

@@ -162,9 +162,10 @@ class _Kept:
 
 async def git_dirs(folder: Path) -> tuple[Path, Path]:
     """The git directory of a working folder, and the one that all worktrees of its repository share."""
-    ask = ("rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir")
-    own, common = (await foreign.ask(*ask, folder=folder.absolute())).decode().splitlines()
-    return Path(own), Path(common)
+    # Git says them as seen from the folder; to say them in full is an option of git 2.31, and 2.30 is enough for us.
+    said = await foreign.ask("rev-parse", "--git-dir", "--git-common-dir", folder=folder.absolute())
+    own, common = ((folder / os.fsdecode(line)).resolve() for line in said.splitlines())
+    return own, common
 
 
 async def store_in(leases: Path, repository: Path) -> Path:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Command, Flag, Mistake, Verb, parse
-from claude_pool_gh.commands.words import Word
+from claude_pool_gh.commands.words import Word, quoted, words
 from claude_pool_gh.terms.roles import Role
 
 REVIEW = Verb(
@@ -308,3 +308,30 @@ def test_what_may_be_left_out_may_be_left_out() -> None:
 )
 def test_a_line_that_does_not_show_what_it_says_is_a_mistake(unseen: str) -> None:
     assert "not shown" in refused(f"/pool review src{unseen}").problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "src/a.py",
+        "a b.py",
+        "",
+        "--plan",
+        "\u2014plan",
+        'a"b c',
+        "'a",
+        "it's",
+        "a='b c",
+        "\u201ca\u201d",
+        "a b\\",
+        'a\\"b',
+        "\\",
+    ],
+)
+def test_a_text_is_written_so_that_it_is_read_as_one_word(text: str) -> None:
+    one, last = words(f"{quoted(text)} x")
+    assert (one.text, one.dashes, last.text) == (text, "", "x")
+
+
+def test_a_plain_word_is_not_quoted() -> None:
+    assert quoted("src/a.py") == "src/a.py"

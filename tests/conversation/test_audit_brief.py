@@ -13,10 +13,13 @@ from claude_pool_gh.conversation.audit import brief
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.findings.states import Standing
 from claude_pool_gh.findings.tables import KnownFinding
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan
-from claude_pool_gh.pool.model.ports import HostStepContext
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from tests.audits.make import COMMIT, plan, shard
 from tests.findings.make import finding
+
+SKIPPED = Outcome(verdict=Verdict.skipped, reason="nothing has changed")
 
 
 def subject(**fields: Any) -> Subject:
@@ -44,7 +47,7 @@ def subject(**fields: Any) -> Subject:
 def test_only_what_no_run_has_read_is_read_where_nothing_else_is_asked(
     of: Subject, *, continues: bool
 ) -> None:
-    assert brief._continues(of) is continues
+    assert of.continues is continues
 
 
 @pytest.mark.parametrize(
@@ -130,3 +133,24 @@ def test_another_kind_other_steps_or_rules_are_another_audit() -> None:
     assert brief._digest(cheaper, context("p"), "r") == digests[0]
     other = subject(commit="f" * 40, paths=("x",))
     assert brief._digest(other, context("p"), "r") == digests[0], "not what it reads"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Finish(SKIPPED, {"unchanged_since": COMMIT}), "nothing has changed"),
+        (Finish(SKIPPED), "nothing has changed"),
+        (Done({"plan": {}}), "no plan could be made"),
+    ],
+    ids=["all was read before", "there is nothing", "it was not asked for a plan"],
+)
+def test_where_there_is_no_plan_the_reason_is_given_in_its_place(
+    answer: Done | Finish, said: str
+) -> None:
+    assert brief.planned(answer) == said
+
+
+def test_the_plan_is_given() -> None:
+    made = plan(shard(1, "a"))
+    stored = brief._PLAN.dump_python(made, mode="json")
+    assert brief.planned(Finish(SKIPPED, {"plan": stored, "planned": True})) == made

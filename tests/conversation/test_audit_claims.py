@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.conversation.audit import check_claims
+from claude_pool_gh.audits.model import UnsettledClaim
+from claude_pool_gh.audits.stated import ReadClaims
+from claude_pool_gh.conversation.audit import check_claims, gather
 from claude_pool_gh.conversation.audit.check_claims import _Now, _Placed
 from claude_pool_gh.conversation.audit.known import ChangedFinding, Earlier
 from claude_pool_gh.findings.identity import fingerprint
@@ -14,6 +16,7 @@ from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.states import Standing
 from claude_pool_gh.findings.tables import KnownFinding
 from claude_pool_gh.terms.severity import Severity
+from tests.audits.make import result
 from tests.findings.make import finding
 
 RULE = "defects/wrong-result"
@@ -207,3 +210,22 @@ def test_what_earlier_runs_have_found_survives_its_row() -> None:
     changed = ChangedFinding("m" * 20, there(nth=2), "-a\n+b", exists=False)
     before = Earlier({fingerprint(OPEN): OPEN}, [changed])
     assert Earlier.restored(before.stored()) == before
+
+
+# ---- what the next run reads again
+
+
+def test_the_files_of_a_part_with_more_claims_than_it_may_make_are_noted() -> None:
+    shards = [{"paths": ["b.py", "a.py"]}, {"paths": ["c.py"]}]
+    read = [ReadClaims(stated=26, beyond=1), ReadClaims(stated=25)]
+    assert check_claims._over_the_bound(shards, read) == ["a.py", "b.py"]
+
+
+def test_files_with_a_claim_that_nobody_could_judge_are_named_for_the_next_run() -> None:
+    open_ = UnsettledClaim(
+        title="t", path="lock.py", line=9, severity=Severity.high, reason="no answer"
+    )
+    check = {"unverified_in": ["late.py"], "beyond_in": ["a.py", "b.py"]}
+    found = gather._open_in(result(unsettled=(open_,)), check)
+    assert found == {"lock.py", "late.py", "a.py", "b.py"}
+    assert gather._open_in(result(), {}) == set(), "of a run that an earlier version began"

@@ -282,7 +282,7 @@ def lay_traps(tree: Path, trap: Path) -> None:
         "credential.helper",
     ):
         git(tree, "config", key, str(trap))
-    hooks = Path(git(tree, "rev-parse", "--path-format=absolute", "--git-path", "hooks"))
+    hooks = tree / git(tree, "rev-parse", "--git-path", "hooks")
     hooks.mkdir(parents=True, exist_ok=True)
     for hook in (
         "pre-commit",

@@ -140,6 +140,8 @@ async def test_what_was_read_is_not_read_again_whatever_became_of_the_rest_and_w
     assert "has changed since earlier runs have read it; open from earlier runs: 1 high" in (
         capsys.readouterr().err
     )
+    with pytest.raises(AuditRefused, match="would be read: nothing has changed since earlier runs"):
+        await local.audit(options(model, tmp_path, plan_only=True), shop)
 
 
 async def test_a_part_that_fails_is_not_covered_and_costs_only_itself(
@@ -217,7 +219,7 @@ async def test_ctrl_c_keeps_what_was_found_and_the_next_run_goes_on_with_the_res
     assert stopped.code == 130, stopped
     assert "PARTLY AUDITED" in stopped.out
     assert "The total is a sum (not verified: the audit was interrupted)" in stopped.out
-    assert "to go on with what is left: claude-pool-gh audit" in stopped.out
+    assert "To go on with what is left: claude-pool-gh audit" in stopped.out
     assert (tmp_path / "out" / "report.html").is_file()
 
     auditor.instead = lambda _: None

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
+from claude_pool_gh.audits.rest import Rest
 from claude_pool_gh.config.model import Audit, Budget, RepositoryConfig
+from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.pool.model.plan import AgentRun
 from claude_pool_gh.pool.recipes.library import RecipeLibrary
+from claude_pool_gh.service.audit import local
 from claude_pool_gh.service.audit.planning import decided, steps_of
+from tests.audits.make import partial
 from tests.service import auditing
 
 SAID = RepositoryConfig(budget=Budget(task=0.5, chain=2.0))
@@ -73,3 +77,31 @@ def test_the_flags_for_model_and_effort_go_before_the_configuration_and_its_reci
         if isinstance(each, AgentRun)
     }
     assert chosen == {"find": found, "verify": others, "merge": others}
+
+
+def test_the_command_of_a_shell_has_all_that_decides_what_is_found(tmp_path: Path) -> None:
+    given = auditing.options(None, tmp_path, effort="high", only=("old/",))
+    options = replace(given, model="claude-x")
+    assert local.again(options, Path("/my shop"), ("/a b.py",)) == (
+        "claude-pool-gh audit '/my shop' --audit defects --only '/a b.py' "
+        f"--model claude-x --effort high --state-dir {tmp_path / 'state'}"
+    )
+
+
+def test_a_run_that_was_interrupted_is_resumed_by_the_command_that_began_it() -> None:
+    settings = Audit(when="always")
+    subject = Subject(
+        repository_id=0,
+        repository="shop",
+        commit="c" * 40,
+        branch="main",
+        name="defects",
+        kind="defects",
+        settings=settings,
+        paths=("shop/",),
+    )
+    left = partial()
+    same = local._to_go_on(subject, left, interrupted=True)
+    assert same == Rest(paths=("shop/",), alone=True), "with others it would be refused"
+    ended = local._to_go_on(subject, left, interrupted=False)
+    assert ended.paths == tuple(f"/{path}" for path in left.coverage.unread)

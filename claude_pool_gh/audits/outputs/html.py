@@ -43,7 +43,7 @@ def _main(result: AuditResult, home: str) -> Iterator[str]:
     if missing := summary.missing(result):
         yield f'<ul class="warnings">{items(missing)}</ul>'
     if result.resume and verdict.tone is Tone.partial:
-        yield f"<p>To go on with what is left: <code>{text(result.resume)}</code></p>"
+        yield f"<p>{summary.going_on(result)}: <code>{text(result.resume)}</code></p>"
     yield _counts(result)
     yield _chart(result)
     yield _folders(result)

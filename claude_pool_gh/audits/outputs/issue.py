@@ -178,7 +178,7 @@ def _aside(result: AuditResult) -> str:
 def _next(result: AuditResult) -> str:
     """The one most useful next command."""
     if result.completeness is not Completeness.complete and result.resume:
-        return f"To go on with what is left: {code(result.resume)}"
+        return f"{summary.going_on(result)}: {code(result.resume)}"
     if result.standing:
         first = max(result.standing, key=lambda each: each.severity.rank)
         return (

@@ -45,6 +45,13 @@ class Verdict:
     text: str
 
 
+def going_on(result: AuditResult) -> str:
+    """The words before the command that goes on: what it reads."""
+    if result.resume_alone:
+        return "To go on with what is left"
+    return "To read it again, what is left first"
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """The open findings in a folder, by severity."""

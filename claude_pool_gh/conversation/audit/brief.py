@@ -67,6 +67,15 @@ async def brief(host: AuditHost, context: HostStepContext) -> Done | Finish:
         raise StepFailed("GitHub could not be reached", ours=True) from error
 
 
+def planned(answer: Done | Finish) -> AuditPlan | str:
+    """The plan that it has made for a command that asks for no more, or the reason why there is none."""
+    if not isinstance(answer, Finish):
+        return "no plan could be made"
+    if isinstance(answer.result, dict) and "plan" in answer.result:
+        return _PLAN.validate_python(answer.result["plan"])
+    return answer.outcome.reason
+
+
 async def _brief(
     host: AuditHost, context: HostStepContext, subject: Subject, started: int
 ) -> Done | Finish:
@@ -74,7 +83,7 @@ async def _brief(
     past = await host.database.read(lambda tx: _Past.read(tx, subject))
     rules = await host.guidance(context)
     digest = _digest(subject, context, rules)
-    read = past.reads.under(digest) if _continues(subject) else NOTHING_READ
+    read = past.reads.under(digest) if subject.continues else NOTHING_READ
     wanted = Wanted(
         paths=subject.paths,
         within=subject.settings.paths,
@@ -83,7 +92,7 @@ async def _brief(
         trusts_attributes=subject.kind != "security",
     )
     listing = await list_files(mirror, subject.commit, wanted)
-    since = past.runs[0].point.commit if read.contents and past.runs else ""
+    since = past.runs[0].point.commit if read and past.runs else ""
     failing = await host.failing(context)
     plan = await _plan(subject, mirror, listing, past, since, failing, context.plan.limits.chain)
     if not plan.shards:
@@ -154,14 +163,9 @@ def _digest(subject: Subject, context: HostStepContext, rules: str) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _continues(subject: Subject) -> bool:
-    """True where only what no run has read yet is read."""
-    return subject.settings.when == "changed" and not subject.paths
-
-
 def _unread(listing: Listing, read: Reads) -> frozenset[str]:
     """Files that no run has read as they are now, by whatever rules; none before there was a run."""
-    if not read.contents:
+    if not read:
         return frozenset()
     return frozenset(each.path for each in listing.files if not read.have(each.path, each.blob))
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from claude_pool_gh.audits import rows
 from claude_pool_gh.audits.rows import AuditTrait
-from claude_pool_gh.audits.stated import ReadClaim, claims_of
+from claude_pool_gh.audits.stated import ReadClaim, ReadClaims, claims_of
 from claude_pool_gh.audits.weighing import Candidate
 from claude_pool_gh.conversation.audit.host import AuditHost, Subject
 from claude_pool_gh.conversation.audit.known import Earlier
@@ -79,6 +79,7 @@ async def check_claims(host: AuditHost, context: HostStepContext) -> Done:
             "unplaced": len(stated) - len(placed),
             "malformed": sum(each.malformed for each in read),
             "beyond": sum(each.beyond for each in read),
+            "beyond_in": _over_the_bound(shards, read),
             "hidden": sorted_.hidden,
             "stated": [each.stated for each in read],
             "kept": [sum(p.shard == shard["id"] for p in placed) for shard in shards],
@@ -87,6 +88,12 @@ async def check_claims(host: AuditHost, context: HostStepContext) -> Done:
             },
         }
     )
+
+
+def _over_the_bound(shards: Sequence[Mapping[str, Any]], read: Sequence[ReadClaims]) -> list[str]:
+    """The files of parts with more claims than one may make: nobody knows which of them the others are about."""
+    over = [shard for shard, each in zip(shards, read, strict=True) if each.beyond]
+    return sorted(path for shard in over for path in shard["paths"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ class AuditFacts(ThreadFacts):
     kind: str
     """Which list of rules it reports by; see `audits.rules.KINDS`."""
     paths: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    """Those of its command that decide what it finds, as they are typed."""
     plan_only: bool = False
     settings: Audit = Audit()
 

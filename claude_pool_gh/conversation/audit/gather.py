@@ -19,6 +19,7 @@ from claude_pool_gh.audits.model import (
     HistoryPoint,
     ShardState,
 )
+from claude_pool_gh.audits.rest import rest
 from claude_pool_gh.audits.results import ShardCounts
 from claude_pool_gh.audits.rows import AuditRun, AuditTrait
 from claude_pool_gh.audits.weighing import Candidate, Weighed, weigh
@@ -91,6 +92,7 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
         made["find"],
         ShardCounts(stated=check["stated"], kept=check["kept"], costs=known.shards),
     )
+    left = rest(covered, subject.paths, continues=subject.continues)
     unsettled = tuple(weighed.unsettled)
     told = results.problems(covered, unverified=check["unverified"], broken=len(weighed.broken))
     run = _Run(subject, context.chain_id, ended, reported, places, weighed)
@@ -110,7 +112,8 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
         started_ms=made["plan"]["started_ms"],
         ended_ms=ended,
         problems=told,
-        resume="" if covered.whole else host.again(context),
+        resume="" if covered.whole else host.again(context, left.paths),
+        resume_alone=left.alone,
         chain=context.chain_id,
     )
     past = _past(full)
@@ -132,17 +135,18 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     def commit(tx: Transaction) -> None:
         run.store(tx, ended_run)
         before = reads.reads_of(tx, subject.audit)
-        after = before.with_(_done_with(full, check), blobs, made["plan"]["digest"])
+        read, open_ = full.coverage.read, _open_in(full, check)
+        after = before.with_(read, blobs, made["plan"]["digest"], open_)
         reads.note_reads(tx, subject.audit, after)
         publish(tx)
 
     return Finish(outcome, RESULT.dump_python(full, mode="json"), commit)
 
 
-def _done_with(full: AuditResult, check: Mapping[str, Any]) -> set[str]:
-    """The files that the next run need not read: not those with a claim that nobody could judge yet."""
-    open_ = {each.path for each in full.unsettled} | set(check.get("unverified_in", ()))
-    return set(full.coverage.read) - open_
+def _open_in(full: AuditResult, check: Mapping[str, Any]) -> set[str]:
+    """The files with a claim that nobody could judge, whichever part made it: the next run reads these again."""
+    claimed = {each.path for each in full.unsettled}
+    return claimed.union(check.get("unverified_in", ()), check.get("beyond_in", ()))
 
 
 # ---- what is stored

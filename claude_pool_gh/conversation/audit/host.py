@@ -35,6 +35,11 @@ class Subject(Term):
         """Names the audit in our rows."""
         return audit_key(self.repository_id, self.name)
 
+    @property
+    def continues(self) -> bool:
+        """True where only what no run has read yet is read."""
+        return self.settings.when == "changed" and not self.paths
+
 
 class AuditHost(Protocol):
     """Runs audits. `context` is that of the step that asks."""
@@ -53,8 +58,8 @@ class AuditHost(Protocol):
         """The subject of the chain that a step belongs to."""
         ...
 
-    def again(self, context: HostStepContext) -> str:
-        """The command that goes on with what a run did not read; "" where whoever waits for the result knows it."""
+    def again(self, context: HostStepContext, paths: Sequence[str]) -> str:
+        """The command that was given, with these paths; "" where only whoever waits for the result knows it."""
         ...
 
     async def git_dir(self, context: HostStepContext, commits: Sequence[str]) -> Path:

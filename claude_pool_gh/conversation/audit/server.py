@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from claude_pool_gh.audits.model import AuditResult
+from claude_pool_gh.commands.words import quoted
 from claude_pool_gh.conversation.audit.facts import audit_facts
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.audit.paused import paused
@@ -55,10 +56,10 @@ class Server:
             plan_only=facts.plan_only,
         )
 
-    def again(self, context: HostStepContext) -> str:
-        """The command that was given, without its budget and model."""
+    def again(self, context: HostStepContext, paths: Sequence[str]) -> str:
+        """With the flags that decide what is found: by other rules nothing has been read yet."""
         facts = audit_facts(context)
-        return " ".join(("/pool audit", facts.name, *facts.paths))
+        return " ".join(("/pool audit", facts.name, *map(quoted, paths), *facts.flags))
 
     async def git_dir(self, context: HostStepContext, commits: Sequence[str]) -> Path:
         """The repository's mirror, into which they are fetched."""

@@ -42,6 +42,8 @@ from claude_pool_gh.storage import Transaction
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 DEFAULT: Final = "defects"
+_BY_WHAT: Final = ("model", "effort", "turns")
+"""Flags by which an audit is another one, of which nothing has been read yet: see `AuditRun.digest`."""
 
 
 class Audit(AgentVerb[AuditFacts]):
@@ -74,12 +76,13 @@ class Audit(AgentVerb[AuditFacts]):
                 return Answer(replies.needs_text("audit", "the name of an audit"))
             settings = Settings()
         kind = settings.kind or (name if name in KINDS else DEFAULT)
-        common = await facts_for(services, asked, None)
+        common, flags = await facts_for(services, asked, None), asked.command.flags
         facts = AuditFacts(
             **common | {"place": "issue"},  # it is about the default branch, in a pull request too
             name=name,
             kind=kind,
             paths=paths,
+            flags=tuple(f"--{each} {flags[each]}" for each in _BY_WHAT if each in flags),
             plan_only=bool(asked.command.flags.get("plan")),
             settings=settings,
         )

@@ -28,7 +28,7 @@ class Shell:
         """The subject that the plan was made for."""
         return Subject.model_validate(context.plan.context)
 
-    def again(self, context: HostStepContext) -> str:  # noqa: ARG002 - the signature of `AuditHost`
+    def again(self, context: HostStepContext, paths: Sequence[str]) -> str:  # noqa: ARG002 - the signature of `AuditHost`
         """Nothing: only the command knows the flags that it was given."""
         return ""
 

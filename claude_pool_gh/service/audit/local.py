@@ -13,9 +13,10 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from claude_pool_gh.audits.model import AuditPlan
+from claude_pool_gh.audits.model import AuditPlan, AuditResult
 from claude_pool_gh.audits.outputs import json, summary
-from claude_pool_gh.conversation.audit.brief import brief
+from claude_pool_gh.audits.rest import Rest, rest
+from claude_pool_gh.conversation.audit.brief import brief, planned
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.recipes.recipe_terms import READING
 from claude_pool_gh.local import recipes, usual_state
@@ -24,7 +25,7 @@ from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import Isolation, microdollars
 from claude_pool_gh.pool.model.ids import ChainId, new_id
 from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
-from claude_pool_gh.pool.model.ports import Finish, HostStepContext
+from claude_pool_gh.pool.model.ports import HostStepContext
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -172,11 +173,9 @@ async def _plan(options: AuditOptions, checkout: Checkout, state: Path) -> int:
             bench = _Bench.of(options, checkout, database, Path(scratch) / "worktrees")
             plan = await bench.plan()
             with in_shell_words():
-                answer = await brief(bench.host, HostStepContext("plan", plan, {}))
-    if not isinstance(answer, Finish) or not isinstance(answer.result, dict):
-        reason = answer.outcome.reason if isinstance(answer, Finish) else "no plan could be made"
-        raise AuditRefused(reason)
-    made = _PLAN.validate_python(answer.result["plan"])
+                made = planned(await brief(bench.host, HostStepContext("plan", plan, {})))
+    if isinstance(made, str):
+        raise AuditRefused(f"nothing would be read: {made}")
     if options.as_json:
         echo_json(_PLAN.dump_json(made, indent=2).decode())
     else:
@@ -202,8 +201,7 @@ async def _run(options: AuditOptions, checkout: Checkout, state: Path) -> int:
     async with carrying.opened_store(state) as database:
         bench = _Bench.of(options, checkout, database, state / "worktrees")
         chain = await _begun(bench)
-        kind = Subject.model_validate(chain.plan.context).kind
-        slots = Subject.model_validate(chain.plan.context).settings.slots
+        subject = Subject.model_validate(chain.plan.context)
         try:
             async with carrying.opened_pool(
                 options,
@@ -211,18 +209,19 @@ async def _run(options: AuditOptions, checkout: Checkout, state: Path) -> int:
                 state,
                 workspaces=bench.repository,
                 host=bench.host,
-                slots=options.slots or slots,
+                slots=options.slots or subject.settings.slots,
             ) as pool:
                 shown = AuditProgress(database, chain.plan.limits.chain, bench.host.clock.now_ms)
                 async with shown.watching(lambda: [chain.id]):
                     await pool.wait_chain(ChainId(chain.id))
         except asyncio.CancelledError:
-            _report(bench, await carrying.ended(bench.host, chain.id, interrupted=True), kind)
+            so_far = await carrying.ended(bench.host, chain.id, interrupted=True)
+            _report(bench, so_far, subject, interrupted=True)
             raise
         came_to = await carrying.ended(bench.host, chain.id)
         for checkouts in (state / "worktrees").glob("checkouts-*"):
             await asyncio.to_thread(remove, checkouts)
-    return _report(bench, came_to, kind)
+    return _report(bench, came_to, subject)
 
 
 async def _begun(bench: _Bench) -> ChainRow:
@@ -262,24 +261,33 @@ async def _begun(bench: _Bench) -> ChainRow:
     return await database.read(lambda tx: chains.get(tx, chain_id))
 
 
-def _again(bench: _Bench) -> str:
-    """The command that goes on with what was not read."""
-    options = bench.options
-    words = ["claude-pool-gh", "audit", str(bench.checkout.root), "--audit", options.audit]
-    words += [word for each in options.only for word in ("--only", each)]
-    return shlex.join(
-        words if options.state is None else [*words, "--state-dir", str(options.state)]
-    )
+def again(options: AuditOptions, root: Path, only: Sequence[str]) -> str:
+    """The command for a checkout with these paths, and the flags that decide what it finds and where that is kept."""
+    flags: list[tuple[str, object]] = [("--audit", options.audit)]
+    flags += [("--only", each) for each in only]
+    flags += [("--model", options.model), ("--effort", options.effort)]
+    flags += [("--state-dir", options.state)]
+    given = [word for flag, value in flags if value is not None for word in (flag, str(value))]
+    return shlex.join(["claude-pool-gh", "audit", str(root), *given])
 
 
-def _report(bench: _Bench, came_to: Ended, kind: str) -> int:
+def _to_go_on(subject: Subject, result: AuditResult, *, interrupted: bool) -> Rest:
+    """What the next command asks for. A run that has not ended is resumed by the same one."""
+    if interrupted:
+        return Rest(paths=subject.paths, alone=True)
+    return rest(result.coverage, subject.paths, continues=subject.continues)
+
+
+def _report(bench: _Bench, came_to: Ended, subject: Subject, *, interrupted: bool = False) -> int:
     """Write the reports, print what came of it, and give the exit code."""
     options = bench.options
     match came_to:
         case Audited(result):
             if not result.coverage.whole:
-                result = replace(result, resume=_again(bench))
-            written = reports.write(result, kind, options.out, options.forms)
+                left = _to_go_on(subject, result, interrupted=interrupted)
+                command = again(options, bench.checkout.root, left.paths)
+                result = replace(result, resume=command, resume_alone=left.alone)
+            written = reports.write(result, subject.kind, options.out, options.forms)
             if options.as_json:
                 echo_json(json.document(result).rstrip())
             else:

@@ -63,7 +63,7 @@ def _lines(result: AuditResult) -> Iterator[str]:
     for claim in result.unsettled[:_LISTED]:
         yield f"  not settled: {claim.path}:{claim.line} {claim.title} ({claim.reason})"
     if result.resume:
-        yield f"to go on with what is left: {result.resume}"
+        yield f"{summary.going_on(result)}: {result.resume}"
 
 
 def _finding(each: AuditFinding) -> str:

@@ -22,8 +22,9 @@ CREATE TABLE audit_findings (
 CREATE TABLE audit_reads (
 	audit VARCHAR(128) NOT NULL,
 	digest VARCHAR(64) NOT NULL,
+	age INTEGER NOT NULL,
 	contents BLOB NOT NULL,
-	CONSTRAINT pk_audit_reads PRIMARY KEY (audit)
+	CONSTRAINT pk_audit_reads PRIMARY KEY (audit, digest)
 );
 CREATE TABLE audit_runs (
 	chain_id VARCHAR(64) NOT NULL,

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from claude_pool_gh.conversation.audit.server import Server
 from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Plan
+from claude_pool_gh.pool.model.ports import HostStepContext
 from tests.conversation.simulated.kit import Desk, Heard
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -252,6 +254,15 @@ async def test_an_audit_reads_the_default_branch_wherever_it_is_asked(desk: Desk
     assert heard.chain is not None
     assert desk.verbs["audit"].intent(heard.chain) == (
         "Reads the repository for the audit `security`. A second run checks what is serious."
+    )
+
+
+async def test_the_command_that_goes_on_has_the_flags_that_decide_what_is_found(desk: Desk) -> None:
+    line = "/pool audit docs src/ --effort high --turns 9 --model claude-x-1 --budget 2 --plan"
+    made = plan(await desk.say(line, at=desk.topic()))
+    context = HostStepContext("c", made, {})
+    assert Server(desk.services).again(context, ("/a b.md", "/c.md")) == (
+        '/pool audit docs "/a b.md" /c.md --model claude-x-1 --effort high --turns 9'
     )
 
 

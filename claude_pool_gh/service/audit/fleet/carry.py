@@ -13,11 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter
-
 from claude_pool_gh.audits.fleet.share import Reserve, UsedUp, WaitForOthers, share
 from claude_pool_gh.audits.model import AuditPlan
-from claude_pool_gh.conversation.audit.brief import brief
+from claude_pool_gh.conversation.audit.brief import brief, planned
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.recipes.recipe_terms import READING
 from claude_pool_gh.local import user_recipes
@@ -26,7 +24,7 @@ from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.errors import PoolError, StepFailed
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
-from claude_pool_gh.pool.model.ports import Finish, HostStepContext
+from claude_pool_gh.pool.model.ports import HostStepContext
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.store import cap_uses, lookup
@@ -48,7 +46,6 @@ SCOPE: Final = "fleet"
 """The kind of scope that the chains of one run share a cap in."""
 _KEPT_SECONDS: Final = 30 * 86_400.0
 """After this time without a fetch of it, a commit's ref goes, and a mirror that has none left."""
-_PLAN: Final = TypeAdapter(AuditPlan)
 
 
 class NotAudited(Exception):
@@ -258,11 +255,9 @@ class Fleet:
         """The plan of one repository; nothing is spent. Raises NotAudited and Later."""
         _, plan = await self.prepared(found, plan_only=True)
         try:
-            answer = await brief(self.host, HostStepContext("plan", plan, {}))
+            made = planned(await brief(self.host, HostStepContext("plan", plan, {})))
         except StepFailed as error:
             raise NotAudited(error.reason) from error
-        if isinstance(answer, Finish) and isinstance(answer.result, dict):
-            return _PLAN.validate_python(answer.result["plan"])
-        raise NotAudited(
-            answer.outcome.reason if isinstance(answer, Finish) else "no plan could be made"
-        )
+        if isinstance(made, str):
+            raise NotAudited(made)
+        return made

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -22,6 +23,7 @@ from claude_pool_gh.service.audit.fleet.options import (
 from claude_pool_gh.service.audit.refused import AuditRefused
 from claude_pool_gh.service.init import operator
 from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.service.shell.terminal import print_note
 from claude_pool_gh.worktrees.git import Credentials
 
 if TYPE_CHECKING:
@@ -46,11 +48,14 @@ _APP: Final = (
 
 
 class Unreadable(Exception):
-    """The reason why a repository cannot be read. `passing`: it says nothing of the repository, and a later try may."""
+    """The reason why a repository cannot be read.
 
-    def __init__(self, reason: str, *, passing: bool = False) -> None:
+    `passing`: it says nothing of the repository, and a later try may. `missing`: GitHub says that there is none.
+    """
+
+    def __init__(self, reason: str, *, passing: bool = False, missing: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.passing = reason, passing
+        self.reason, self.passing, self.missing = reason, passing, missing
 
 
 @dataclass(slots=True)
@@ -61,6 +66,7 @@ class Reader:
     _clients: dict[int, tuple[Github, Callable[[], str]]] = field(default_factory=dict)
     """By installation, each with what gives its token; under 0 that of a person."""
     _defaults: dict[tuple[str, int], Layer | None] = field(default_factory=dict)
+    _reading_defaults: Lock = field(default_factory=Lock)
 
     def every(self, source: Source) -> list[Found]:
         """The repositories of a fleet in GitHub's order. Raises AuditRefused where they cannot be listed."""
@@ -91,26 +97,37 @@ class Reader:
             return str(answer["commit"]["sha"])
 
     def defaults(self, found: Found) -> Layer | None:
-        """The configuration that its organization has for all its repositories. Raises Unreadable where that passes."""
+        """The configuration that its organization has for all its repositories. Raises Unreadable where that passes.
+
+        One that is there and cannot be read is told once.
+        """
         owner, _, name = found.full_name.partition("/")
         if name == HOME:
             return None
         key = (owner.lower(), found.installation_id)
-        if key not in self._defaults:
-            try:
-                self._defaults[key] = self._read(f"{owner}/{HOME}", found.installation_id)
-            except Unreadable as error:
-                if error.passing:
-                    raise
-                self._defaults[key] = None  # there is none, or it may not be read
+        with self._reading_defaults:  # repositories of one owner are prepared beside each other
+            if key not in self._defaults:
+                self._defaults[key] = self._told(f"{owner}/{HOME}", found.installation_id)
         return self._defaults[key]
+
+    def _told(self, home: str, installation_id: int) -> Layer | None:
+        try:
+            return self._read(home, installation_id)
+        except Unreadable as error:
+            if error.passing:
+                raise
+            if not error.missing:
+                print_note(f"the configuration of {home} is not used in this run: {error.reason}")
+            return None
 
     def _read(self, home: str, installation_id: int) -> Layer | None:
         with _in_words(as_app=bool(installation_id)):
             client, _ = self._client(installation_id)
             file = client.get_repo(home).get_contents(PATH)
-        if isinstance(file, list) or file.encoding != "base64":  # a folder, or too large for one
-            return None
+        if isinstance(file, list):
+            raise Unreadable(f"{PATH} is a folder")
+        if file.encoding != "base64":
+            raise Unreadable(f"{PATH} is too large")
         return Layer(home, file.decoded_content.decode(errors="replace"), file.sha)
 
     def credentials(self, found: Found) -> Credentials:
@@ -274,7 +291,8 @@ def _in_words(*, as_app: bool = False) -> Iterator[None]:
             # A token that has expired says nothing of a repository: the next command may bring a better one.
             words = _REFUSED_APP if as_app else f"GitHub does not accept the token: {_SIGN_IN}"
             raise Unreadable(words, passing=True) from error
-        raise Unreadable(_NOT_THERE if status == 404 else _refusal(error)) from error
+        missing = status == 404
+        raise Unreadable(_NOT_THERE if missing else _refusal(error), missing=missing) from error
     except RequestException as error:
         raise Unreadable("GitHub could not be reached", passing=True) from error
 

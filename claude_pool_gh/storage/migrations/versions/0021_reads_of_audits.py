@@ -16,6 +16,7 @@ def upgrade() -> None:
         "audit_reads",
         sa.Column("audit", sa.String(128), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("age", sa.Integer(), nullable=False),
         sa.Column("contents", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("audit", name="pk_audit_reads"),
+        sa.PrimaryKeyConstraint("audit", "digest", name="pk_audit_reads"),
     )
