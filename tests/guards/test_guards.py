@@ -254,6 +254,22 @@ GUARDS = [
         "kept_without",
     ),
     Guard(
+        "a dismissal is known again without its secret",
+        "findings/identity.py",
+        "return finding.code_digest or _digest(code_of(finding))",
+        "return _digest(code_of(finding))",
+        "tests/findings/test_identity.py",
+        "comes_back_from_a_job",
+    ),
+    Guard(
+        "code is found again without its secret",
+        "findings/identity.py",
+        "    if _is_kept_without(finding):\n        length",
+        "    if False:\n        length",
+        "tests/findings/test_identity.py",
+        "comes_back_from_a_job",
+    ),
+    Guard(
         "a hidden secret stands for no words",
         "findings/hidden.py",
         "if end < 0 or _has_blank(line, at, end):",
@@ -1267,8 +1283,8 @@ GUARDS = [
     Guard(
         "a dismissal hides the same code alone",
         "findings/identity.py",
-        " or code_of(dismissed) != code_of(now):",
-        ":",
+        "if _digest_of_code(dismissed) != _digest_of_code(now):",
+        "if False:",
         "tests/findings/test_identity.py",
         "hides_no_other_code",
     ),

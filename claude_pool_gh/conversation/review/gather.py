@@ -23,7 +23,7 @@ from claude_pool_gh.conversation.review.verdict import (
 from claude_pool_gh.conversation.review.verification import FoundAgain, doubtful, verify_claims
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.identity import carried, fingerprint, quoted_in
+from claude_pool_gh.findings.identity import carried, fingerprint, quoted_in, requoted
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import ReviewBasis
 from claude_pool_gh.github import reads
@@ -176,14 +176,8 @@ def _anew(still: FoundAgain, files: Mapping[str, str]) -> Finding:
     before, place_ = still.finding, still.place
     if place_ is not None:
         path = place_.path.removeprefix("./")
-        named = before.model_copy(
-            update={
-                "path": path,
-                "side": "RIGHT",
-                "start_line": place_.start_line,
-                "evidence": place_.evidence,
-            }
-        )
+        named = requoted(before, path, place_.start_line, place_.evidence)
+        named = named.model_copy(update={"side": "RIGHT"})
         found = quoted_in(named, files[path]) if path in files else None
         if found is not None:
             return carried(before, found)
