@@ -1281,6 +1281,22 @@ GUARDS = [
         "nobody_opened",
     ),
     Guard(
+        "of a part of the files no review is green",
+        f"{REVIEW}reading.py",
+        "whole=len(wanted) == len(selection.read) + len(selection.generated),",
+        "whole=True,",
+        "tests/conversation/test_review_steps.py",
+        "whose_files_are_all_named",
+    ),
+    Guard(
+        "a review that names every file is a whole one",
+        f"{REVIEW}memory.py",
+        "if found.whole and found.changes:",
+        "if False:",
+        "tests/conversation/test_review_steps.py",
+        "whose_files_are_all_named",
+    ),
+    Guard(
         "a dismissal hides the same code alone",
         "findings/identity.py",
         "if _digest_of_code(dismissed) != _digest_of_code(now):",

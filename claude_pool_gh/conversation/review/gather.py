@@ -284,9 +284,12 @@ def _json(each: Finding | Remark | str) -> Any:
 
 
 def report(chain: ChainRow) -> ReviewReport | None:
-    """The part of a chain's tracking comment that shows its review."""
+    """The part of a chain's tracking comment that shows its review, or what there was instead of anything to read."""
     gathered = chain.results.get("gather")
-    return restored(gathered) if gathered else None
+    if gathered:
+        return restored(gathered)
+    ended = (chain.results.get("brief") or {}).get("report")
+    return restored(ended) if ended else None
 
 
 def restored(result: Mapping[str, Any]) -> ReviewReport:
