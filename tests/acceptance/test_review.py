@@ -284,7 +284,7 @@ async def test_a_change_of_nothing_but_a_lock_file_is_told_what_reads_it(tmp_pat
         await here.say("/pool review")
         check = await here.reviewed()
         assert check.conclusion == "neutral"
-        assert "name it: package-lock.json" in check.title
+        assert "name it: package-lock.json" in str(check.title)
         assert "to have it read: `/pool review PATH`" in here.tracking
         assert "to review all of it" not in here.tracking
         assert here.model.requests == []

@@ -222,6 +222,22 @@ GUARDS = [
         "one_of_three_things",
     ),
     Guard(
+        "what something in between refuses is given up in the end",
+        "github/effects/writer.py",
+        "others_pass = row.tries >= _FAULTS_LIMIT and await self._is_reached(row)",
+        "others_pass = False",
+        "tests/github/test_writer.py",
+        "something_in_between",
+    ),
+    Guard(
+        "what an outage holds up is not given up",
+        "github/effects/writer.py",
+        "others_pass = row.tries >= _FAULTS_LIMIT and await self._is_reached(row)",
+        "others_pass = row.tries >= _FAULTS_LIMIT",
+        "tests/github/test_writer.py",
+        "something_in_between",
+    ),
+    Guard(
         "a report of a secret shows none",
         "reports/redact.py",
         "return secrets.blanked(_PATTERNS.sub(_HIDDEN, text), _HIDDEN)",
