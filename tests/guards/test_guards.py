@@ -1321,6 +1321,14 @@ GUARDS = [
         "nobody_opened",
     ),
     Guard(
+        "a brief that does not say what nobody reads makes no review",
+        f"{REVIEW}facts.py",
+        'frozenset({"digest", "generated"})',
+        'frozenset({"digest"})',
+        "tests/conversation/test_review_steps.py",
+        "older_server_began",
+    ),
+    Guard(
         "of a part of the files no review is green",
         f"{REVIEW}reading.py",
         "whole=len(wanted) == len(selection.read) + len(selection.generated),",

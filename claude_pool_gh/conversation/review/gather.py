@@ -112,7 +112,7 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
             *brief["left_out"],
             *(f"{path} ({reason})" for path, reason in brief["unreadable"]),
         ],
-        generated=brief.get("generated", ()),
+        generated=brief["generated"],
         unread=brief["unread"],
         without_lines=brief.get("without_lines", ()),
         since=brief.get("since", ""),
