@@ -643,7 +643,8 @@ async def test_a_review_that_an_older_server_began_ends_with_the_reason(
             "dropped": [],
         }
         results = {"brief": older, "find": [], "check": check, "verify": []}
-        for known in ({}, {"digest": "d"}, {"generated": []}):
+        lacking: tuple[dict[str, Any], ...] = ({}, {"digest": "d"}, {"generated": []})
+        for known in lacking:
             results["brief"] = older | known
             with pytest.raises(
                 StepFailed, match="upgraded after the review had begun; /pool retry"

@@ -238,6 +238,14 @@ GUARDS = [
         "something_in_between",
     ),
     Guard(
+        "an unknown account of ours deletes nothing",
+        "github/effects/marks.py",
+        "    except NotFound as error:\n",
+        "    except ZeroDivisionError as error:\n",
+        "tests/github/test_report_issue.py",
+        "not_taken_for_deleted",
+    ),
+    Guard(
         "a report of a secret shows none",
         "reports/redact.py",
         "return secrets.blanked(_PATTERNS.sub(_HIDDEN, text), _HIDDEN)",
