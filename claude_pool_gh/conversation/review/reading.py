@@ -35,7 +35,7 @@ class Difference:
     unreadable: tuple[tuple[str, str], ...] = ()
     """Paths that should have been read and could not be, with the reason."""
     whole: bool = False
-    """Whether all that is worth reading, and all that looks generated, is among what was asked for."""
+    """True where all that is worth reading, and all that looks generated, is among what was asked for."""
 
 
 async def listed(mirror: Path, old: str, new: str) -> tuple[Entry, ...]:
