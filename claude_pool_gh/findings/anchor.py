@@ -130,6 +130,7 @@ def _anchored(
             "end_line": found.end,
             "suggestion": suggestion,
             "evidence": quoted if len(quoted) <= EVIDENCE_LIMIT else finding.evidence,
+            "code_digest": "",
         }
     )
 

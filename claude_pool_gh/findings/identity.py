@@ -25,6 +25,11 @@ def code_of(finding: Finding) -> str:
     return " ".join(finding.evidence.split())
 
 
+def _digest_of_code(finding: Finding) -> str:
+    """Tells its code from other code, also where the evidence was kept without the secrets in it."""
+    return finding.code_digest or _digest(code_of(finding))
+
+
 def fingerprint(finding: Finding) -> str:
     """Twenty hex digits that name a finding: the name it was given, else one of its code and place in the file."""
     if finding.mark:
@@ -54,9 +59,11 @@ def located(finding: Finding, text: str) -> Finding:
         return finding
     whole = "\n".join(lines[finding.start_line - 1 : finding.end_line])
     if len(whole) <= EVIDENCE_LIMIT and whole.strip():
-        finding = finding.model_copy(update={"evidence": whole})
+        finding = finding.model_copy(
+            update={"evidence": whole, "code_digest": _digest(" ".join(whole.split()))}
+        )
     within = definition_of(lines, finding.start_line)
-    same = [at for at in _occurrences(finding, lines) if definition_of(lines, at) == within]
+    same = [at for at in occurrences(finding, lines) if definition_of(lines, at) == within]
     nth = sum(at < finding.start_line for at in same) + 1
     return finding.model_copy(update={"within": within, "nth": nth})
 
@@ -67,31 +74,38 @@ def still_there(finding: Finding, text: str) -> Finding | None:
     Of a finding without a known definition, as in older rows, the code must stand in one place only.
     """
     lines = lines_of(text)
-    found = _occurrences(finding, lines)
+    found = occurrences(finding, lines)
     if finding.within is not None:
         found = [at for at in found if definition_of(lines, at) == finding.within]
         found = found[finding.nth - 1 : finding.nth]
     if len(found) != 1:
         return None
-    end = found[0] + len(lines_of(finding.evidence.strip("\r\n"))) - 1
+    end = found[0] + length_of(finding) - 1
     return located(_renamed(finding, {"start_line": found[0], "end_line": end}), text)
 
 
 def quoted_in(finding: Finding, text: str) -> Finding | None:
     """The finding where its quote stands in a text: at its line, or at the only place; None where it stands nowhere."""
     lines = lines_of(text)
-    found = _occurrences(finding, lines)
+    found = occurrences(finding, lines)
     if finding.start_line in found:
         found = [finding.start_line]
     if len(found) != 1:
         return None
-    end = found[0] + len(lines_of(finding.evidence.strip("\r\n"))) - 1
+    end = found[0] + length_of(finding) - 1
     return located(finding.model_copy(update={"start_line": found[0], "end_line": end}), text)
+
+
+def requoted(finding: Finding, path: str, start_line: int, evidence: str) -> Finding:
+    """A finding with another quote, of which nobody has looked up where it stands."""
+    told = {"path": path, "start_line": start_line, "evidence": evidence, "code_digest": ""}
+    return finding.model_copy(update=told)
 
 
 def carried(finding: Finding, now: Finding) -> Finding:
     """An earlier finding where a later run placed it: everything about the place is new, its name is the old one."""
-    fields = ("path", "side", "start_line", "end_line", "evidence", "within", "nth", "suggestion")
+    place = ("path", "side", "start_line", "end_line", "within", "nth")
+    fields = (*place, "evidence", "code_digest", "suggestion")
     return _renamed(finding, {field: getattr(now, field) for field in fields})
 
 
@@ -106,7 +120,9 @@ def _renamed(finding: Finding, update: Mapping[str, object]) -> Finding:
 
 def same_defect(before: Finding, now: Finding) -> bool:
     """True where both are about the same code at the same place in the same definition of the same file."""
-    if (before.path, before.side, code_of(before)) != (now.path, now.side, code_of(now)):
+    if (before.path, before.side) != (now.path, now.side):
+        return False
+    if _digest_of_code(before) != _digest_of_code(now):
         return False
     if before.within is None or now.within is None:
         return before.within == now.within and before.category == now.category
@@ -120,7 +136,9 @@ def hides(dismissed: Finding, now: Finding, old_path: str = "") -> bool:
     a security hole in its line. Where an older dismissal stood is not known; it hides only under its own title.
     `old_path` is the name that the file had before the change under review, where that was another one.
     """
-    if dismissed.path not in (now.path, old_path) or code_of(dismissed) != code_of(now):
+    if dismissed.path not in (now.path, old_path):
+        return False
+    if _digest_of_code(dismissed) != _digest_of_code(now):
         return False
     here = now.model_copy(update={"path": dismissed.path})
     titled = " ".join(dismissed.title.split()).casefold() == " ".join(now.title.split()).casefold()
@@ -164,8 +182,28 @@ def overlap(one: Finding, other: Finding) -> bool:
     return one.start_line <= other.end_line and other.start_line <= one.end_line
 
 
-def _occurrences(finding: Finding, lines: Sequence[str]) -> list[int]:
+def _is_kept_without(finding: Finding) -> bool:
+    """True where its evidence is not its code any more: secrets were taken out of what is kept."""
+    return bool(finding.code_digest) and _digest(code_of(finding)) != finding.code_digest
+
+
+def length_of(finding: Finding) -> int:
+    """The number of lines of its code."""
+    if _is_kept_without(finding):
+        return finding.end_line - finding.start_line + 1
+    return len(lines_of(finding.evidence.strip("\r\n")))
+
+
+def occurrences(finding: Finding, lines: Sequence[str]) -> list[int]:
     """The lines (from 1) where the quoted lines stand, white space aside, and secrets that were taken out of them."""
+    if _is_kept_without(finding):
+        length = length_of(finding)
+        windows = (" ".join(lines[at : at + length]) for at in range(len(lines) - length + 1))
+        return [
+            at
+            for at, code in enumerate(windows, 1)
+            if _digest(" ".join(code.split())) == finding.code_digest
+        ]
     wanted = [" ".join(line.split()) for line in lines_of(finding.evidence.strip("\r\n"))]
     have = [" ".join(line.split()) for line in lines]
     if not any(wanted):

@@ -81,6 +81,8 @@ class Finding(Claim):
     """The definitions around it, outermost first; None where they are not known, as in older rows."""
     nth: Annotated[int, Field(ge=1)] = 1
     """Which of the places with the same code in the same definition it is."""
+    code_digest: Annotated[str, Field(max_length=20)] = ""
+    """Of its lines as the file has them, since they may be kept without the secrets in them; "" in older rows."""
     mark: Annotated[str, Field(max_length=20)] = ""
     """The name that it keeps although its place or code has changed; "" where its fingerprint is its name."""
 

@@ -10,10 +10,15 @@ import html
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, Literal
 
-from claude_pool_gh.findings.hidden import equal_but_for_the_hidden
+from claude_pool_gh.findings.hidden import (
+    equal_but_for_the_hidden,
+    has_hidden,
+    is_part_but_for_the_hidden,
+    without_bodies_of_keys,
+)
 
 Side = Literal["LEFT", "RIGHT"]
 
@@ -107,13 +112,11 @@ def locate(
 ) -> QuotePlace | UnplacedQuote:
     """The place of a quote in a file's lines; of several the one that was stated."""
     there = [(number, line.rstrip()) for number, line in enumerate(lines, 1) if line.strip()]
-    commentless = _equal_but_for_a_comment(path)
-    sames: Sequence[Same] = (
-        _equal,
-        _equal_but_for_indentation,
-        commentless,
-        equal_but_for_the_hidden,
-    )
+    hidden = has_hidden(evidence)
+    if hidden:
+        there = without_bodies_of_keys(there)
+    commentless = _equal_but_for_a_comment(path, equal_but_for_the_hidden if hidden else _equal)
+    sames: Sequence[Same] = (_equal, _equal_but_for_indentation, commentless)
     told = NOT_THERE
     for number, quote in enumerate(_variants(evidence, side)):
         if not _means_something(quote):
@@ -213,16 +216,21 @@ def _equal_but_for_indentation(line: str, quoted: str) -> bool:
     return line.strip() == quoted.strip()
 
 
-def _equal_but_for_a_comment(path: str) -> Same:
-    """The comment at the end of a line is no part of what it does."""
+def _equal_but_for_a_comment(path: str, otherwise: Same) -> Same:
+    """The comment at the end of a line is no part of what it does. `otherwise`: what else is equal to the rest."""
     kind = path.rpartition("/")[2].rpartition(".")[2].lower()
     comment = re.compile(rf"\s+(?:{_MARKS.get(kind, '//|/[*]')})")
 
     def same(line: str, quoted: str) -> bool:
         line, quoted = line.strip(), quoted.strip()
-        return line == quoted or (
+        if line == quoted or (
             line.startswith(quoted) and comment.match(line, len(quoted)) is not None
-        )
+        ):
+            return True
+        if otherwise is _equal:
+            return False
+        begins = (found.start() for found in islice(comment.finditer(line), _TRIED))
+        return otherwise(line, quoted) or any(otherwise(line[:at], quoted) for at in begins)
 
     return same
 
@@ -242,7 +250,10 @@ def _parts(there: Numbered, quote: Lines) -> list[tuple[int, int]]:
     if len(quote) != 1 or len(_TOKEN.findall(quote[0])) < 3:
         return []
     part = quote[0].strip()
-    return [(number, number) for number, line in there if part in line and _has_whole(line, part)]
+    found = [(number, number) for number, line in there if part in line and _has_whole(line, part)]
+    if found or not has_hidden(part):
+        return found
+    return [(number, number) for number, line in there if is_part_but_for_the_hidden(line, part)]
 
 
 def _has_whole(line: str, part: str) -> bool:

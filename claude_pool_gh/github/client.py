@@ -17,6 +17,7 @@ from gidgethub.aiohttp import GitHubAPI
 from claude_pool_gh.github.errors import (
     ForgeRefused,
     ForgeUnavailable,
+    RefusedOnTheWay,
     Unreadable,
     is_worded,
     message_of,
@@ -50,7 +51,7 @@ class Client(GitHubAPI):
         if status >= 300:
             refusal = sort_refusal(status, message_of(content), answered)
             if isinstance(refusal, ForgeRefused) and not is_worded(content):
-                raise Unreadable(f"the answer {status} is not GitHub's own")
+                raise RefusedOnTheWay(f"the answer {status} is not GitHub's own")
             raise refusal
         return status, answered, content
 

@@ -3,6 +3,7 @@
 ForgeError
 |- ForgeUnavailable   no answer, or 5xx: what was asked may or may not have happened
 |  |- Unreadable      an answer, but not in the form that GitHub documents: of a proxy, or half of one
+|  |  `- RefusedOnTheWay  a 4xx that is not GitHub's own: of something in between
 |  `- OperatorNeeded  it works again when whoever runs this server has changed something
 |- RateLimited        asked to wait; `seconds` says how long
 |- Unfinished         taken, and GitHub works on it: it is asked again how that went
@@ -41,6 +42,10 @@ class ForgeUnavailable(ForgeError):
 
 class Unreadable(ForgeUnavailable):
     """GitHub's answer has not the form that it documents: a proxy's page, half a body, another kind of value."""
+
+
+class RefusedOnTheWay(Unreadable):
+    """A refusal that is not GitHub's own. A proxy may be out of order, or refuse exactly these words every time."""
 
 
 class OperatorNeeded(ForgeUnavailable):

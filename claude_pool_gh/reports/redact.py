@@ -23,7 +23,8 @@ _PATTERNS: Final = re.compile(
       | github_pat_[A-Za-z0-9_]{20,}
       | sk-ant-[A-Za-z0-9_-]{10,}
       | eyJ[A-Za-z0-9_-]{10,1000}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+
-      | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[\s\S]*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z)
+      | -----BEGIN\ [A-Z ]*PRIVATE\ KEY(?:\ BLOCK)?-----[\s\S]*?
+        (?:-----END\ [A-Z ]*PRIVATE\ KEY(?:\ BLOCK)?-----|\Z)
       | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b
       | \bxox[abposr]-[A-Za-z0-9-]{10,}
     """,

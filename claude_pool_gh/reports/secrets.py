@@ -70,7 +70,7 @@ _KINDS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]] = 
     ("an Anthropic key", re.compile(r"sk-ant-[A-Za-z0-9_-]{10,}"), _any),
     (
         "an OpenAI key",
-        re.compile(r"\bsk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{20,}|\bsk-\w{20}T3BlbkFJ\w{20}"),
+        re.compile(r"\bsk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{20,}|\bsk-\w{20}T3BlbkFJ\w{20,}"),
         _any,
     ),
     ("a JSON Web Token", _WEB_TOKEN, _is_live_web_token),
@@ -94,6 +94,8 @@ _KINDS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]] = 
     ("a PyPI token", re.compile(r"\bpypi-AgEI[A-Za-z0-9_-]{50,}"), _any),
     ("a SendGrid key", re.compile(r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"), _any),
 )
+_UNBOUNDED: Final = "a private key"
+"""What its shapes find is only how one begins: where it ends is not known."""
 KINDS: Final = tuple(dict.fromkeys(kind for kind, _, _ in _KINDS))
 
 
@@ -109,8 +111,15 @@ def secrets(text: str) -> tuple[str, ...]:
 
 
 def blanked(text: str, mark: str) -> str:
-    """The text with a mark in the place of each secret of a known format."""
-    for _, shape, holds in _KINDS:
+    """The text with a mark in the place of each secret of a known format: of a private key, of all that follows too.
+
+    Whoever looks for a secret in what is left would find no beginning of it any more.
+    """
+    for kind, shape, holds in _KINDS:
+        if kind == _UNBOUNDED:
+            begins = shape.search(text)
+            text = text if begins is None else text[: begins.start()] + mark
+            continue
         found = {each[0] for each in shape.finditer(text) if holds(each[0])}
         for secret in sorted(found, key=len, reverse=True):
             text = text.replace(secret, mark)

@@ -237,6 +237,8 @@ def _next(run: Run) -> str:
             return "after the next push: `/pool review`"
         case Verdict.answered:
             return ""
+        case Verdict.skipped if isinstance(run.report, ReviewReport) and not run.report.files:
+            return "to have it read: `/pool review PATH`" if run.report.generated else ""
         case Verdict.skipped:
             # the same line would end in the same way: of other paths, another commit
             return "to review all of it: `/pool review`"

@@ -279,6 +279,17 @@ async def test_an_empty_change_is_said_to_be_empty(tmp_path: Path) -> None:
         assert here.model.requests == []
 
 
+async def test_a_change_of_nothing_but_a_lock_file_is_told_what_reads_it(tmp_path: Path) -> None:
+    async with world(tmp_path, head={"package-lock.json": "{}\n"}) as here:
+        await here.say("/pool review")
+        check = await here.reviewed()
+        assert check.conclusion == "neutral"
+        assert "name it: package-lock.json" in str(check.title)
+        assert "to have it read: `/pool review PATH`" in here.tracking
+        assert "to review all of it" not in here.tracking
+        assert here.model.requests == []
+
+
 async def test_binary_and_non_utf8_files_do_no_harm(tmp_path: Path) -> None:
     head = {
         "logo.png": b"\x89PNG\0\0" * 50,

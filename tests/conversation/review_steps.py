@@ -149,7 +149,7 @@ class Steps:
             if read or since
             else "every changed file is generated, binary or excluded",
             "since": "" if since is None else since.head,
-            "whole": await is_read_whole(self.services, facts, against),
+            "whole": await is_read_whole(self.services, facts, against, found),
             "without_lines": found.without_lines,
             "groups": [{"title": "all", "paths": [each.path for each in read], "gone": []}]
             if read

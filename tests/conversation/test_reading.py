@@ -66,7 +66,7 @@ async def read(
     )
 
 
-LOOKS = "looks generated, is binary or is excluded; name a file to have it read"
+LOOKS = "looks generated, is binary or is excluded; to have it read, name it:"
 LINES = b"".join(b"line %d\n" % n for n in range(30))
 
 
@@ -153,12 +153,12 @@ async def test_a_file_that_looks_generated_is_read_where_the_command_names_it(
         (
             ("go.sum", "x.png"),
             (),
-            f"every changed file {LOOKS}",
+            f"every changed file {LOOKS} go.sum",
         ),
         (
             ("web/go.sum", "a.py"),
             ("web/",),
-            f"every changed file that matches {LOOKS}",
+            f"every changed file that matches {LOOKS} web/go.sum",
         ),
         (("x.png", "docs/a.md"), (), "every changed file is binary or excluded"),
         (("docs/a.md",), ("docs/a.md",), "every changed file is binary or excluded"),

@@ -476,6 +476,29 @@ async def test_a_lock_file_that_was_read_by_its_name_besides_all_the_rest_is_gre
         assert (await here.review([]))[0].verdict is Verdict.skipped, "the rest was not read here"
 
 
+@pytest.mark.parametrize(
+    ("named", "changed", "expected"),
+    [
+        (["yarn.lock"], {"yarn.lock": "1\n"}, CLEAN),
+        (["*.lock", "yarn.lock"], {"yarn.lock": "1\n"}, CLEAN),
+        (["yarn.lock"], {"yarn.lock": "1\n", "go.sum": "1\n"}, None),
+        (["yarn.lock"], {"yarn.lock": "1\n", "b.py": "x = 1\n"}, None),
+        (["yarn.lock", "b.py"], {"yarn.lock": "1\n", "b.py": "x = 1\n"}, CLEAN),
+    ],
+)
+async def test_a_change_whose_files_are_all_named_is_green(
+    tmp_path: Path, named: list[str], changed: dict[str, str | None], expected: Outcome | None
+) -> None:
+    """Of a change of nothing but a lock file there is no other review than one that names it."""
+    with calc(tmp_path) as here:
+        here.base = here.heads[-1]
+        here.commit(changed)
+        here.settings = {"paths": named}
+        outcome, _, _ = await here.review([])
+        assert outcome == (expected or outcome)
+        assert (outcome.verdict is Verdict.clean) == (expected is not None)
+
+
 async def test_what_the_repository_itself_excludes_keeps_no_review_from_being_green(
     tmp_path: Path,
 ) -> None:
@@ -620,11 +643,14 @@ async def test_a_review_that_an_older_server_began_ends_with_the_reason(
             "dropped": [],
         }
         results = {"brief": older, "find": [], "check": check, "verify": []}
-        with pytest.raises(
-            StepFailed, match="upgraded after the review had begun; /pool retry"
-        ) as failed:
-            await step(here.services, HostStepContext("c1", here.plan(facts), results))
-        assert failed.value.anew, "`/pool continue` would end in the same way"
+        lacking: tuple[dict[str, Any], ...] = ({}, {"digest": "d"}, {"generated": []})
+        for known in lacking:
+            results["brief"] = older | known
+            with pytest.raises(
+                StepFailed, match="upgraded after the review had begun; /pool retry"
+            ) as failed:
+                await step(here.services, HostStepContext("c1", here.plan(facts), results))
+            assert failed.value.anew, "`/pool continue` would end in the same way"
 
 
 async def test_what_is_worse_on_the_lines_of_a_trifle_is_not_fixed_with_it(tmp_path: Path) -> None:

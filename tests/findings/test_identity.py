@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
+from claude_pool_gh.conversation.lookups.code_lookup import whereabouts
 from claude_pool_gh.findings.definitions import definition_of
 from claude_pool_gh.findings.identity import (
     carried,
@@ -298,7 +300,7 @@ def test_code_with_a_secret_is_still_there_though_its_quote_was_kept_without() -
     text = 'import os\n\ndef f():\n    key = "AKIAIOSFODNN7EXAMPLE"\n    return key\n'
     quote = '    key = "AKIAIOSFODNN7EXAMPLE"'
     known = located(finding(evidence=quote, start_line=4, end_line=4), text)
-    kept = known.model_copy(update={"evidence": Redactor()(known.evidence)})
+    kept = known.model_copy(update={"evidence": Redactor()(known.evidence), "code_digest": ""})
     assert "AKIA" not in kept.evidence
     found = still_there(kept, "x = 1\n" + text)
     assert found is not None
@@ -306,6 +308,41 @@ def test_code_with_a_secret_is_still_there_though_its_quote_was_kept_without() -
     assert fingerprint(found) == fingerprint(kept)
     assert still_there(kept, text.replace('"AKIAIOSFODNN7EXAMPLE"', "os.environ['KEY']")) is None
     assert not hides(kept, known), "which key was dismissed is not known any more"
+
+
+SECRETS = {
+    "AWS": '    key = "AKIA' + "A1" * 8 + '"',
+    "Stripe": '    key = "sk_live_' + "x1Y" * 8 + '"',
+    "random": '    key = "kJ8zQ2vLx0Wn5RtYb7Hc3Md9Pf4Gs6AeUi1o"',
+    "alone": "kJ8zQ2vLx0Wn5RtYb7Hc3Md9Pf4Gs6AeUi1o",
+    "PEM": "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA0Z3VS5JJcds3\n-----END RSA PRIVATE KEY-----",
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_finding_about_a_secret_is_the_same_when_it_comes_back_from_a_job(secret: str) -> None:
+    """What the Action keeps has no secret in it, and a dismissed finding would be posted anew in each run."""
+    code = SECRETS[secret]
+    text = f"import os\n\ndef f():\n{code}\n    return key\n"
+    length = code.count("\n") + 1
+    now = located(finding(evidence=code, start_line=4, end_line=3 + length), text)
+    row = now.model_dump(mode="json")
+    kept = Finding.model_validate({n: _kept(each) for n, each in row.items()})
+    assert code not in kept.evidence
+    assert hides(kept, now)
+    assert same_defect(kept, now)
+    found = still_there(kept, "x = 1\n" + text)
+    assert found is not None
+    assert (found.start_line, found.end_line, found.evidence) == (5, 4 + length, code)
+    assert whereabouts(kept, {kept.path: "x = 1\n" + text}).start == 5
+    other = text.replace(code, code.replace("k", "q").replace("A", "B"))
+    assert not hides(kept, located(now.model_copy(update={"code_digest": ""}), other)), (
+        "another secret in its place"
+    )
+
+
+def _kept(value: Any) -> Any:
+    return DatabaseRedactor().text(value) if isinstance(value, str) else value
 
 
 def test_overlapping_statements_are_one_and_the_worst_stays() -> None:

@@ -166,6 +166,63 @@ def test_a_secret_in_the_code_can_be_spoken_of_though_it_is_hidden_from_what_is_
     assert isinstance(other, DroppedFinding)
 
 
+AWS = "AKIA" + "A1" * 8
+BLOCK = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQOYBF\n-----END PGP PRIVATE KEY BLOCK-----"
+FORMS = f"""\
+import os
+mine = "{AWS}"  # prod key
+connect(region, key="{AWS}", retries=3)
+{PEM}
+after_the_key()
+{BLOCK}
+after_the_other()
+last = "{AWS}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("quoted", "begins", "ends"),
+    [
+        (f'mine = "{AWS}"', "mine =", "mine ="),
+        (f'import os\nmine = "{AWS}"', "import", "mine ="),
+        (f'key="{AWS}", retries', "connect", "connect"),
+        (f'import os\n...\nlast = "{AWS}"', "import", "last"),
+        (f'mine = "{AWS}"\n...\nafter_the_key()', "mine =", "after_the_key"),
+        (f"{PEM}\nafter_the_key()", "-----BEGIN RSA", "after_the_key"),
+        (f"{BLOCK}\nafter_the_other()", "-----BEGIN PGP", "after_the_other"),
+    ],
+)
+def test_a_line_with_a_hidden_secret_is_found_in_every_form_that_others_are(
+    quoted: str, begins: str, ends: str
+) -> None:
+    kept = Redactor()(quoted)
+    assert kept != quoted
+    lines = FORMS.split("\n")
+    start, end = (
+        next(n for n, line in enumerate(lines, 1) if line.startswith(each))
+        for each in (begins, ends)
+    )
+    found = locate(lines, kept, (start, start), path="a.py")
+    assert isinstance(found, QuotePlace), found
+    assert (found.start, found.end) == (start, end)
+
+
+@pytest.mark.parametrize(
+    "made_up",
+    [
+        'key="[redacted]',
+        'ey="[redacted]", retries',
+        'key="[redacted]", retr',
+        'region, "[redacted]", retries',
+        "after_the_[redacted]",
+        "[redacted]\nafter_the_other()\nafter_the_key()",
+    ],
+)
+def test_a_part_with_a_hidden_secret_is_no_part_of_another_line(made_up: str) -> None:
+    found = locate(FORMS.split("\n"), made_up, (1, 1), path="a.py")
+    assert isinstance(found, UnplacedQuote)
+
+
 @pytest.mark.parametrize(
     "made_up",
     [

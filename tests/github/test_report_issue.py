@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -115,6 +115,34 @@ async def test_an_issue_of_somebody_else_is_not_edited_whatever_the_rows_say(ben
     row = await wanted(bench, "second")
     assert (row.state, row.error) == ("gone", "replaced by what others wrote")
     assert (theirs.title, theirs.body) == ("Mine", "My words.")
+
+
+async def test_where_our_own_account_is_not_found_the_issue_is_not_taken_for_deleted(
+    bench: Bench,
+) -> None:
+    """Without its mark our account tells whose it is, and a 404 of that says nothing of the issue."""
+    await wanted(bench)
+    (issue,) = issues(bench)
+    issue.body = "A person wrote this."
+    cast(Any, bench.writer._forge.access)._account = None  # as after a restart
+    fault = Fault(Respond(404, "Not Found"), method="GET", route="/users/{username}", times=99)
+    bench.github.faults.add(fault)
+    bench.want(report("second"), chain="c1")
+    await bench.until(lambda: fault.hits and bench.row().state == "wanted" and bench.row().tries)
+    assert bench.row().error == "GitHub did not answer; it is tried again"
+    bench.github.faults.clear()
+    bench.change(due_ms=0)
+    await bench.until(lambda: bench.row().state == "written")
+    assert issue.body.startswith("second\n")
+
+
+async def test_one_with_its_mark_is_ours_whatever_is_known_of_our_account(bench: Bench) -> None:
+    await wanted(bench)
+    cast(Any, bench.writer._forge.access)._account = None  # as after a restart
+    fault = Fault(Respond(404, "Not Found"), method="GET", route="/users/{username}", times=99)
+    bench.github.faults.add(fault)
+    assert (await wanted(bench, "second")).state == "written"
+    assert not fault.hits
 
 
 async def test_one_that_another_account_of_ours_has_opened_is_kept_up_to_date(bench: Bench) -> None:

@@ -211,6 +211,31 @@ async def test_a_review_that_is_refused_is_said_in_a_comment(bench: Bench) -> No
     assert bench.row().state == "refused"
 
 
+async def test_what_something_in_between_refuses_each_time_is_given_up_in_the_end(
+    bench: Bench,
+) -> None:
+    """A filter of a company's network lets all pass but the one body that it does not like."""
+    page = Respond(403, body=b"<html><title>Blocked by policy</title></html>")
+    bench.github.faults.add(Fault(page, method="POST", route=REVIEWS, times=99))
+    told = Review(number=bench.pull.number, commit=bench.pull.head_sha, body="b", fallback="2 f")
+    bench.want(told, chain="c1")
+    await bench.until(lambda: bench.row().tries > 1)
+    why = "something between this server and GitHub refuses it"
+    assert (bench.row().state, bench.row().error) == ("wanted", f"{why}; it is tried again")
+    to_all = Fault(page, method="GET", route="/repos/{owner}/{repo}", times=99)
+    bench.github.faults.add(to_all)
+    bench.change(tries=20, due_ms=0)
+    await bench.until(lambda: to_all.hits and bench.row().tries > 20)
+    assert bench.row().state == "wanted", "it is an outage: nothing passes"
+    bench.github.faults.clear()
+    bench.github.faults.add(Fault(page, method="POST", route=REVIEWS, times=99))
+    bench.change(tries=20, due_ms=0)
+    await bench.until(lambda: bench.row().state == "refused")
+    assert bench.row().error == why
+    await bench.until(lambda: bench.row("k:instead").state == "written")
+    assert len(bench.bodies()) == 1
+
+
 async def test_an_error_of_our_own_is_tried_again_and_given_up_in_the_end(bench: Bench) -> None:
     bench.github.faults.add(
         Fault(Respond(201, body=b'{"no": "id"}'), method="POST", route=COMMENTS, times=99)

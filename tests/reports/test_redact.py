@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from claude_pool_gh.reports import secrets as formats
 from claude_pool_gh.reports.neutralize import code, neutralize
-from claude_pool_gh.reports.redact import VEIL, Redactor, veiled
+from claude_pool_gh.reports.redact import VEIL, Redactor, blanked, veiled
 from claude_pool_gh.reports.secrets import secrets, suspicions
 
 
@@ -248,6 +248,44 @@ KINDS = {
 )
 def test_what_leaks_is_named(kind: str, secret: str, around: str) -> None:
     assert kind in leaks(around.format(secret))
+
+
+BEGINNINGS = {
+    "PEM": "-----BEGIN RSA PRIVATE KEY-----\n",
+    "PGP": "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n",
+    "OpenSSH": "b3BlbnNzaC1rZXktdjE",
+    "PKCS 1": "MIIEpAIBAAKCAQEA",
+    "PKCS 8": "MIIEvQIBADANBgkqhkiG9w0BAQEF",
+    "SEC 1": "MHcCAQEEI",
+    "P-256": "MIGHAgEAMBMGByqGSM49AgEG",
+    "Ed25519": "MC4CAQAwBQYDK2VwBCIEI",
+    "GitHub": "ghs_",
+    "a GitHub PAT": "github_pat_",
+    "Anthropic": "sk-ant-",
+    "OpenAI": "sk-proj-",
+    "OpenAI, old": f"sk-{drawn(20, 33)}T3BlbkFJ",
+    "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJnaXRodWIifQ.",
+    "Slack": "xoxb-",
+    "Slack's webhook": "hooks.slack.com/services/T01234567/B01234567/",
+    "Stripe": "sk_live_",
+    "GitLab": "glpat-",
+    "PyPI": "pypi-AgEI",
+}
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+@pytest.mark.parametrize("lines", [False, True])
+def test_no_piece_of_a_secret_is_left_beside_the_mark(beginning: str, lines: bool) -> None:
+    """The mark takes away that by which the last look would know the secret."""
+    body = drawn(1440, 51)
+    ends_with_line = BEGINNINGS[beginning].endswith("\n")
+    if lines and not (ends_with_line or BEGINNINGS[beginning][0] in "bM"):
+        body = body[:64]  # a token has no lines
+    split = "\n".join(body[at : at + 64] for at in range(0, len(body), 64)) if lines else body
+    shown = blanked(f'KEY = "{BEGINNINGS[beginning]}{split}"')
+    assert shown.startswith('KEY = "')
+    assert "[redacted]" in shown
+    assert not any(body[at : at + 20] in shown for at in range(len(body) - 19))
 
 
 def test_every_kind_that_is_known_is_tried() -> None:

@@ -267,6 +267,22 @@ def test_every_verdict_has_its_first_line_and_its_next_command(verdict: Verdict)
     )
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"files": 0, "generated": ["yarn.lock"]}, "to have it read: `/pool review PATH`"),
+        ({"files": 0, "left_out": ["a.png"]}, ""),
+        ({"files": 1, "generated": ["yarn.lock"]}, NEXT[Verdict.skipped]),
+    ],
+)
+def test_the_next_command_is_never_one_that_ends_in_the_same_way(
+    fields: dict[str, Any], expected: str
+) -> None:
+    shown = tracking(ended(Verdict.skipped, "why", report=reviewed(**fields)))
+    money = next(line for line in shown.split("\n") if " of $3.00 · " in line)
+    assert money.partition("1 min 11 s")[2] == (f" · {expected}" if expected else "")
+
+
 @pytest.mark.parametrize("verdict", list(Verdict))
 @pytest.mark.parametrize("posted", [True, False])
 @pytest.mark.parametrize("note", ["", "the head\nhas moved\n\n" * 9])

@@ -16,7 +16,7 @@ from typing import Any, Final
 from claude_pool_gh.conversation.secret_filter import without_secrets
 from claude_pool_gh.github.effects import registry
 from claude_pool_gh.github.effects.effect import Effect
-from claude_pool_gh.reports.redact import Redactor, veiled
+from claude_pool_gh.reports.redact import Redactor, blanked, veiled
 from claude_pool_gh.reports.secrets import secrets, suspicions
 
 NOTE: Final = "[withheld: contains what looks like a secret]"
@@ -42,8 +42,8 @@ class DatabaseRedactor:
                     _change(kept, table, column, self._json if kind == "JSON" else self.text)
 
     def text(self, text: str) -> str:
-        """A text without them; a secret that is not one token of known bounds costs the whole text."""
-        shown = veiled(self.redactor(text))
+        """A text without them; a secret in another form than its own costs the whole text."""
+        shown = veiled(blanked(self.redactor(text)))
         left = secrets(unescape(shown)) or self.redactor.is_left_in(shown)
         return NOTE if left else shown
 

@@ -25,7 +25,7 @@ from claude_pool_gh.audits.rows import AuditRun, AuditTrait
 from claude_pool_gh.audits.weighing import Candidate, Weighed, weigh
 from claude_pool_gh.conversation.audit.host import AuditHost, Subject
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.identity import carried, quoted_in
+from claude_pool_gh.findings.identity import carried, quoted_in, requoted
 from claude_pool_gh.findings.model import Finding, NewPlace
 from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
@@ -227,10 +227,10 @@ async def _places(
 
 def _quoted(before: Finding, place: NewPlace, files: Mapping[str, str]) -> Finding | None:
     path = place.path.removeprefix("./")
-    named = {"path": path, "start_line": place.start_line, "evidence": place.evidence}
     if path not in files:
         return None
-    return quoted_in(before.model_copy(update=named), files[path])
+    named = requoted(before, path, place.start_line, place.evidence)
+    return quoted_in(named, files[path])
 
 
 def _findings(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from claude_pool_gh.findings.identity import length_of, occurrences
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.quotes import lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,37 +26,23 @@ class Whereabouts:
 
 def whereabouts(finding: Finding, files: Mapping[str, str]) -> Whereabouts:
     """The place of the lines that a finding quotes: in its own file or, where they moved, in one other of `files`."""
-    own = _places(finding.evidence, files.get(finding.path, ""))
+    own = occurrences(finding, lines_of(files.get(finding.path, "")))
     if own:
         start = min(own, key=lambda line: abs(line - finding.start_line))
-        return _at(finding.path, start, finding.evidence)
+        return _at(finding.path, start, finding)
     elsewhere = [
         (path, line)
         for path, text in files.items()
         if path != finding.path
-        for line in _places(finding.evidence, text)
+        for line in occurrences(finding, lines_of(text))
     ]
     if len(elsewhere) == 1:
-        return _at(*elsewhere[0], finding.evidence)
+        return _at(*elsewhere[0], finding)
     return Whereabouts(finding.path)
 
 
-def _at(path: str, start: int, evidence: str) -> Whereabouts:
-    return Whereabouts(path, start, start + len(_lines(evidence)) - 1)
-
-
-def _places(evidence: str, text: str) -> list[int]:
-    """The lines at which a quotation begins in a text, whatever the indentation."""
-    wanted, have = _lines(evidence), [line.strip() for line in text.split("\n")]
-    if not any(wanted):
-        return []
-    return [
-        i + 1 for i in range(len(have) - len(wanted) + 1) if have[i : i + len(wanted)] == wanted
-    ]
-
-
-def _lines(evidence: str) -> list[str]:
-    return [line.strip() for line in evidence.strip("\r\n").split("\n")]
+def _at(path: str, start: int, finding: Finding) -> Whereabouts:
+    return Whereabouts(path, start, start + length_of(finding) - 1)
 
 
 def described(finding: Finding, mark: str, now: Whereabouts) -> str:

@@ -11,6 +11,7 @@ from claude_pool_gh.conversation.repository.guidance import guidance
 from claude_pool_gh.conversation.review.earlier import EarlierFindings, earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.feedback import take_thumbs
+from claude_pool_gh.conversation.review.gather import stored
 from claude_pool_gh.conversation.review.host_facts import host_facts
 from claude_pool_gh.conversation.review.memory import digest_of, is_read_whole, since_last
 from claude_pool_gh.conversation.review.reading import (
@@ -29,6 +30,7 @@ from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
+from claude_pool_gh.reports.views import ReviewReport
 from claude_pool_gh.reports.visible import visible_text
 from claude_pool_gh.worktrees.errors import NoCommonCommit, WorktreeError
 
@@ -71,7 +73,6 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
             head=facts.head, merge_base=base, digest=digest_of(facts, context.plan, rules)
         )
         since = await since_last(services, facts, mirror, against)
-        whole = await is_read_whole(services, facts, against)
         found = await difference(
             mirror,
             base,
@@ -80,6 +81,7 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
             paths=facts.paths,
             since=None if since is None else since.changed,
         )
+        whole = await is_read_whole(services, facts, against, found)
         odd_names = await unmatched(mirror, facts, found)
     except NoCommonCommit as error:
         reason = f"this branch and {facts.base_ref} have no commit in common"
@@ -96,7 +98,13 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
     is_read = since is not None and bool(found.listed) and not found.unreadable
     nothing = "" if found.changes or is_read else nothing_to_read(found, facts.paths)
     if nothing and not before:
-        return Finish(Outcome(verdict=Verdict.skipped, reason=nothing))
+        unread = ReviewReport(
+            files=0,
+            left_out=found.left_out,
+            generated=found.generated,
+            without_lines=found.without_lines,
+        )
+        return Finish(Outcome(verdict=Verdict.skipped, reason=nothing), {"report": stored(unread)})
     groups, beyond = changes.group(found.changes)
     gone = {entry.path for entry in found.listed if not entry.has_file}
     fence = new_fence()

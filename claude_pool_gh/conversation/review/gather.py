@@ -23,7 +23,7 @@ from claude_pool_gh.conversation.review.verdict import (
 from claude_pool_gh.conversation.review.verification import FoundAgain, doubtful, verify_claims
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.identity import carried, fingerprint, quoted_in
+from claude_pool_gh.findings.identity import carried, fingerprint, quoted_in, requoted
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import ReviewBasis
 from claude_pool_gh.github import reads
@@ -112,7 +112,7 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
             *brief["left_out"],
             *(f"{path} ({reason})" for path, reason in brief["unreadable"]),
         ],
-        generated=brief.get("generated", ()),
+        generated=brief["generated"],
         unread=brief["unread"],
         without_lines=brief.get("without_lines", ()),
         since=brief.get("since", ""),
@@ -176,14 +176,8 @@ def _anew(still: FoundAgain, files: Mapping[str, str]) -> Finding:
     before, place_ = still.finding, still.place
     if place_ is not None:
         path = place_.path.removeprefix("./")
-        named = before.model_copy(
-            update={
-                "path": path,
-                "side": "RIGHT",
-                "start_line": place_.start_line,
-                "evidence": place_.evidence,
-            }
-        )
+        named = requoted(before, path, place_.start_line, place_.evidence)
+        named = named.model_copy(update={"side": "RIGHT"})
         found = quoted_in(named, files[path]) if path in files else None
         if found is not None:
             return carried(before, found)
@@ -290,9 +284,12 @@ def _json(each: Finding | Remark | str) -> Any:
 
 
 def report(chain: ChainRow) -> ReviewReport | None:
-    """The part of a chain's tracking comment that shows its review."""
+    """The part of a chain's tracking comment that shows its review, or what there was instead of anything to read."""
     gathered = chain.results.get("gather")
-    return restored(gathered) if gathered else None
+    if gathered:
+        return restored(gathered)
+    ended = (chain.results.get("brief") or {}).get("report")
+    return restored(ended) if ended else None
 
 
 def restored(result: Mapping[str, Any]) -> ReviewReport:

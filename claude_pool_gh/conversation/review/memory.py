@@ -10,7 +10,7 @@ from typing import Any
 
 from claude_pool_gh.conversation.lookups.branch_point import goes_on_from
 from claude_pool_gh.conversation.review.facts import ReviewFacts
-from claude_pool_gh.conversation.review.reading import listed
+from claude_pool_gh.conversation.review.reading import Difference, listed
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import ReviewBasis
@@ -29,8 +29,15 @@ def digest_of(facts: ReviewFacts, plan: Any, guidance: str) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-async def is_read_whole(services: Services, facts: ReviewFacts, against: ReviewBasis) -> bool:
-    """True where an earlier review has read everything at this very head, under the very same conditions."""
+async def is_read_whole(
+    services: Services, facts: ReviewFacts, against: ReviewBasis, found: Difference
+) -> bool:
+    """True where nothing at this very head is left out by the paths that the command names.
+
+    Either they name all there is, or an earlier review has read everything under the very same conditions.
+    """
+    if found.whole and found.changes:
+        return True
     last = await services.database.read(lambda tx: tables.last_reviewed(tx, facts.key))
     return last == against
 

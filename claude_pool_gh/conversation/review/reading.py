@@ -34,6 +34,8 @@ class Difference:
     """What is changed without a changed line, in words."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """Paths that should have been read and could not be, with the reason."""
+    whole: bool = False
+    """True where all that is worth reading, and all that looks generated, is among what was asked for."""
 
 
 async def listed(mirror: Path, old: str, new: str) -> tuple[Entry, ...]:
@@ -69,6 +71,7 @@ async def difference(
         generated=tuple(entry.path for entry in selection.generated if entry not in named),
         without_lines=tuple(changes.without_lines(found, exclude)),
         unreadable=read.unreadable,
+        whole=len(wanted) == len(selection.read) + len(selection.generated),
     )
 
 
@@ -110,7 +113,10 @@ def nothing_to_read(found: Difference, paths: Sequence[str]) -> str:
         return "no changed file matches the paths that were given"
     if found.generated:
         which = "every changed file that matches" if paths else "every changed file"
-        return f"{which} looks generated, is binary or is excluded; name a file to have it read"
+        meant = in_short([path for path in found.generated if is_chosen(path, paths)])
+        return (
+            f"{which} looks generated, is binary or is excluded; to have it read, name it: {meant}"
+        )
     if found.without_lines and not paths:
         left = "; what else is changed is binary or excluded" if found.left_out else ""
         return f"no line is changed: {in_short(found.without_lines)}{left}"

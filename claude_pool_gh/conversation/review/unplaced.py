@@ -14,7 +14,7 @@ from claude_pool_gh.conversation.review.reading import held
 from claude_pool_gh.conversation.review.stated import stated_by
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings.anchor import DroppedFinding
-from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.model import Claim, Finding
 from claude_pool_gh.pool.model.ports import Done, HostStepContext
 
 _MOST: Final = 20
@@ -40,7 +40,9 @@ async def unplaced(services: Services, context: HostStepContext) -> Done:
 
 def _told(finding: Finding, reason: str) -> str:
     whole = json.dumps(
-        finding.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=1
+        finding.model_dump(mode="json", include=set(Claim.model_fields), exclude_none=True),
+        ensure_ascii=False,
+        indent=1,
     )
     return f"It cannot be placed because {reason}:\n{whole}"
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.errors import ForgeUnavailable, NotFound
 from claude_pool_gh.terms.ids import Repository
 
 
@@ -18,6 +19,17 @@ def marker(key: str) -> str:
 def marked(body: str, mark: str) -> dict[str, str]:
     """The body of a request, with the mark at its end."""
     return {"body": f"{body}\n\n{mark}"}
+
+
+async def our_id(forge: Forge, repository: Repository) -> int:
+    """The user id under which our things appear. Raises ForgeUnavailable where GitHub says there is no such account.
+
+    Whoever asks for it on the way to a thing of ours must not take that for an answer about the thing.
+    """
+    try:
+        return await forge.access.own_id(repository)
+    except NotFound as error:
+        raise ForgeUnavailable(f"GitHub did not find the bot's own account: {error}") from error
 
 
 async def post(forge: Forge, repository: Repository, path: str, body: Any) -> int:
@@ -44,7 +56,7 @@ async def newest_of_ours(forge: Forge, repository: Repository, listing: str, mar
 async def _all_of_ours(
     forge: Forge, repository: Repository, listing: str, mark: str, **query: str
 ) -> AsyncIterator[Any]:
-    own = await forge.access.own_id(repository)
+    own = await our_id(forge, repository)
     async for item in forge.pages(repository, listing, **query):
         if (item.get("user") or {}).get("id") == own and mark in (item.get("body") or ""):
             yield item

@@ -10,6 +10,7 @@ from claude_pool_gh.github.api import Forge, segment
 from claude_pool_gh.github.client import sorted_errors
 from claude_pool_gh.github.effects.change import Authority, Change, check_authority
 from claude_pool_gh.github.effects.effect import Effect, Making
+from claude_pool_gh.github.effects.marks import our_id
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, NotAsApproved, NotFound
 from claude_pool_gh.terms.ids import Repository
 
@@ -84,7 +85,7 @@ class Proposal(Effect):
     async def find(self, forge: Forge, making: Making) -> int | None:
         """The number of our pull request for the branch, open or not."""
         repository = making.repository
-        own = await forge.access.own_id(repository)
+        own = await our_id(forge, repository)
         head = f"{repository.owner}:{self.branch}"
         async for pull in forge.pages(repository, "/pulls", head=head, state="all"):
             if (pull.get("user") or {}).get("id") == own:

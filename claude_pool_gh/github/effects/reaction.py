@@ -9,6 +9,7 @@ from typing import ClassVar, Final, Literal, Self, get_args
 
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects.effect import Effect, Making
+from claude_pool_gh.github.effects.marks import our_id
 from claude_pool_gh.github.errors import NotFound
 from claude_pool_gh.terms.ids import CommentRef
 
@@ -56,7 +57,7 @@ class Reaction(Effect):
 
     async def _others(self, forge: Forge, making: Making, kept: str) -> set[int]:
         """Our reactions there, except those with this content."""
-        own = await forge.access.own_id(making.repository)
+        own = await our_id(forge, making.repository)
         return {
             int(each["id"])
             async for each in forge.pages(making.repository, self._path)

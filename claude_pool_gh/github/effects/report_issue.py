@@ -11,7 +11,7 @@ from pydantic import Field
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.client import sorted_errors
 from claude_pool_gh.github.effects.effect import Effect, Making
-from claude_pool_gh.github.effects.marks import marked, ours
+from claude_pool_gh.github.effects.marks import marked, our_id, ours
 from claude_pool_gh.github.errors import ForgeRefused, Moved, NotFound, NotOurs
 from claude_pool_gh.terms.ids import Repository
 
@@ -59,11 +59,10 @@ class ReportIssue(Effect):
             there = await forge.read(making.repository, path)
             if not is_of(making.repository, there):
                 raise Moved
-            own = await forge.access.own_id(making.repository)
-            if (there.get("user") or {}).get("id") != own and making.marker not in str(
-                there.get("body")
-            ):
-                raise NotOurs
+            if making.marker not in str(there.get("body")):
+                author = (there.get("user") or {}).get("id")
+                if author != await our_id(forge, making.repository):
+                    raise NotOurs
             await forge.call("PATCH", making.repository, path, self._body(making))
         return remote_id
 

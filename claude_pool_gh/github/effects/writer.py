@@ -16,8 +16,10 @@ from typing import Final
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import lookups, rows
 from claude_pool_gh.github.effects.effect import Effect
+from claude_pool_gh.github.effects.listeners import Refused, Watched, unheard, unwatched
 from claude_pool_gh.github.effects.rows import EffectRow, Unreadable
 from claude_pool_gh.github.errors import (
+    ForgeError,
     ForgeRefused,
     ForgeUnavailable,
     Moved,
@@ -26,6 +28,7 @@ from claude_pool_gh.github.errors import (
     NotOurs,
     OperatorNeeded,
     RateLimited,
+    RefusedOnTheWay,
     Unfinished,
 )
 from claude_pool_gh.storage import Database, Transaction
@@ -42,24 +45,7 @@ _PATIENT_TRIES: Final = 60
 _LONGEST_LIMIT: Final = 3600.0
 _IDLE_SECONDS: Final = 15.0
 _FAULTS_LIMIT: Final = 20
-"""Errors of our own after which an effect is given up. GitHub's outages have no such limit."""
-
-Refused = Callable[[EffectRow, ForgeRefused], None]
-"""Hears of an effect that GitHub will not have, and in which words."""
-
-
-def unheard(row: EffectRow, refusal: ForgeRefused) -> None:
-    """Hears of it, and does nothing."""
-
-
-Watched = Callable[[EffectRow, str, int, int], None]
-"""Hears of each try that is over: how it ended, in a word, and its first and last millisecond."""
-
-
-def unwatched(row: EffectRow, outcome: str, begin_ms: int, end_ms: int) -> None:
-    """Hears of it, and does nothing."""
-
-
+"""Errors of our own, or refusals on the way, after which an effect is given up. Outages have no such limit."""
 _DO: Final = "give the App what it lacks, and accept that on each installation; `claude-pool-gh doctor` names it"
 
 
@@ -211,6 +197,13 @@ class Writer:
             await self._later(row, self._backoff(row), why)
         except ForgeRefused as refusal:
             await self._refused(row, refusal)
+        except RefusedOnTheWay as error:
+            logger.warning(
+                "not written: %s", error, extra={"action": "effect_later", **_names(row)}
+            )
+            why = "something between this server and GitHub refuses it"
+            others_pass = row.tries >= _FAULTS_LIMIT and await self._is_reached(row)
+            await self._try_again(row, why, f"{why}; it is tried again", last=others_pass)
         except ForgeUnavailable as error:
             logger.warning(
                 "not written yet: %s", error, extra={"action": "effect_later", **_names(row)}
@@ -219,12 +212,9 @@ class Writer:
         except Exception as error:
             # around one effect: one that cannot be written must not stop the others
             logger.exception("effect failed", extra={"action": "effect_failed", **_names(row)})
-            if row.tries >= _FAULTS_LIMIT:
-                await self._give_up(row, f"an error on our side ({type(error).__name__})")
-            else:
-                await self._later(
-                    row, self._backoff(row), "an error on our side; it is tried again"
-                )
+            why = f"an error on our side ({type(error).__name__})"
+            told = "an error on our side; it is tried again"
+            await self._try_again(row, why, told, last=row.tries >= _FAULTS_LIMIT)
         else:
             await self._database.transact(lambda tx: self._note(tx, row, remote_id))
             self._count(row, "written")
@@ -327,6 +317,20 @@ class Writer:
             self._postpone(tx, row, due, "GitHub asks the bot to wait; it is tried again")
 
         await self._database.transact(wait)
+
+    async def _is_reached(self, row: EffectRow) -> bool:
+        """True where GitHub answers about the repository: only this one is refused, and no outage keeps it back."""
+        try:
+            await self._forge.read(row.repository, "")
+        except ForgeError:
+            return False
+        return True
+
+    async def _try_again(self, row: EffectRow, why: str, told: str, *, last: bool) -> None:
+        if last:
+            await self._give_up(row, why)
+        else:
+            await self._later(row, self._backoff(row), told)
 
     async def _later(self, row: EffectRow, seconds: float, why: str) -> None:
         """Once more after a while, however often: what is wanted is kept until GitHub takes it or says no."""

@@ -32,7 +32,8 @@ from claude_pool_gh.github import restored, thread_rows
 from claude_pool_gh.github.access import Access, AppAccess, JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.effect import Effect
-from claude_pool_gh.github.effects.writer import Refused, Writer, unheard
+from claude_pool_gh.github.effects.listeners import Refused, unheard
+from claude_pool_gh.github.effects.writer import Writer
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited
 from claude_pool_gh.pool import earlier_workers
 from claude_pool_gh.pool.model.clock import SystemClock

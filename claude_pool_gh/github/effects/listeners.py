@@ -1,0 +1,23 @@
+"""Those who hear what became of an effect, and the ones that do nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from claude_pool_gh.github.effects.rows import EffectRow
+from claude_pool_gh.github.errors import ForgeRefused
+
+Refused = Callable[[EffectRow, ForgeRefused], None]
+"""Hears of an effect that GitHub will not have, and in which words."""
+
+
+def unheard(row: EffectRow, refusal: ForgeRefused) -> None:
+    """Hears of it, and does nothing."""
+
+
+Watched = Callable[[EffectRow, str, int, int], None]
+"""Hears of each try that is over: how it ended, in a word, and its first and last millisecond."""
+
+
+def unwatched(row: EffectRow, outcome: str, begin_ms: int, end_ms: int) -> None:
+    """Hears of it, and does nothing."""
