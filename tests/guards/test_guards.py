@@ -2436,6 +2436,14 @@ GUARDS = [
         "tests/github/test_sarif_upload.py",
         "secret",
     ),
+    Guard(
+        "git's locks of a killed command go",
+        "worktrees/mirror.py",
+        "                self._remove_locks()\n                raise\n",
+        "                raise\n",
+        "tests/worktrees/test_shallow.py",
+        "was_killed",
+    ),
 ]
 
 
