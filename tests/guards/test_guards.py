@@ -562,15 +562,15 @@ GUARDS = [
     Guard(
         "bodies are bounded together",
         "service/server/bounds.py",
-        "while self.held + more > room:",
-        "while False:",
+        "if (lacking := self.held + more - room) > 0:",
+        "if (lacking := 0):",
         "tests/service/test_bounds.py",
         "together",
     ),
     Guard(
         "a body that comes slowly makes room",
         "service/server/bounds.py",
-        "if slowest is own:",
+        "if sum(each.size for each in older) < lacking:",
         "if True:",
         "tests/service/test_bounds.py",
         "make_room",
@@ -2443,6 +2443,22 @@ GUARDS = [
         "                raise\n",
         "tests/worktrees/test_shallow.py",
         "was_killed",
+    ),
+    Guard(
+        "no body ends in vain",
+        "service/server/bounds.py",
+        "if sum(each.size for each in older) < lacking:",
+        "if not older:",
+        "tests/service/test_bounds.py",
+        "in_vain",
+    ),
+    Guard(
+        "no small body ends for a large one",
+        "service/server/bounds.py",
+        "each.size and (size <= _SMALL or each.size > _SMALL)",
+        "each.size",
+        "tests/service/test_bounds.py",
+        "in_vain",
     ),
 ]
 
