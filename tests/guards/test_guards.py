@@ -2460,6 +2460,14 @@ GUARDS = [
         "tests/service/test_bounds.py",
         "in_vain",
     ),
+    Guard(
+        "a seal of an earlier form asks for no memory",
+        "worktrees/checkouts/sealed.py",
+        "if length > _LONGEST_HEAD:",
+        "if False:",
+        "tests/worktrees/test_sealed.py",
+        "earlier_form",
+    ),
 ]
 
 
