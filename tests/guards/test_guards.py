@@ -2468,6 +2468,30 @@ GUARDS = [
         "tests/worktrees/test_sealed.py",
         "earlier_form",
     ),
+    Guard(
+        "no note of a restore beside a server",
+        "service/server/backup.py",
+        "    with dispatching_from(database):\n        if shared",
+        "    if True:\n        if shared",
+        "tests/service/test_backup.py",
+        "beside_a_server",
+    ),
+    Guard(
+        "no note of a restore beside a worker",
+        "service/server/backup.py",
+        "if shared and (alive := await living(database, look_seconds)):",
+        "if alive := []:",
+        "tests/service/test_backup.py",
+        "beside_a_worker",
+    ),
+    Guard(
+        "a database of an earlier version is noted as restored and upgraded",
+        "service/server/backup.py",
+        "        await earlier_workers.upgrade(database, look_seconds)\n",
+        "",
+        "tests/service/test_backup.py",
+        "before_an_upgrade",
+    ),
 ]
 
 
