@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from claude_pool_gh.pool.living_workers import LOOK_SECONDS, living
 from claude_pool_gh.pool.model.errors import PoolError
+from claude_pool_gh.pool.run.living_workers import LOOK_SECONDS, living
 from claude_pool_gh.pool.store import queue
 from claude_pool_gh.storage import Database, migrations
 

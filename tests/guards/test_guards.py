@@ -2492,6 +2492,22 @@ GUARDS = [
         "tests/service/test_backup.py",
         "before_an_upgrade",
     ),
+    Guard(
+        "a start waits for no process that held the file",
+        "service/server/runtime.py",
+        "        await abandoned.free(database)\n",
+        "",
+        "tests/service/test_runtime.py",
+        "held_the_file",
+    ),
+    Guard(
+        "a command of another boot is due at once",
+        "github/abandoned.py",
+        "    tx.execute(commands.update().where(held).values(owner=None, due_ms=0))\n",
+        "    assert held is not None\n",
+        "tests/github/test_command_rows.py",
+        "another_boot",
+    ),
 ]
 
 

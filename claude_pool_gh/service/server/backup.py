@@ -14,9 +14,9 @@ import click
 
 from claude_pool_gh.github import restored
 from claude_pool_gh.pool import earlier_workers
-from claude_pool_gh.pool.living_workers import LOOK_SECONDS, living
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from, dispatching_from_file
+from claude_pool_gh.pool.run.living_workers import LOOK_SECONDS, living
 from claude_pool_gh.service.existing_database import existing_database
 from claude_pool_gh.service.plain import echo
 from claude_pool_gh.service.settings import Settings
