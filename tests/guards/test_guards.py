@@ -2508,6 +2508,22 @@ GUARDS = [
         "tests/github/test_command_rows.py",
         "another_boot",
     ),
+    Guard(
+        "a database in use is not moved away from its log",
+        "storage/backup.py",
+        "    if is_busy:\n",
+        "    if False:\n",
+        "tests/service/test_backup.py",
+        "keeps_its_log",
+    ),
+    Guard(
+        "captures of a former version are swept when they are old",
+        "worktrees/leases.py",
+        "                if left.stat().st_mtime < time.time() - _OLD_SECONDS:\n",
+        "                if False:\n",
+        "tests/worktrees/test_leases.py",
+        "keeps_at_this_moment",
+    ),
 ]
 
 

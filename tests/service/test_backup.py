@@ -57,6 +57,28 @@ def test_a_database_in_use_is_copied_and_not_replaced(tmp_path: Path) -> None:
     assert len(aside) == 1, "with what SQLite keeps beside it"
 
 
+@pytest.mark.parametrize("statement", ["BEGIN", "BEGIN IMMEDIATE"])
+def test_a_database_that_somebody_reads_or_writes_keeps_its_log(
+    statement: str, tmp_path: Path
+) -> None:
+    """A shell, say, which holds no lock of a server: for a moment the file would stand there without what is in it."""
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    file = made(state)
+    assert command("backup", str(copy), "--state-dir", str(state))[0] == 0
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("CREATE TABLE said AS SELECT 1 AS what")
+        other.execute(statement)
+        other.execute("SELECT * FROM said").fetchall()
+        code, said = command("restore", str(copy), "--replace", "--state-dir", str(state))
+        assert code == 1
+        assert "nothing was restored: another process is at work with" in said
+        assert Path(f"{file}-wal").stat().st_size
+        other.execute("COMMIT")
+    assert not list(state.glob("pool.sqlite.2*"))
+    assert not noted(state, int(time.time() * 1000))
+    assert command("restore", str(copy), "--replace", "--state-dir", str(state))[0] == 0
+
+
 def noted(state: Path, now_ms: int) -> bool:
     """Whether the database of a state folder says that it was restored lately."""
     database = Database.open(f"sqlite:///{state}/pool.sqlite")
