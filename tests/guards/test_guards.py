@@ -1891,7 +1891,7 @@ GUARDS = [
     Guard(
         "a restore by other means is noted",
         "service/server/backup.py",
-        "        _note(database)\n",
+        "        await _note(database)\n",
         "        pass\n",
         "tests/service/test_backup.py",
         "other_means",
@@ -1899,7 +1899,7 @@ GUARDS = [
     Guard(
         "root writes nothing into another's folder",
         "service/server/backup.py",
-        "(owner := other_owner(database.parent)) is not None",
+        "(owner := other_owner(folder)) is not None",
         "(owner := None) is not None",
         "tests/service/test_backup.py",
         "root_restores",
