@@ -24,6 +24,8 @@ _BESIDE: Final = ("-wal", "-shm", "-journal")
 _UNFINISHED: Final = ".claude-pool-"
 _MARK: Final = 2
 """The part of an unfinished file's name that says whose it is."""
+_BUSY_SECONDS: Final = 2.0
+_IN_USE: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _OLD_SECONDS: Final = 3_600
 """After which what bears the mark of a dead process is not written any more, by no container of this host's name."""
 
@@ -98,7 +100,10 @@ def replacing(database: Path, file: Path, aside: Path) -> Iterator[Path]:
 
 
 def _move_aside(database: Path, aside: Path) -> None:
-    """Give a database a second name; its first one is to be taken by a rename, which leaves no moment without any."""
+    """Give a database a second name; its first one is to be taken by a rename, which leaves no moment without any.
+
+    Raises NoBackup where it is in use: without its log, which is moved first, it would be an older one.
+    """
     with suppress(sqlite3.Error):  # a damaged one goes as it is
         _settle(database)
     for suffix in _BESIDE:
@@ -114,10 +119,21 @@ def _move_aside(database: Path, aside: Path) -> None:
 
 
 def _settle(database: Path) -> None:
-    """Bring all of a database into its one file. Raises sqlite3.Error. One that is not there is not made."""
-    if database.exists():
-        with closing(sqlite3.connect(database)) as opened:
-            opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    """Bring all of a database into its one file. One that is not there is not made.
+
+    Raises NoBackup where somebody is reading or writing it, so that its log cannot go, and sqlite3.Error.
+    """
+    if not database.exists():
+        return
+    with closing(sqlite3.connect(database, timeout=_BUSY_SECONDS)) as opened:
+        try:
+            is_busy, *_ = opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in _IN_USE:
+                raise
+            is_busy = True
+    if is_busy:
+        raise NoBackup(f"another process is at work with {database}: stop that one first")
 
 
 def _unfinished(folder: Path) -> Path:

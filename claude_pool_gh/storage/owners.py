@@ -21,6 +21,8 @@ from uuid import uuid4
 
 import psutil
 
+GONE: Final = "gone/0/0"
+"""The owner of what a machine was at that is no more: gone for every process that asks."""
 _held: Final[dict[Path, int]] = {}
 """The locks of this process, by file, with their open files."""
 _OLD_SECONDS: Final = 86_400
@@ -47,6 +49,8 @@ def is_gone(owner: str) -> bool:
 
     Nor are those of an earlier boot or another container: a host of this name may be another machine.
     """
+    if owner == GONE:
+        return True
     host, pid, start = owner.split("/")[:3]
     return host == f"{_host()}@{_space()}" and not _runs(int(pid), lambda own: own == start)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.errors import NoWorkspace
@@ -38,7 +40,7 @@ from claude_pool_gh.worktrees.snapshot import (
 )
 
 logger = logging.getLogger(__name__)
-
+_OLD_SECONDS: Final = 86_400
 
 Logins = Callable[[int, bool], Awaitable[Credentials]]
 """Gives credentials and clone URL for a repository id. True: those that it gave last were refused.
@@ -253,6 +255,13 @@ class Worktrees:
         for folder in (self.state / "checkouts").glob("*"):
             if folder.name.isdecimal():
                 self._checkouts_of(int(folder.name)).sweep()
+        # Versions before this one did not say whose they are. None of theirs is at work for so long.
+        for left in (self.state / "mirrors").glob(f"{CAPTURING}*"):
+            if "-" in left.name.removeprefix(CAPTURING):
+                continue
+            with suppress(FileNotFoundError):  # its worker is done with it
+                if left.stat().st_mtime < time.time() - _OLD_SECONDS:
+                    remove(left)
         captures = (self.state / "mirrors").glob(f"{CAPTURING}*-*")
         owners.sweep(captures, lambda folder: folder.name.split("-")[1], remove=remove)
         for path in (self.state / "mirrors").glob("*.git"):

@@ -83,9 +83,16 @@ class Mirror:
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """Keep others from changing its refs, here and in other processes."""
+        """Keep others from changing its refs, here and in other processes.
+
+        Git's own lock files that are left where it failed are of a command that was killed, and in everybody's way.
+        """
         async with self.lock, _across_processes(self.path.with_suffix(".lock")):
-            yield
+            try:
+                yield
+            except BaseException:
+                self._remove_locks()
+                raise
 
     async def has(self, commit: str) -> bool:
         """True where a fetch brought a commit here. A yes is remembered; `pruning` lets objects outlive their refs."""
@@ -129,10 +136,16 @@ class Mirror:
         """Remove git's lock files and half packs that a killed process left here, unless somebody is at work."""
         with self.path.with_suffix(".lock").open("w") as file, suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for left in self.path.rglob("*.lock"):
-                left.unlink(missing_ok=True)
+            self._remove_locks()
             self._remove_partial(0.0)
             self._remove_partial(time.time(), "??/tmp_obj_*", _OLD_SECONDS)
+
+    def _remove_locks(self, older: float = 0.0) -> None:
+        """Remove git's lock files, or those older than so many seconds."""
+        for left in self.path.rglob("*.lock"):
+            with suppress(FileNotFoundError):
+                if not older or left.stat().st_mtime < time.time() - older:
+                    left.unlink()
 
     def _remove_partial(self, since: float, what: str = "pack/tmp_*", older: float = 0.0) -> int:
         """Remove files that git had not finished, written since a time or older than so many seconds; their bytes."""
@@ -156,7 +169,9 @@ class Mirror:
     async def _fetch(self, login: Credentials, refspecs: list[str], depth: int | None) -> None:
         """One fetch. What it leaves half done when it fails, or is ended, goes: nothing could go on from it."""
         began, finished, removed = time.time() - 1, False, 0
-        self._remove_partial(began, older=2 * self.fetch_seconds)  # of a process that was killed
+        # Of a process that was killed; git itself may have gone on for a while.
+        self._remove_partial(began, older=2 * self.fetch_seconds)
+        self._remove_locks(older=2 * self.fetch_seconds)
         try:
             await git(
                 "fetch",

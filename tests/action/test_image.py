@@ -21,6 +21,7 @@ from claude_pool_gh.pool.store.tables import chains, reservations
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.deflated import deflated
+from claude_pool_gh.storage.owners import is_gone
 from tests.pool.make import caps
 
 HEADER = Header(repository=1, thread=2, run="r", until_ms=0)
@@ -362,3 +363,18 @@ def test_what_a_job_goes_on_with_counts_against_its_own_budget(database: Path) -
         pools = dict(rows.execute("SELECT id, json_extract(caps, '$.pool') FROM chains").fetchall())
     assert held == {"done": 900, "first": 1_000 + 2_000, "second": 200, "waits": 70}
     assert pools == {"done": None, "first": cap, "second": cap, "waits": cap}
+
+
+def test_what_another_machine_was_at_has_an_owner_that_is_gone(
+    database: Path, tmp_path: Path
+) -> None:
+    opened = Database.open(f"sqlite:///{database}")
+    with opened.engine.begin() as tx:
+        owed(tx, "c", "running", reserved=9, settled=None, spent=0)
+        tx.execute(chains.update().values(owner=(there := "host@0000.1/1/7")))
+    opened.close()
+    assert not is_gone(there), "the control"
+    image.unpack(image.pack(database, DatabaseRedactor()), tmp_path / "there.sqlite")
+    with closing(sqlite3.connect(tmp_path / "there.sqlite")) as rows:
+        ((owner,),) = rows.execute("SELECT owner FROM chains").fetchall()
+    assert is_gone(owner)

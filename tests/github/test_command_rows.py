@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.github import command_rows, inbox
+from claude_pool_gh.github import abandoned, command_rows, inbox
 from claude_pool_gh.github.command_request import CommandRequest, requests
-from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.github.effects import rows as effects
+from claude_pool_gh.storage import Database, migrations, owners
 from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
 
 STRANGER = Actor(id=7, login="stranger")
@@ -67,3 +68,24 @@ async def test_the_commands_of_one_comment_are_handled_in_their_order(database: 
         assert found.ordinal == ordinal
         assert await claimed(database, 10) is None, "the next one waits for it"
         await database.transact(partial(command_rows.close, key=found.key, answer="done"))
+
+
+async def test_after_a_crash_nobody_waits_for_a_process_of_another_boot_or_container(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (of_comment(number, "/pool help")[0] for number in (1, 2, 3))
+    await store(database, [first, second, third], 5)
+    for module in (command_rows, abandoned):
+        monkeypatch.setattr(module, "own_id", lambda: "host@0000.1/1/7")
+    assert await claimed(database, 10) == first
+    renewed = partial(effects.hold, name="writer:1", owner="host@0000.1/1/7", now_ms=10)
+    assert await database.transact(renewed)
+    await abandoned.free(database)
+    assert await claimed(database, 10) == second, "the control: its own are not freed"
+    for module in (command_rows, abandoned):
+        monkeypatch.setattr(module, "own_id", owners.own_id)
+    own = partial(effects.hold, name="writer:1", owner=owners.own_id(), now_ms=11)
+    assert not await database.transact(own)
+    await abandoned.free(database)
+    assert await database.transact(own)
+    assert [await claimed(database, 11) for _ in range(3)] == [first, second, third]

@@ -6,17 +6,26 @@ import os
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
+from click import ClickException
 from click.testing import CliRunner
 from filelock import FileLock
 
 from claude_pool_gh.github import restored
+from claude_pool_gh.pool.store import queue
 from claude_pool_gh.service.cli import main
+from claude_pool_gh.service.server.backup import note_restored
+from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, migrations
 from tests import ours
+from tests.patience import PATIENCE
+from tests.storage import old
 
 
 def made(state: Path) -> Path:
@@ -46,6 +55,28 @@ def test_a_database_in_use_is_copied_and_not_replaced(tmp_path: Path) -> None:
     assert code == 0, said
     aside = [path for path in state.glob("pool.sqlite.2*") if path.name[-1].isdecimal()]
     assert len(aside) == 1, "with what SQLite keeps beside it"
+
+
+@pytest.mark.parametrize("statement", ["BEGIN", "BEGIN IMMEDIATE"])
+def test_a_database_that_somebody_reads_or_writes_keeps_its_log(
+    statement: str, tmp_path: Path
+) -> None:
+    """A shell, say, which holds no lock of a server: for a moment the file would stand there without what is in it."""
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    file = made(state)
+    assert command("backup", str(copy), "--state-dir", str(state))[0] == 0
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("CREATE TABLE said AS SELECT 1 AS what")
+        other.execute(statement)
+        other.execute("SELECT * FROM said").fetchall()
+        code, said = command("restore", str(copy), "--replace", "--state-dir", str(state))
+        assert code == 1
+        assert "nothing was restored: another process is at work with" in said
+        assert Path(f"{file}-wal").stat().st_size
+        other.execute("COMMIT")
+    assert not list(state.glob("pool.sqlite.2*"))
+    assert not noted(state, int(time.time() * 1000))
+    assert command("restore", str(copy), "--replace", "--state-dir", str(state))[0] == 0
 
 
 def noted(state: Path, now_ms: int) -> bool:
@@ -87,6 +118,59 @@ def test_a_database_that_was_restored_by_other_means_gets_the_same_note(tmp_path
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_copy_from_before_an_upgrade_gets_the_note_and_the_new_tables(tmp_path: Path) -> None:
+    file = tmp_path / "pool.sqlite"
+    database = Database.open(f"sqlite:///{file}")
+    old.migrate(database, "0015")
+    code, said = command("restore", "--done", "--state-dir", str(tmp_path))
+    assert code == 0, said
+    assert migrations.current(database.engine) == migrations.newest()
+    assert noted(tmp_path, int(time.time() * 1000))
+    with database.engine.begin() as tx:
+        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    code, said = command("restore", "--done", "--state-dir", str(tmp_path))
+    assert code == 1
+    assert "newer version (schema 9999" in said
+    database.close()
+
+
+def test_no_note_is_made_beside_a_server_that_would_not_look_at_it(tmp_path: Path) -> None:
+    file = made(tmp_path)
+    with FileLock(f"{file}.lock"):
+        code, said = command("restore", "--done", "--state-dir", str(tmp_path))
+    assert code == 1
+    assert "stop every server and worker first" in said
+    assert not noted(tmp_path, int(time.time() * 1000))
+
+
+def test_nor_beside_a_worker_that_shows_itself(postgres: Callable[[], str]) -> None:
+    database = Database.open(postgres())
+    migrations.upgrade(database.engine)
+    settings = Settings(database_url=database.engine.url.render_as_string(hide_password=False))
+    over = Event()
+
+    def live() -> None:
+        while not over.wait(0.05):
+            with database.engine.begin() as tx:
+                queue.beat(tx, "host/7/1", 1)
+
+    with ThreadPoolExecutor() as threads:
+        living = threads.submit(live)
+        try:
+            with pytest.raises(ClickException, match="host/7/1 still work"):
+                note_restored(settings, PATIENCE)
+        finally:
+            over.set()
+        living.result()
+    now = int(time.time() * 1000)
+    with database.engine.connect() as tx:
+        assert not restored.is_recent(tx, now)
+    note_restored(settings, 0.6)  # what a dead worker has left is in nobody's way
+    with database.engine.connect() as tx:
+        assert restored.is_recent(tx, now)
+    database.close()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 def test_root_restores_nothing_that_the_server_could_not_open(tmp_path: Path) -> None:
     state, copy = tmp_path / "state", tmp_path / "copy"
@@ -94,9 +178,10 @@ def test_root_restores_nothing_that_the_server_could_not_open(tmp_path: Path) ->
     assert command("backup", str(copy), "--state-dir", str(state))[0] == 0
     os.chown(state, 65_534, 65_534)
     before = {path: path.stat().st_mtime_ns for path in state.iterdir()}
-    code, said = command("restore", str(copy), "--replace", "--state-dir", str(state))
-    assert code == 1
-    assert f"{state} belongs to nobody: run this as that user" in said
+    for given in ([str(copy), "--replace"], ["--done"]):
+        code, said = command("restore", *given, "--state-dir", str(state))
+        assert code == 1
+        assert f"{state} belongs to nobody: run this as that user" in said
     assert {path: path.stat().st_mtime_ns for path in state.iterdir()} == before
 
 

@@ -221,6 +221,27 @@ async def test_bodies_that_come_slowly_make_room_for_those_that_come_at_once() -
     assert bodies.coming == {}
 
 
+async def test_nobody_gives_way_in_vain_nor_a_small_one_to_a_large_one() -> None:
+    bodies, go_on = BodyBudget(), asyncio.Event()
+    held = [await bodies.read(chunks(size * MIB), 10 * MIB) for size in (9, 9, 9, 9, 9, 1)]
+
+    async def coming(*sizes: int) -> list[asyncio.Task[bytes]]:
+        begun = [asyncio.create_task(bodies.read(slowly(size, go_on), 10 * MIB)) for size in sizes]
+        await asyncio.sleep(0.01)
+        return begun
+
+    slow = await coming(*[8_000] * 5)
+    with pytest.raises(TooMuch):  # it lacks the 40 kB of the small ones
+        await bodies.read(chunks(2 * MIB), 10 * MIB)
+    bodies.release(len(held.pop()))
+    slow += await coming(2 * MIB)
+    with pytest.raises(TooMuch):  # it lacks more than the 2 MiB of the large one
+        await bodies.read(chunks(4 * MIB), 10 * MIB)
+    go_on.set()
+    assert [len(each) for each in await asyncio.gather(*slow)] == [8_000] * 5 + [2 * MIB]
+    assert bodies.held == 47 * MIB + 5 * 8_000
+
+
 async def test_who_gives_way_is_told_so_by_nobody_s_timeout_but_its_own() -> None:
     """Whoever bounds the time of a body still hears that it is over, also while others give way."""
     bodies, never = BodyBudget(), asyncio.Event()

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from claude_pool_gh.storage.owners import (
+    GONE,
     hold,
     is_gone,
     is_mark_gone,
@@ -78,6 +79,7 @@ def test_an_owner_is_gone_when_its_process_is_and_never_on_another_host_of_its_n
     assert not is_gone(new_owner())
     assert is_gone(f"{host}/{NOBODY}/{start}")
     assert is_gone(f"{host}/{number}/1"), "another process had this number before"
+    assert is_gone(GONE)
     boot, _, numbers = space.partition(".")
     for elsewhere in (
         f"other@{space}",

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -183,9 +184,15 @@ async def test_what_another_process_keeps_at_this_moment_is_not_swept(site: Site
     elsewhere = site.mirror.parent / "capture-abcdef.1.1-now"
     for each in (keeping, elsewhere):
         each.mkdir(parents=True)
+    old, of_today = (site.mirror.parent / f"capture-{name}" for name in ("abcd_efg", "hijk_lmn"))
+    for each in (old, of_today):  # as versions before this one named them
+        each.mkdir()
+    for each in (old, keeping, elsewhere):
+        os.utime(each, (time.time() - 100_000,) * 2)
     site.worktrees.sweep()
     assert keeping.is_dir()
     assert elsewhere.is_dir()
+    assert (old.exists(), of_today.exists()) == (False, True)
 
 
 async def test_a_server_with_the_number_of_the_one_that_was_killed_sweeps_up_after_it(

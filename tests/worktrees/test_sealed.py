@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,12 @@ def test_nor_is_one_of_an_earlier_form(tmp_path: Path) -> None:
     place = tmp_path / "sealed"
     head = (1, sealed.boot_id(), RECORD.commit, RECORD.index)
     place.write_bytes(marshal.dumps(head) + marshal.dumps(RECORD.entries))
-    assert (sealed.read(place), sealed.commit_of(place)) == (None, None)
+    tracemalloc.start()
+    try:
+        assert (sealed.read(place), sealed.commit_of(place)) == (None, None)
+        assert tracemalloc.get_traced_memory()[1] < 2**20, "its first bytes are no length"
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_list_of_a_large_tree_is_read_at_once(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 from claude_pool_gh.conversation.host_steps.elsewhere import with_commits
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.worktrees import history
+from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.snapshot import Signature
 from tests.worktrees.site import Site
@@ -80,3 +84,29 @@ async def test_the_next_job_has_what_an_earlier_one_compared_with(cut: Site) -> 
 
     begun = replace(context_of(cut, made[-1]), results={"brief": {"merge_base": made[3]}})
     assert await with_commits(cut.worktrees, step)(begun) == Done({"src/a.py": "a = 3\n"})
+
+
+async def killed_at_work(mirror: Path) -> None:
+    """What git leaves that is killed while commits come without their history, and while it writes a ref."""
+    for lock in (mirror / "shallow.lock", mirror / "packed-refs.lock"):
+        lock.touch()
+    raise asyncio.CancelledError
+
+
+async def test_a_fetch_that_was_killed_is_in_the_way_of_no_later_one(cut: Site) -> None:
+    made = long_history(cut)
+    mirror = await cut.worktrees.fetch(cut.widgets.id, [made[3]], [])
+    with pytest.raises(asyncio.CancelledError):
+        async with cut.worktrees.mirror(cut.widgets.id).alone():
+            await killed_at_work(mirror)
+    assert list(mirror.rglob("*.lock")) == []
+    lock = mirror / "shallow.lock"
+    lock.touch()
+    with pytest.raises(
+        WorktreeError
+    ):  # the control; nor is one removed that another may still need
+        await cut.worktrees.fetch(cut.widgets.id, [made[5]], [])
+    lock.touch()
+    os.utime(lock, (time.time() - 86_400,) * 2)
+    await cut.worktrees.fetch(cut.widgets.id, [made[5]], [])
+    assert await commits_in(mirror, made[5]) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import sqlite3
 import tempfile
 import zlib
@@ -20,6 +19,7 @@ from pydantic.dataclasses import dataclass
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.storage import migrations
 from claude_pool_gh.storage.deflated import holds_deflated, inflate_all
+from claude_pool_gh.storage.owners import GONE
 
 _FORMAT: Final = 1
 _LIMIT: Final = 256 * 1024 * 1024
@@ -164,7 +164,7 @@ def unpack(body: bytes, database: Path) -> None:
         with closing(sqlite3.connect(database, isolation_level=None)) as kept:
             _check(kept)
             for statement in _ARRIVE:
-                kept.execute(statement, {"gone": _gone()} if ":gone" in statement else {})
+                kept.execute(statement, {"gone": GONE} if ":gone" in statement else {})
     except (sqlite3.Error, Damaged, ValueError, TypeError) as error:
         database.unlink()
         raise Damaged from error
@@ -184,11 +184,6 @@ def _check(kept: sqlite3.Connection) -> None:
     # `pack` has inflated all: another one has put it there, whatever it holds.
     if holds_deflated(kept):
         raise Damaged
-
-
-def _gone() -> str:
-    """The owner of what another machine was at: a process of this one's that there certainly is not."""
-    return f"{socket.gethostname()}/999999999/0"
 
 
 def number_of(database: Path, effect: str) -> int:

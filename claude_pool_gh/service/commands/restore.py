@@ -33,7 +33,7 @@ def command(file: Path | None, *, replace: bool, done: bool, **given: Any) -> No
     GitHub then knows more than the database. The next server looks for what it wants to write before it writes it, for
     a month, so that nothing stands there twice. What was asked for after the copy was made is not known any more.
 
-    After `pg_restore`, or where a disk was put back, tell the server so: claude-pool-gh restore --done
+    After `pg_restore`, or where a disk was put back, and before the server starts: claude-pool-gh restore --done
 
     \b
     Example:

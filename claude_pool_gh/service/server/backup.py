@@ -13,8 +13,10 @@ from pathlib import Path
 import click
 
 from claude_pool_gh.github import restored
+from claude_pool_gh.pool import earlier_workers
 from claude_pool_gh.pool.model.errors import PoolError
-from claude_pool_gh.pool.run.dispatch_lock import dispatching_from_file
+from claude_pool_gh.pool.run.dispatch_lock import dispatching_from, dispatching_from_file
+from claude_pool_gh.pool.run.living_workers import LOOK_SECONDS, living
 from claude_pool_gh.service.existing_database import existing_database
 from claude_pool_gh.service.plain import echo
 from claude_pool_gh.service.settings import Settings
@@ -45,11 +47,7 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> None:
     database = _sqlite(settings, instead)
     os.umask(0o077)
     private_folder(database.parent)
-    if (owner := other_owner(database.parent)) is not None:
-        # What it wrote would be this user's, and the server could not open it.
-        raise click.ClickException(
-            f"{database.parent} belongs to {owner}: run this as that user, for example with sudo -u {owner}"
-        )
+    _check_owner(database.parent)
     try:
         if (revision := copies.check(file)) > migrations.newest():
             raise click.ClickException(
@@ -74,25 +72,48 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> None:
     echo(f"{database} is {file} now; start the server again")
 
 
-def note_restored(settings: Settings) -> None:
+def note_restored(settings: Settings, look_seconds: float = LOOK_SECONDS) -> None:
     """Note in a database that was restored by other means what `restore` notes in one of its. Raises ClickException."""
+    if (file := _file(settings)) is not None and file.exists():
+        _check_owner(file.parent)
     database = existing_database(settings.database)
     try:
-        if migrations.current(database.engine) != migrations.newest():
-            raise click.ClickException(
-                "the database is of another version: note it with the version that made the copy"
-            )
-        _note(database)
+        asyncio.run(_note_in_place(database, look_seconds))
+    except PoolError as error:
+        raise click.ClickException(f"stop every server and worker first: {error}") from error
+    except migrations.NewerSchema as error:
+        raise click.ClickException(str(error)) from error
     except DatabaseError as error:
         raise click.ClickException(f"nothing was noted: {reason(error)}") from error
     finally:
         database.close()
-    echo("noted: for a month the server looks on GitHub before it writes there")
+    echo("noted: for a month the server looks on GitHub before it writes there; start it now")
 
 
-def _note(database: Database) -> None:
+async def _note_in_place(database: Database, look_seconds: float) -> None:
+    """Note it where nobody works with the database: who does has looked for the note already.
+
+    A copy may be older than an upgrade. Raises PoolError, NewerSchema.
+    """
+    shared = database.engine.dialect.name == "postgresql"
+    with dispatching_from(database):
+        if shared and (alive := await living(database, look_seconds)):
+            raise PoolError(f"{', '.join(alive)} still work with this database")
+        await earlier_workers.upgrade(database, look_seconds)
+        await _note(database)
+
+
+def _check_owner(folder: Path) -> None:
+    """Raises ClickException where what this user writes could not be opened by the server."""
+    if (owner := other_owner(folder)) is not None:
+        raise click.ClickException(
+            f"{folder} belongs to {owner}: run this as that user, for example with sudo -u {owner}"
+        )
+
+
+async def _note(database: Database) -> None:
     """Let the next server know that GitHub knows more than this database."""
-    asyncio.run(database.transact(lambda tx: restored.note(tx, int(time.time() * 1000))))
+    await database.transact(lambda tx: restored.note(tx, int(time.time() * 1000)))
 
 
 def _note_in(file: Path) -> None:
@@ -100,16 +121,20 @@ def _note_in(file: Path) -> None:
     opened = Database.open(f"sqlite:///{file}")
     try:
         migrations.upgrade(opened.engine)
-        _note(opened)
+        asyncio.run(_note(opened))
     finally:
         opened.close()
 
 
 def _sqlite(settings: Settings, instead: str) -> Path:
     """The file of the database. Raises ClickException where it is none, with what to do `instead`."""
-    url = parsed_url(settings.database)
-    if url.get_backend_name() != "sqlite" or not url.database:
+    if (file := _file(settings)) is None:
         raise click.ClickException(
             f"the database is not a file; with PostgreSQL's own tools: {instead}"
         )
-    return Path(url.database)
+    return file
+
+
+def _file(settings: Settings) -> Path | None:
+    url = parsed_url(settings.database)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None

@@ -6,6 +6,7 @@ import asyncio
 import resource
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Final, cast
 
 from aiohttp import web
@@ -198,8 +199,8 @@ class _Coming:
 class BodyBudget:
     """The bytes of all bodies that are being read or handled.
 
-    When there is no room, the body that has been on its way longest makes some: GitHub sends a body at once, so whoever
-    sends slowly holds nobody else up.
+    When there is no room, the bodies that have been on their way longest make some: GitHub sends a body at once, so
+    whoever sends slowly holds nobody else up. None of them ends in vain, and no small one for a large one.
     """
 
     held: int = 0
@@ -234,13 +235,20 @@ class BodyBudget:
         if size > most:
             raise TooMuch(413, "too large")
         room = _BODIES if size <= _SMALL else _LARGE_BODIES
-        while self.held + more > room:
-            slowest = next(each for each in self.coming if not each.gave_way)
-            if slowest is own:
-                raise TooMuch(503, _NO_ROOM)
-            self._give_way(slowest)
+        if (lacking := self.held + more - room) > 0:
+            self._make_room(own, size, lacking)
         own.size = size
         self.held += more
+
+    def _make_room(self, own: _Coming, size: int, lacking: int) -> None:
+        """End what came before a body and is still on its way. Raises TooMuch where that would not be enough."""
+        before = takewhile(lambda each: each is not own, self.coming)
+        older = [each for each in before if each.size and (size <= _SMALL or each.size > _SMALL)]
+        if sum(each.size for each in older) < lacking:
+            raise TooMuch(503, _NO_ROOM)
+        enough = self.held - lacking
+        for each in takewhile(lambda _: self.held > enough, older):
+            self._give_way(each)
 
     def _give_way(self, other: _Coming) -> None:
         """End the reading of a body, whose bytes are counted no more."""

@@ -28,7 +28,7 @@ from claude_pool_gh.conversation.repository.config_loader import ConfigLoader
 from claude_pool_gh.conversation.secret_filter import without_secrets
 from claude_pool_gh.conversation.services import Defaults, Services
 from claude_pool_gh.conversation.tracking.progress import Progress
-from claude_pool_gh.github import restored, thread_rows
+from claude_pool_gh.github import abandoned, restored, thread_rows
 from claude_pool_gh.github.access import Access, AppAccess, JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.effect import Effect
@@ -212,6 +212,7 @@ async def open_runtime(
         # Before anything is migrated or swept: a second server on the same file changes nothing of the first one's.
         stack.enter_context(dispatching_from(database))
         await earlier_workers.upgrade(database)
+        await abandoned.free(database)
         # Directly, or through the one proxy that is set: the environment's is not heeded.
         watch, metrics = GitHubWatch(), Metrics()
         session = await stack.enter_async_context(

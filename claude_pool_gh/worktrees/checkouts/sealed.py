@@ -14,6 +14,8 @@ from claude_pool_gh.worktrees.checkouts.listing import Entry, Listing
 
 _VERSION: Final = 2
 _LENGTH: Final = struct.Struct(">I")
+_LONGEST_HEAD: Final = 65_536
+"""What claims more is of another form: as much memory would be set aside before a byte of it is read."""
 _BROKEN: Final = (OSError, ValueError, EOFError, TypeError, struct.error)
 """What reading a list raises that is cut, or of another form."""
 
@@ -71,6 +73,8 @@ def commit_of(path: Path) -> str | None:
 def _head(file: BinaryIO) -> tuple[int, str, str, Entry]:
     """All but the entries."""
     (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+    if length > _LONGEST_HEAD:
+        raise ValueError(length)
     head: tuple[int, str, str, Entry] = marshal.loads(file.read(length))  # noqa: S302 - see `write`
     return head
 
