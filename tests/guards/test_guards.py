@@ -2436,6 +2436,22 @@ GUARDS = [
         "tests/github/test_sarif_upload.py",
         "secret",
     ),
+    Guard(
+        "what came without its history is deepened",
+        "worktrees/mirror.py",
+        "if depth is None or depth <= 1:",
+        "if True:",
+        "tests/worktrees/test_shallow.py",
+        "deepened",
+    ),
+    Guard(
+        "an audit has the commits of its findings",
+        "conversation/audit/brief.py",
+        "    await host.bring(context, known.heads(past.every))\n",
+        "",
+        "tests/worktrees/test_shallow_audits.py",
+        "renamed_since",
+    ),
 ]
 
 
