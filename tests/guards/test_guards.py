@@ -2452,6 +2452,22 @@ GUARDS = [
         "tests/worktrees/test_shallow_audits.py",
         "renamed_since",
     ),
+    Guard(
+        "git says where lines went apart when GitHub cannot compare",
+        "conversation/lookups/branch_point.py",
+        "        raise\n    except (ForgeRefused, ForgeUnavailable) as error:\n",
+        "        raise\n    except NotFound as error:\n",
+        "tests/worktrees/test_merge_bases.py",
+        "too_large",
+    ),
+    Guard(
+        "a commit in common is the nearest before it is believed",
+        "worktrees/deepening.py",
+        'if not await _ends_early(mirror, base, head, f"^{found}"):',
+        "if True:",
+        "tests/worktrees/test_merge_bases.py",
+        "nearer",
+    ),
 ]
 
 
