@@ -2468,6 +2468,22 @@ GUARDS = [
         "tests/worktrees/test_merge_bases.py",
         "nearer",
     ),
+    Guard(
+        "a thread that asked for an audit has its own state",
+        "action/state/audits.py",
+        "may_steer = asked.steers and not (has_own and asked.runs)",
+        "may_steer = True",
+        "tests/action/test_audit_states.py",
+        "serves_its_report_issue",
+    ),
+    Guard(
+        "a command is served with one state only",
+        "action/thread_watch.py",
+        "                if not await holds(found):\n",
+        "                if False:\n",
+        "tests/action/test_thread_watch.py",
+        "left_to_its_own",
+    ),
 ]
 
 

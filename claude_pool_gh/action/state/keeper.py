@@ -198,6 +198,11 @@ class Keeper:
         """True where nothing is known of an audit that may have run: its state may have been deleted."""
         return bool(self.audit) and not self.is_restored
 
+    @property
+    def is_in_report(self) -> bool:
+        """True where this job works in its audit's report issue, as far as that is known yet."""
+        return bool(self.audit) and self.thread == self._report
+
     def charge(self, budget: int) -> int:
         """See `image.charge`. Before the database is opened: what it holds goes on at once then."""
         left = self.keeps and self.database.exists()
