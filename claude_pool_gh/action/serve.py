@@ -220,8 +220,7 @@ async def _opened(serving: Serving) -> AsyncIterator[Runtime]:
     keeper.is_touched = True
     writing = WriterOptions(
         refused=gate.refused,
-        # Who is only refused may have been refused before.
-        look_first=keeper.unclean or serving.is_kept_out or keeper.is_new_to_audit,
+        look_first=keeper.is_behind and not rehearses,
         also=noted(line),
     )
     opening = open_runtime(

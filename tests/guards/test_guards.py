@@ -2484,6 +2484,22 @@ GUARDS = [
         "tests/action/test_thread_watch.py",
         "left_to_its_own",
     ),
+    Guard(
+        "who may not read what stands there writes all the same",
+        "github/effects/writer.py",
+        "        except ForgeRefused:\n            return None\n\n    async def _look(",
+        "        except ForgeUnavailable:\n            return None\n\n    async def _look(",
+        "tests/github/test_writer.py",
+        "rows_that_are_gone",
+    ),
+    Guard(
+        "a job whose state was deleted looks at what stands",
+        "action/state/keeper.py",
+        "return self.unclean or not self.is_restored",
+        "return self.unclean",
+        "tests/action/test_state.py",
+        "without_its_state",
+    ),
 ]
 
 
