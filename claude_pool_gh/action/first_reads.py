@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aiohttp
 
+from claude_pool_gh.action.asked import Asked, asked_of
 from claude_pool_gh.action.preflight import preflight
 from claude_pool_gh.action.unauthorized import is_kept_out
 from claude_pool_gh.audits.rules import KINDS
-from claude_pool_gh.commands.grammar import Command, Verb, parse
-from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation import registry
 from claude_pool_gh.conversation.repository.config_loader import ConfigLoader
-from claude_pool_gh.conversation.verbs.audit import Audit, named
 from claude_pool_gh.github.access import JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.command_request import CommandRequest
@@ -31,10 +29,8 @@ class EventReading:
 
     is_kept_out: bool
     """Whether whoever asks is refused whatever they ask: that needs nothing of what earlier jobs know."""
-    audits: frozenset[str] = frozenset()
-    """The names of the audits that are asked for."""
-    beside: bool = False
-    """Whether something else than audits is asked for too."""
+    asked: Asked
+    """Whose state the commands need."""
     configured: frozenset[str] = frozenset(KINDS)
     """The names of the audits that can be asked for."""
 
@@ -49,8 +45,7 @@ async def read_first(
         every = {name: each.verb for name, each in registry.handlers().items()}
         config_loader = ConfigLoader(forge, frozenset(every))
         config = await preflight(forge, config_loader, requests[0], placed=placed)
-        asked = [audit_of(each.line, every, config) for each in requests]
-        audits, beside = frozenset(filter(None, asked)), None in asked
+        asked = asked_of([each.line for each in requests], every, config.audits)
         try:
             kept_out = all(
                 [await is_kept_out(forge, config_loader, every, each) for each in requests]
@@ -58,12 +53,4 @@ async def read_first(
         except ForgeError as error:
             logger.warning("it is not known yet who asks: %s", error)
             kept_out = False
-        return EventReading(kept_out, audits, beside, frozenset({*KINDS, *config.audits}))
-
-
-def audit_of(line: str, verbs: Mapping[str, Verb], config: RepositoryConfig) -> str | None:
-    """The audit that a command line names; None for any other command."""
-    command = parse(line, verbs)
-    if not isinstance(command, Command) or command.verb.name != Audit.name:
-        return None
-    return named(command.words, config)[0]
+        return EventReading(kept_out, asked, frozenset({*KINDS, *config.audits}))

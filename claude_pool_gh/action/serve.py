@@ -110,7 +110,8 @@ async def _audit_of(
     job: Job, requests: tuple[CommandRequest, ...], settings: Settings, read: EventReading
 ) -> str:
     """The audit whose state this job needs; "" for the thread's own. Raises Fault."""
-    if len(read.audits) > 1 or (read.audits and read.beside):
+    asked = read.asked
+    if len(asked.audits) > 1 or (asked.audits and asked.beside):
         raise Fault(
             "one job serves one audit, and nothing beside it: give each command a job, or a comment, of its own"
         )
@@ -121,13 +122,13 @@ async def _audit_of(
         )
     if job.dry_run or read.is_kept_out:
         return ""
-    if read.audits:
-        return next(iter(read.audits))
+    if asked.audits:
+        return next(iter(asked.audits))
     thread = requests[0].thread
     every = _every_audit(job, settings, thread.repository)
     own = job.ref(thread.repository, settings, f"{THREADS}{thread.number}")
     key = job.key(settings)
-    return await audit_at(every, own, thread.repository.id, thread.number, key)
+    return await audit_at(every, own, thread.repository.id, thread.number, asked, key)
 
 
 def _every_audit(job: Job, settings: Settings, repository: Repository) -> Ref:
@@ -219,8 +220,7 @@ async def _opened(serving: Serving) -> AsyncIterator[Runtime]:
     keeper.is_touched = True
     writing = WriterOptions(
         refused=gate.refused,
-        # Who is only refused may have been refused before.
-        look_first=keeper.unclean or serving.is_kept_out or keeper.is_new_to_audit,
+        look_first=keeper.is_behind and not rehearses,
         also=noted(line),
     )
     opening = open_runtime(
@@ -288,7 +288,7 @@ async def _before_the_first_token(runtime: Runtime, serving: Serving) -> bool:
 async def _work(serving: Serving, runtime: Runtime) -> None:
     """Serve until all commands are over and written, or until the job has to end."""
     job, keeper, stop = serving.job, serving.keeper, serving.stop
-    reading_on = listen(runtime, serving.requests[0].thread, keeper)
+    reading_on = listen(runtime, serving.requests[0].thread, keeper, serving.audits)
     showing = asyncio.create_task(runtime.show_time_for_ever())
     work = (runtime.serve_commands(), keep(keeper, stop), reading_on)
     tasks = [showing, *(asyncio.create_task(each) for each in work)]

@@ -1,18 +1,24 @@
-"""Reads on in the thread while a job serves it: a command that comes meanwhile is this job's, its own waits for it."""
+"""Reads on in the thread while a job serves it: a command that comes meanwhile is this job's, its own waits for it.
+
+Not one that needs another state than this job holds: that is for its own job, which would serve it a second time.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from claude_pool_gh.action.asked import asked_of
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.action.unauthorized import is_kept_out
 from claude_pool_gh.github import command_rows, inbox, reads
 from claude_pool_gh.github.command_request import CommandRequest, requests
 from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.pool.store import lookup
 from claude_pool_gh.service.server.runtime import Runtime
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.storage.errors import DatabaseError
@@ -21,23 +27,45 @@ from claude_pool_gh.terms.ids import CommentRef, Thread
 logger = logging.getLogger(__name__)
 
 _SECONDS: Final = 5.0
+Holds = Callable[[Sequence[CommandRequest]], Awaitable[bool]]
+"""Says whether this job holds the state that the commands of a comment need. Raises DatabaseError."""
 _OVERLAP: Final = timedelta(seconds=30)
 
 
-async def listen(runtime: Runtime, thread: Thread, keeper: Keeper) -> None:
-    """Take in the commands of new comments, for as long as no other job can serve this thread."""
+async def listen(runtime: Runtime, thread: Thread, keeper: Keeper, audits: Collection[str]) -> None:
+    """Take in the commands of new comments, for as long as no other job can serve this thread.
+
+    `audits`: the names of those that are configured.
+    """
     since = datetime.now(UTC) - _OVERLAP
     strangers: set[int] = set()
+    holds = partial(_is_held, runtime, keeper, audits)
     while keeper.keeps:
         await asyncio.sleep(_SECONDS)
         try:
-            if await _read(runtime, thread, since, strangers):
+            if await _read(runtime, thread, since, strangers, holds):
                 runtime.wake()
         except ForgeError as error:
             logger.warning("comments not read: %s", error)
 
 
-async def _read(runtime: Runtime, thread: Thread, since: datetime, strangers: set[int]) -> int:
+async def _is_held(
+    runtime: Runtime, keeper: Keeper, audits: Collection[str], found: Sequence[CommandRequest]
+) -> bool:
+    """True where this job holds the state that the commands of a comment need."""
+    verbs, in_report = runtime.command_worker.judge.verbs, keeper.is_in_report
+    asked = asked_of([each.line for each in found], verbs, audits)
+    if not asked.is_served_with(keeper.audit, in_report=in_report):
+        return False
+    if not keeper.audit or in_report or not asked.runs:
+        return True
+    known = await runtime.database.read(partial(lookup.states_of, chain_ids=sorted(asked.runs)))
+    return known.keys() == asked.runs
+
+
+async def _read(
+    runtime: Runtime, thread: Thread, since: datetime, strangers: set[int], holds: Holds
+) -> int:
     new = 0
     path = f"/issues/{thread.number}/comments"
     moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -45,7 +73,10 @@ async def _read(runtime: Runtime, thread: Thread, since: datetime, strangers: se
         # an edited comment commands nothing
         if comment.get("created_at") == comment.get("updated_at"):
             try:
-                wanted = await _ours(runtime, _requests(thread, comment), strangers)
+                found = _requests(thread, comment)
+                if not await holds(found):
+                    continue
+                wanted = await _ours(runtime, found, strangers)
                 new += await runtime.database.transact(
                     partial(_store, wanted, runtime.clock.now_ms())
                 )

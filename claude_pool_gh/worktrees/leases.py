@@ -119,15 +119,21 @@ class Worktrees:
     ) -> Path:
         """Bring commits into a repository's mirror and return its path. Warm calls start no fetch.
 
-        `history`: commits of each line that come where histories are cut.
+        `history`: commits of each line that come where histories are cut; what came with fewer is deepened.
         """
         mirror = self.mirror(repository_id)
-        present = mirror.path.exists() and all([await mirror.has(commit) for commit in wanted])
+        depth = history if self.is_shallow else None
+        present = mirror.path.exists() and all(
+            [
+                await mirror.has(commit) and not await mirror.is_cut(commit, depth)
+                for commit in wanted
+            ]
+        )
         fresh = False
         while not present:
             try:
                 login = await self.login(repository_id, fresh)
-                await mirror.fetch(login, wanted, refs, depth=history if self.is_shallow else None)
+                await mirror.fetch(login, wanted, refs, depth=depth)
                 present = True
             except LoginRefused:
                 if fresh:

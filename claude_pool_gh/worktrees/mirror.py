@@ -64,6 +64,7 @@ class Mirror:
             await self._make()
             missing = [commit for commit in commits if not await self.has(commit)]
             absent = [commit for commit in missing if not await self._came(commit)]
+            deeper = [commit for commit in commits if commit not in absent]
             if absent and (kept := [f"+{ref}:{_kept(ref)}" for ref in refs]):
                 try:
                     await self._fetch(login, kept, depth)
@@ -72,7 +73,9 @@ class Mirror:
                 except WorktreeError as error:
                     # a branch may be gone; what counts is whether the commits come
                     logger.info("refs not fetched: %s", error, extra={"action": "refs_not_fetched"})
-            for commit in [commit for commit in absent if not await self._came(commit)]:
+            single = [commit for commit in absent if not await self._came(commit)]
+            single += [commit for commit in deeper if await self.is_cut(commit, depth)]
+            for commit in single:
                 await self._fetch(login, [f"{commit}:refs/pool/commits/{commit}"], depth)
             for commit in missing:
                 await trees.check(self.path, commit)
@@ -105,6 +108,19 @@ class Mirror:
             return False
         self.present.add(commit)
         return True
+
+    async def is_cut(self, commit: str, depth: int | None) -> bool:
+        """True where the history of a commit that is here ends before so many commits, because a fetch has cut it."""
+        if depth is None or depth <= 1:
+            return False
+        newest = (f"--max-count={depth}", checked_commit(commit))
+        reached = (await git("rev-list", *newest, git_dir=self.path)).decode().split()
+        return len(reached) < depth and not self.ends().isdisjoint(reached)
+
+    def ends(self) -> frozenset[str]:
+        """The commits whose parents no fetch has brought; none where no history was cut."""
+        file = self.path / "shallow"
+        return frozenset(file.read_text().split()) if file.exists() else frozenset()
 
     async def _came(self, commit: str) -> bool:
         """True where a commit came with another ref.

@@ -136,3 +136,21 @@ async def test_a_command_in_the_report_issue_knows_what_the_audit_has_found(scen
     assert (done.red, done.outputs["outcome"]) == (False, "done"), done.log
     second = await night(scene, "2")
     assert (second.outputs["outcome"], second.outputs["findings"]) == ("clean", "0"), second.log
+
+
+@pytest.mark.rotating(4)
+@pytest.mark.timeout(400)
+async def test_commands_in_the_thread_that_asked_for_an_audit_keep_a_state_of_their_own(
+    scene: Stage,
+) -> None:
+    scene.model.script = Auditor(claims=(TOTAL,))
+    own = f"refs/claude-pool/threads/{scene.pull.number}"
+    asked = await scene.say("/pool audit defects", permissions=KEEPING)
+    assert asked.outputs["outcome"] == "findings", asked.log
+    assert scene.repository.git.refs("refs/claude-pool/").keys() >= {REF}
+    assert own not in scene.repository.git.refs("refs/claude-pool/")
+    audit = scene.repository.git.refs(REF)[REF]
+    done = await scene.say("/pool cost", permissions=KEEPING)
+    assert done.outputs["outcome"] == "answered", done.log
+    assert own in scene.repository.git.refs("refs/claude-pool/"), "what is done here is kept here"
+    assert scene.repository.git.refs(REF)[REF] == audit

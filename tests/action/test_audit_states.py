@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from claude_pool_gh.action.asked import Asked
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.audits import AUDITS, audit_at, note, served
 from claude_pool_gh.action.state.image import Header
@@ -37,23 +38,42 @@ def header(audit: str = "defects", **more: int) -> Header:
     )
 
 
+ELSE, STEERS = Asked(beside=True), Asked(beside=True, steers=True)
+NAMES = Asked(beside=True, steers=True, runs=frozenset({"c1"}))
+
+
 @pytest.mark.parametrize(
-    ("thread", "found", "has_own", "audit"),
+    ("thread", "found", "asked", "has_own", "audit"),
     [
-        (REPORT, [header()], True, "defects"),
-        (ASKED, [header(until_ms=5)], True, "defects"),  # it runs there, or was lost there
-        (ASKED, [header()], True, ""),  # it is over, and the thread has what others did there
-        (ASKED, [header()], False, "defects"),
-        (OTHER, [header(until_ms=5)], False, ""),
-        (REPORT, [header("a", thread=REPORT, report=9, until_ms=5), header("b")], False, "b"),
-        (REPORT, [header(repository=2)], False, ""),  # another repository's, pushed here
-        (0, [], False, ""),
+        (REPORT, [header()], ELSE, True, "defects"),
+        (REPORT, [header()], NAMES, True, "defects"),
+        # it runs there, or was lost there
+        (ASKED, [header(until_ms=5)], STEERS, True, "defects"),
+        (ASKED, [header(until_ms=5)], ELSE, True, ""),
+        (ASKED, [header(until_ms=5)], ELSE, False, ""),
+        # the run that is named may be the thread's
+        (ASKED, [header(until_ms=5)], NAMES, True, ""),
+        (ASKED, [header(until_ms=5)], NAMES, False, "defects"),
+        # it is over, and the thread has what others did there
+        (ASKED, [header()], STEERS, True, ""),
+        (ASKED, [header()], STEERS, False, "defects"),
+        (ASKED, [header()], ELSE, False, ""),  # or it would lose it with the audit's next run
+        (OTHER, [header(until_ms=5)], STEERS, False, ""),
+        (
+            REPORT,
+            [header("a", thread=REPORT, report=9, until_ms=5), header("b")],
+            STEERS,
+            False,
+            "b",
+        ),
+        (REPORT, [header(repository=2)], ELSE, False, ""),  # another repository's, pushed here
+        (0, [], ELSE, False, ""),
     ],
 )
-def test_a_thread_belongs_to_the_audit_that_reports_or_runs_in_it(
-    thread: int, found: list[Header], *, has_own: bool, audit: str
+def test_an_audits_state_serves_its_report_issue_and_what_steers_it_where_it_was_asked_for(
+    thread: int, found: list[Header], asked: Asked, *, has_own: bool, audit: str
 ) -> None:
-    assert served(found, 1, thread, has_own=has_own) == audit
+    assert served(found, 1, thread, asked, has_own=has_own) == audit
 
 
 def test_a_threads_state_is_written_as_earlier_versions_read_it() -> None:
@@ -95,7 +115,7 @@ async def stands(
 
 async def at(scene: Stage, folder: Path, thread: int, key: StateKey = OURS) -> str:
     own = ref_of(scene, folder / "own", f"refs/claude-pool/threads/{thread}")
-    return await audit_at(ref_of(scene, folder / "every", AUDITS), own, 1, thread, key)
+    return await audit_at(ref_of(scene, folder / "every", AUDITS), own, 1, thread, ELSE, key)
 
 
 async def test_a_broken_state_of_an_audit_costs_that_audit_and_no_other(

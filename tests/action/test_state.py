@@ -267,6 +267,19 @@ async def test_what_github_has_and_no_saved_state_knows_of_is_found_and_not_made
     assert check.status == "completed"
 
 
+@pytest.mark.rotating(4)
+@pytest.mark.timeout(400)
+async def test_without_its_state_a_second_review_brings_the_check_up_to_date(scene: Stage) -> None:
+    """Whoever may push may delete a state: then nothing says that a job has been here, but GitHub."""
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    await green(scene, "/pool review", "findings")
+    for name in scene.repository.git.refs("refs/claude-pool/threads/"):
+        scene.repository.git.set_ref(name, None)
+    await green(scene, "/pool review", "findings")
+    (check,) = scene.repository.check_runs(scene.pull.head_sha)
+    assert check.status == "completed"
+
+
 async def state_of(scene: Stage, folder: Path) -> tuple[Ref, dict[str, Any], bytes]:
     """The thread's ref, with the header and the body that stand there."""
     token = scene.github.create_token(scene.github.actions_bot, scene.repository, KEEPING)

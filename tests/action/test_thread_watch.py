@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,11 +13,14 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.action import thread_watch as listening
+from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.conversation import registry
 from claude_pool_gh.github.tables import commands
 from claude_pool_gh.service.server.runtime import Runtime
 from claude_pool_gh.storage import Database, migrations
 from claude_pool_gh.terms.ids import Repository, Thread
+from tests.conversation.test_progress import _made, _setting
+from tests.pool.make import NOW
 
 THREAD = Thread(repository=Repository(id=1, owner="o", name="n"), number=7)
 USER = {"id": 9, "login": "ann", "type": "User"}
@@ -65,6 +69,10 @@ def house_with(database: Database, comments: list[dict[str, Any]], asked: list[s
     return cast(Runtime, runtime)
 
 
+async def anything(_found: object) -> bool:
+    return True
+
+
 async def lines_of(database: Database) -> list[str]:
     return list(
         await database.read(lambda tx: tx.execute(sa.select(commands.c.line)).scalars().all())
@@ -79,7 +87,9 @@ async def test_a_comment_that_cannot_be_read_costs_no_other_command(database: Da
         {"id": 3, "body": "/pool help", "user": {"id": "?"}},
         {"id": 2, "body": "/pool status", "user": USER},
     ]
-    await listening._read(house_with(database, comments, []), THREAD, datetime.now(UTC), set())
+    await listening._read(
+        house_with(database, comments, []), THREAD, datetime.now(UTC), set(), anything
+    )
     assert "/pool status" in await lines_of(database)
 
 
@@ -92,7 +102,51 @@ async def test_a_stranger_is_left_to_a_job_of_their_own_and_asked_about_once(
     strangers: set[int] = set()
     runtime = house_with(database, comments, asked)
     for _ in range(3):
-        await listening._read(runtime, THREAD, datetime.now(UTC), strangers)
+        await listening._read(runtime, THREAD, datetime.now(UTC), strangers, anything)
     assert await lines_of(database) == ["/pool review"]
     assert asked == ["eve", "ann"]
     assert strangers == {10}
+
+
+@pytest.mark.parametrize(
+    ("audit", "in_report", "body", "is_taken"),
+    [
+        ("", False, "/pool review", True),
+        ("", False, "/pool cancel", True),
+        ("", False, "/pool audit defects", False),
+        ("", False, "/pool review\n/pool audit", False),
+        ("defects", False, "/pool cancel", True),
+        ("defects", False, "/pool status\n/pool continue", True),
+        ("defects", False, "/pool review", False),
+        ("defects", False, "/pool approve 0123456789", False),
+        ("defects", False, "/pool cancel\n/pool review", False),
+        ("defects", False, "/pool cancel 0123456789", False),  # a run of the thread's own
+        ("defects", False, "/pool audit", True),
+        ("defects", True, "/pool approve 0123456789", True),
+        ("defects", True, "/pool cancel 0123456789", True),
+        ("defects", True, "/pool audit src/", True),
+        ("defects", True, "/pool audit tests", False),
+        ("night", True, "/pool audit night", True),
+    ],
+)
+async def test_what_needs_another_state_is_left_to_its_own_job_which_would_serve_it_again(
+    database: Database, audit: str, body: str, *, in_report: bool, is_taken: bool
+) -> None:
+    runtime = house_with(database, [{"id": 1, "body": body, "user": USER}], [])
+    keeper = cast(Keeper, SimpleNamespace(audit=audit, is_in_report=in_report))
+    holds = partial(listening._is_held, runtime, keeper, {"night"})
+    await listening._read(runtime, THREAD, datetime.now(UTC), set(), holds)
+    assert await lines_of(database) == (body.split("\n") if is_taken else [])
+
+
+async def test_a_run_of_the_audit_is_cancelled_by_its_name_where_it_was_asked_for(
+    database: Database,
+) -> None:
+    with database.engine.begin() as tx:
+        _setting(tx)
+        _made(tx, "c1", NOW)
+    runtime = house_with(database, [{"id": 1, "body": "/pool cancel C1", "user": USER}], [])
+    keeper = cast(Keeper, SimpleNamespace(audit="defects", is_in_report=False))
+    holds = partial(listening._is_held, runtime, keeper, set())
+    await listening._read(runtime, THREAD, datetime.now(UTC), set(), holds)
+    assert await lines_of(database) == ["/pool cancel C1"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.config.model import Audit, Changes, RepositoryConfig
+from claude_pool_gh.config.model import Changes, RepositoryConfig
 from claude_pool_gh.conversation import registry
 from claude_pool_gh.conversation.changes.change_facts import with_limits
 from claude_pool_gh.conversation.lookups.finding_lookup import named, reads_as_name
@@ -88,8 +88,7 @@ def test_a_word_names_the_one_finding_that_begins_so(word: str, mark: str | None
 def test_a_first_word_that_names_no_audit_is_a_path(
     words: tuple[str, ...], audit: str, paths: tuple[str, ...]
 ) -> None:
-    config = RepositoryConfig(audits={"night": Audit()})
-    assert audit_named(words, config) == (audit, paths)
+    assert audit_named(words, {"night"}) == (audit, paths)
 
 
 # ---- workflows

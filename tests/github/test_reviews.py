@@ -171,3 +171,16 @@ async def test_another_refusal_is_no_matter_of_places(tmp_path: Path) -> None:
         with pytest.raises(ForgeRefused):
             await made_by(forge, row(pull, repository, FITS))
         assert posts(github) == 1
+
+
+@pytest.mark.parametrize("status", [500, 406])
+async def test_a_difference_that_is_too_large_to_be_compared_keeps_no_review_back(
+    tmp_path: Path, status: int
+) -> None:
+    async with stage(tmp_path) as (github, pull, forge, repository):
+        too_large = Respond(status, "this diff is taking too long to generate")
+        route = "/repos/{owner}/{repo}/compare/{basehead}"
+        github.faults.add(Fault(too_large, method="GET", route=route, times=99))
+        await made_by(forge, row(pull, repository, FITS, BLANK))
+        [review] = pull.reviews
+        assert [comment.body.split("\n")[0] for comment in review.comments] == ["FITS"]

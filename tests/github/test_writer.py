@@ -341,3 +341,20 @@ async def test_after_a_short_limit_everything_that_waited_is_written(bench: Benc
     await bench.until(lambda: bench.row("other").state == bench.row().state == "written")
     assert time.monotonic() - began > 1
     assert len(bench.bodies()) == 2
+
+
+@pytest.mark.parametrize("may_read", [True, False])
+async def test_what_rows_that_are_gone_have_made_is_found_or_made_where_it_may_not_be_read(
+    bench: Bench, *, may_read: bool
+) -> None:
+    bench.want(Comment(number=bench.pull.number, body="first"))
+    await bench.until(lambda: bench.row().remote_id is not None)
+    with bench.database.engine.begin() as tx:
+        tx.execute(tables.effects.delete())
+    bench.writer._look_first = True
+    if not may_read:
+        no = Respond(403, "Resource not accessible by integration")
+        bench.github.faults.add(Fault(no, method="GET", route=COMMENTS))
+    bench.want(Comment(number=bench.pull.number, body="second"))
+    await bench.until(lambda: any("second" in each for each in bench.bodies()))
+    assert len(bench.bodies()) == (1 if may_read else 2)

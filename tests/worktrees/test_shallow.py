@@ -14,7 +14,7 @@ from claude_pool_gh.conversation.host_steps.elsewhere import with_commits
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.errors import WorktreeError
-from claude_pool_gh.worktrees.git import git
+from claude_pool_gh.worktrees.git import Credentials, git
 from claude_pool_gh.worktrees.snapshot import Signature
 from tests.worktrees.site import Site
 from tests.worktrees.test_elsewhere import context_of
@@ -110,3 +110,25 @@ async def test_a_fetch_that_was_killed_is_in_the_way_of_no_later_one(cut: Site) 
     os.utime(lock, (time.time() - 86_400,) * 2)
     await cut.worktrees.fetch(cut.widgets.id, [made[5]], [])
     assert await commits_in(mirror, made[5]) == 1
+
+
+async def test_what_came_without_its_history_is_deepened_for_whoever_needs_that(cut: Site) -> None:
+    """Every host step has its commits before it begins, and an audit's asks for more of their past."""
+    head = long_history(cut)[-1]
+
+    async def step(_context: HostStepContext) -> Done | Finish:
+        mirror = await cut.worktrees.fetch(cut.widgets.id, [head], REFS, history=5)
+        return Done((await history.commits_of_paths(mirror, head))["src/a.py"])
+
+    assert await with_commits(cut.worktrees, step)(context_of(cut, head)) == Done(5)
+    mirror = cut.worktrees.mirror(cut.widgets.id)
+    assert await commits_in(mirror.path, head) == 5
+
+    async def no_login(_repository_id: int, _fresh: bool) -> Credentials:
+        raise AssertionError("nothing is missing")
+
+    warm = replace(cut.worktrees, login=no_login)
+    await warm.fetch(cut.widgets.id, [head], REFS, history=5)
+    await cut.worktrees.fetch(cut.widgets.id, [head], REFS, history=MANY * 9)
+    await warm.fetch(cut.widgets.id, [head], REFS, history=MANY * 9)
+    assert await commits_in(mirror.path, head) > MANY, "and then all of it is here"

@@ -1,4 +1,7 @@
-"""Finds the audit whose state knows of a thread: its report issue, or the thread in which it is running."""
+"""Finds the audit whose state a thread's commands need: all in its report issue, few in the thread that asked for it.
+
+Whatever was approved, found or dismissed in a thread stands in the thread's own state.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from claude_pool_gh.action.asked import Asked
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
 from claude_pool_gh.action.state.ref import Ref
@@ -24,8 +28,10 @@ def note(name: str, header: Header, key: StateKey) -> bytes:
     return key.signed(_noted(name), image.told(header))
 
 
-async def audit_at(ref: Ref, own: Ref, repository: int, thread: int, key: StateKey) -> str:
-    """The audit whose state serves a thread; "" where none does, or the repository's refs cannot be read.
+async def audit_at(
+    ref: Ref, own: Ref, repository: int, thread: int, asked: Asked, key: StateKey
+) -> str:
+    """The audit whose state serves commands; "" where none does, or the repository's refs cannot be read.
 
     `ref`: one that stands for all audits, in a folder of its own. `own`: the thread's.
     """
@@ -38,7 +44,8 @@ async def audit_at(ref: Ref, own: Ref, repository: int, thread: int, key: StateK
     except WorktreeError as error:
         logger.info("states of audits not looked at: %s", error)
         return ""
-    return served(found, repository, thread, has_own=f"\t{own.name}\n" in f"{listed}\n")
+    has_own = f"\t{own.name}\n" in f"{listed}\n"
+    return served(found, repository, thread, asked, has_own=has_own)
 
 
 async def headers(ref: Ref, key: StateKey) -> list[Header]:
@@ -48,13 +55,18 @@ async def headers(ref: Ref, key: StateKey) -> list[Header]:
     return [each for each in found if each is not None]
 
 
-def served(found: Sequence[Header], repository: int, thread: int, *, has_own: bool) -> str:
-    """The audit among these that a thread belongs to. `has_own`: the thread has a state of its own. Pure."""
+def served(
+    found: Sequence[Header], repository: int, thread: int, asked: Asked, *, has_own: bool
+) -> str:
+    """The audit among these that commands of a thread are for. `has_own`: the thread has a state of its own. Pure."""
     ours = [each for each in found if each.repository == repository]
-    reports = [each.audit for each in ours if each.report == thread]
-    begun = [each.audit for each in ours if each.thread == thread and each.until_ms]
-    ended = [each.audit for each in ours if each.thread == thread and not has_own]
-    return next(iter((*reports, *begun, *ended)), "")
+    reports = [each for each in ours if each.report == thread]
+    # a run that is named may be one of the thread's own, of which only its own state knows
+    may_steer = asked.steers and not (has_own and asked.runs)
+    here = [each for each in ours if may_steer and each.thread == thread]
+    begun = [each for each in here if each.until_ms]
+    ended = [each for each in here if not has_own]
+    return next((each.audit for each in (*reports, *begun, *ended)), "")
 
 
 def _header(name: str, told: bytes, key: StateKey) -> Header | None:

@@ -194,9 +194,14 @@ class Keeper:
         return self.keeps and bool(self._body)
 
     @property
-    def is_new_to_audit(self) -> bool:
-        """True where nothing is known of an audit that may have run: its state may have been deleted."""
-        return bool(self.audit) and not self.is_restored
+    def is_behind(self) -> bool:
+        """True where GitHub may know more than this job: its state may be of a lost job, deleted, or out of reach."""
+        return self.unclean or not self.is_restored
+
+    @property
+    def is_in_report(self) -> bool:
+        """True where this job works in its audit's report issue, as far as that is known yet."""
+        return bool(self.audit) and self.thread == self._report
 
     def charge(self, budget: int) -> int:
         """See `image.charge`. Before the database is opened: what it holds goes on at once then."""

@@ -110,6 +110,7 @@ async def _brief(
         return Finish(
             Outcome(verdict=Verdict.out_of_budget, reason=reason, anew=True), {"plan": stored}
         )
+    await host.bring(context, known.heads(past.every))
     earlier = await known.earlier(mirror, subject.commit, past.every)
     return Done(
         {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -64,6 +64,10 @@ class AuditHost(Protocol):
 
     async def git_dir(self, context: HostStepContext, commits: Sequence[str]) -> Path:
         """A git directory that has these commits. Raises WorktreeError where one cannot be had."""
+        ...
+
+    async def bring(self, context: HostStepContext, older: Collection[str]) -> None:
+        """Have the commits at which earlier runs placed their findings there too, as far as they still exist."""
         ...
 
     async def guidance(self, context: HostStepContext) -> str:

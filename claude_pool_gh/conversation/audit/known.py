@@ -72,13 +72,19 @@ class Earlier:
         )
 
 
+def heads(every: Sequence[KnownFinding]) -> frozenset[str]:
+    """The commits at which open findings were placed, as far as that is known."""
+    return frozenset(each.head for each in every if each.state is Standing.open and each.head)
+
+
 async def earlier(mirror: Path, head: str, every: Sequence[KnownFinding]) -> Earlier:
-    """Hold every open finding against the files at a commit, through renamed files and moved lines."""
+    """Hold every open finding against the files at a commit, through renamed files and moved lines.
+
+    The commits at which they were placed have to be in the mirror: without one, a renamed file is a file that is gone.
+    """
     open_ = [each for each in every if each.state is Standing.open]
-    renamed = {
-        commit: await _renamed(mirror, commit, head) for commit in {each.head for each in open_}
-    }
-    placed = [(each, _here(each.finding, renamed[each.head])) for each in open_]
+    renamed = {commit: await _renamed(mirror, commit, head) for commit in heads(every)}
+    placed = [(each, _here(each.finding, renamed.get(each.head, {}))) for each in open_]
     files = await history.read_files(mirror, head, {finding.path for _, finding in placed})
     standing: dict[str, Finding] = {}
     changed: list[ChangedFinding] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from claude_pool_gh.conversation.audit.facts import audit_facts
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.audit.paused import paused
 from claude_pool_gh.conversation.audit.publish import publish
+from claude_pool_gh.conversation.lookups.branch_point import bring
 from claude_pool_gh.conversation.repository.guidance import guidance
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.github import check_output
@@ -68,6 +69,10 @@ class Server:
         return await self.services.worktrees.fetch(
             repository, list(commits), facts.refs, history=NEWEST
         )
+
+    async def bring(self, context: HostStepContext, older: Collection[str]) -> None:
+        """See `branch_point.bring`. Raises OriginUnavailable."""
+        await bring(self.services, audit_facts(context), older)
 
     async def guidance(self, context: HostStepContext) -> str:
         """Those of the default branch. Raises ForgeError too."""

@@ -1,4 +1,7 @@
-"""Finds where a pull request went its own way: by the history in the mirror, or by GitHub where that is not here."""
+"""Finds where a pull request went its own way: by the history in the mirror, or by GitHub where that is not here.
+
+GitHub renders the whole difference for that answer, and refuses or fails where it is too large: then git says it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from pathlib import Path
 from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.github import reads
-from claude_pool_gh.github.errors import NotFound
-from claude_pool_gh.worktrees import history
+from claude_pool_gh.github.errors import ForgeError, ForgeRefused, ForgeUnavailable, NotFound
+from claude_pool_gh.terms.ids import Repository
+from claude_pool_gh.worktrees import deepening, history
 from claude_pool_gh.worktrees.errors import NoCommonCommit, OriginUnavailable, WorktreeError
 
 logger = logging.getLogger(__name__)
@@ -26,10 +30,46 @@ async def fetched(services: Services, facts: ThreadFacts) -> tuple[Path, str]:
     if not worktrees.is_shallow:
         return mirror, await history.merge_base(mirror, facts.base, facts.head)
     try:
-        found = await reads.merge_base(services.forge, repository, facts.base, facts.head)
+        found = await merge_base(services, repository, facts.base, facts.head)
     except NotFound as error:  # both commits are there: they were fetched just now
         raise NoCommonCommit("the two branches have no commit in common") from error
     return await worktrees.fetch(repository.id, [found], []), found
+
+
+async def merge_base(services: Services, repository: Repository, base: str, head: str) -> str:
+    """The commit from which `head` went its own way, whatever is in the mirror. Raises ForgeError."""
+    try:
+        return await reads.merge_base(services.forge, repository, base, head)
+    except NotFound:
+        raise
+    except (ForgeRefused, ForgeUnavailable) as error:
+        return await _by_git(services, repository, base, head, error)
+
+
+async def is_ancestor(services: Services, repository: Repository, older: str, newer: str) -> bool:
+    """True where a commit goes on from another one; not where that is known no more. Raises ForgeError."""
+    try:
+        return await reads.is_ancestor(services.forge, repository, older, newer)
+    except (ForgeRefused, ForgeUnavailable) as error:
+        try:
+            return await _by_git(services, repository, older, newer, error) == older
+        except NotFound:
+            return False
+
+
+async def _by_git(
+    services: Services, repository: Repository, base: str, head: str, refusal: ForgeError
+) -> str:
+    """The same by the mirror. Raises NotFound for none, and what GitHub has said where it cannot be fetched either."""
+    logger.info(
+        "GitHub does not compare: %s", refusal, extra={"action": "not_compared", "head": head}
+    )
+    try:
+        return await deepening.merge_base(services.worktrees, repository.id, base, head)
+    except NoCommonCommit as error:
+        raise NotFound(404, error.what) from error
+    except WorktreeError as error:
+        raise refusal from error
 
 
 async def goes_on_from(services: Services, facts: ThreadFacts, mirror: Path, older: str) -> bool:
@@ -37,7 +77,7 @@ async def goes_on_from(services: Services, facts: ThreadFacts, mirror: Path, old
     repository, worktrees = facts.thread.repository, services.worktrees
     if not worktrees.is_shallow:
         return await history.merge_base(mirror, older, facts.head) == older
-    if not await reads.is_ancestor(services.forge, repository, older, facts.head):
+    if not await is_ancestor(services, repository, older, facts.head):
         return False
     await worktrees.fetch(repository.id, [older], [])
     return True

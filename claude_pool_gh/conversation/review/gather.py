@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from claude_pool_gh.conversation.lookups import branch_point
 from claude_pool_gh.conversation.review.comments import review_of
 from claude_pool_gh.conversation.review.facts import ReviewFacts, brief_of, facts_of
 from claude_pool_gh.conversation.review.reading import unread_in_words
@@ -235,8 +236,8 @@ async def _standing(services: Services, facts: ReviewFacts, merge_base: str) -> 
             )
         if pull.head == facts.head:
             repository = facts.thread.repository
-            same = pull.base == facts.base or merge_base == await reads.merge_base(
-                services.forge, repository, pull.base, pull.head
+            same = pull.base == facts.base or merge_base == await branch_point.merge_base(
+                services, repository, pull.base, pull.head
             )
             note = (
                 ""
@@ -244,8 +245,8 @@ async def _standing(services: Services, facts: ReviewFacts, merge_base: str) -> 
                 else f"{facts.base_ref} was rewritten or has taken commits of this head since"
             )
             return _Standing(postable=True, note=note, doubtful=not same)
-        goes_on = await reads.is_ancestor(
-            services.forge, facts.thread.repository, facts.head, pull.head
+        goes_on = await branch_point.is_ancestor(
+            services, facts.thread.repository, facts.head, pull.head
         )
     except ForgeRefused as refusal:
         # what only fails for a while is asked again, with the whole step

@@ -11,6 +11,7 @@ from claude_pool_gh.conversation.changes.change_facts import ChangeFacts
 from claude_pool_gh.conversation.changes.gates import Gate, gate_of, needed
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
+from claude_pool_gh.conversation.lookups.branch_point import merge_base
 from claude_pool_gh.conversation.lookups.chain_lookup import of_thread
 from claude_pool_gh.conversation.services import (
     Act,
@@ -128,7 +129,7 @@ async def _live(services: Services, asked: CommandContext, chain: ChainRow) -> _
         return _Live(pull.head, "", blob, "the pull request is closed")
     if pull.head != facts.head or pull.base_ref != facts.base_ref:
         return _Live(pull.head, "", blob)
-    base = await reads.merge_base(services.forge, asked.thread.repository, pull.base, pull.head)
+    base = await merge_base(services, asked.thread.repository, pull.base, pull.head)
     return _Live(pull.head, base, blob)
 
 

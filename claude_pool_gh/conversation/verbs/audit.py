@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -66,7 +66,7 @@ class Audit(AgentVerb[AuditFacts]):
 
     async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Plan a chain of the audit that the command names, at the default branch as it is now."""
-        name, paths = named(asked.command.words, asked.config)
+        name, paths = named(asked.command.words, asked.config.audits)
         what = next((each for each in CONTROLS if asked.command.flags.get(each)), None)
         if what is not None:
             return control(services, asked, what, name)
@@ -142,9 +142,12 @@ class Audit(AgentVerb[AuditFacts]):
         )
 
 
-def named(words: Sequence[str], config: RepositoryConfig) -> tuple[str, tuple[str, ...]]:
-    """The audit that a command means, and the paths after it. A first word that names no audit is a path. Pure."""
-    if words and _NAME.fullmatch(words[0]) and (words[0] in config.audits or words[0] in KINDS):
+def named(words: Sequence[str], audits: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """The audit that a command means, and the paths after it. A first word that names no audit is a path. Pure.
+
+    `audits`: those that are configured.
+    """
+    if words and _NAME.fullmatch(words[0]) and (words[0] in audits or words[0] in KINDS):
         return words[0], tuple(words[1:])
     return DEFAULT, tuple(words)
 

@@ -10,6 +10,7 @@ from claude_pool_gh.conversation.changes.change_facts import ChangeFacts, decide
 from claude_pool_gh.conversation.changing_verb import ChangingVerb
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE
+from claude_pool_gh.conversation.lookups.branch_point import merge_base
 from claude_pool_gh.conversation.lookups.code_lookup import described, whereabouts
 from claude_pool_gh.conversation.lookups.finding_lookup import (
     named,
@@ -83,7 +84,7 @@ class Fix(ChangingVerb[FixFacts]):
         return FixFacts(
             **common,
             **await decided(services, asked, pull.base_ref),
-            merge_base=await reads.merge_base(services.forge, repository, pull.base, pull.head),
+            merge_base=await merge_base(services, repository, pull.base, pull.head),
             branch=new_branch(asked) if draft else pull.head_ref,
             into=pull.head_ref if draft else "",
             fork=fork,

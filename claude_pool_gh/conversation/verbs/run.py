@@ -15,6 +15,7 @@ from claude_pool_gh.conversation.changes.gates import gate_of, waiting_step
 from claude_pool_gh.conversation.changing_verb import ChangingVerb
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE
+from claude_pool_gh.conversation.lookups.branch_point import merge_base
 from claude_pool_gh.conversation.prompts.thread_prompt import about_thread
 from claude_pool_gh.conversation.recipes.recipe_fit import RecipeNeeds
 from claude_pool_gh.conversation.recipes.recipe_terms import (
@@ -142,7 +143,7 @@ async def _facts(
     common = await facts_for(services, asked, pull)
     base = common["head"]
     if pull is not None:
-        base = await reads.merge_base(services.forge, asked.thread.repository, pull.base, pull.head)
+        base = await merge_base(services, asked.thread.repository, pull.base, pull.head)
     fork = pull is not None and pull.head_repository_id != asked.thread.repository.id
     return RunFacts(
         **common,

@@ -17,7 +17,7 @@ from claude_pool_gh.github.api import Forge, segment
 from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.marks import id_of_ours, marker, ours
 from claude_pool_gh.github.effects.reply import Reply
-from claude_pool_gh.github.errors import ForgeRefused
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable
 from claude_pool_gh.terms.ids import Repository, Term
 
 _FILES_LIMIT: Final = 300
@@ -171,7 +171,7 @@ async def _fitting(forge: Forge, repository: Repository, review: Review) -> list
     try:
         path = f"/compare/{segment(review.base)}...{segment(review.commit)}"
         files = list((await forge.read(repository, path, per_page=1)).get("files") or [])
-    except ForgeRefused:
+    except (ForgeRefused, ForgeUnavailable):  # a difference that is too large for it, too
         return list(review.comments)
     hunks = {str(file["filename"]): _hunks(file.get("patch") or "") for file in files}
     return [

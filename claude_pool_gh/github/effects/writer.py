@@ -249,10 +249,7 @@ class Writer:
             found = await self._look(row)
             if found is not None:
                 return await self._change(row, found)
-        elif (
-            self._look_first
-            and (found := await row.effect.find(self._forge, row.making)) is not None
-        ):
+        elif self._look_first and (found := await self._look_once(row)) is not None:
             return await self._change(row, found)
         await self._database.transact(lambda tx: rows.attempt(tx, row))
         return await row.effect.make(self._forge, row.making)
@@ -270,6 +267,13 @@ class Writer:
             raise Deleted(
                 error.message if isinstance(error, Moved | NotOurs) else "deleted by a person"
             ) from error
+
+    async def _look_once(self, row: EffectRow) -> int | None:
+        """Look for what rows that are gone may have made. Whoever may not read that may write all the same."""
+        try:
+            return await row.effect.find(self._forge, row.making)
+        except ForgeRefused:
+            return None
 
     async def _look(self, row: EffectRow) -> int | None:
         """Look for what an attempt of unknown outcome made; it can take GitHub seconds to show it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,9 @@ class Shell:
     async def git_dir(self, context: HostStepContext, commits: Sequence[str]) -> Path:
         """The checkout's own objects, or a mirror."""
         return await self.git_dirs(self.subject(context), commits)
+
+    async def bring(self, context: HostStepContext, older: Collection[str]) -> None:
+        """Nothing: they came with the history."""
 
     async def guidance(self, context: HostStepContext) -> str:
         """The rules that stand at the commit itself: whoever runs the command chose that."""
