@@ -28,8 +28,9 @@ THREADS: Final = "refs/claude-pool/threads/"
 KEPT_FOR: Final = timedelta(days=30)
 _LOOKED_AT: Final = 3
 _Found = TypeVar("_Found")
-_THREAD: Final = re.compile(r"([0-9a-f]{40,64})\t" + re.escape(THREADS) + r"([1-9][0-9]{0,9})")
-_AUDIT: Final = re.compile(r"([0-9a-f]{40,64})\t" + re.escape(AUDITS) + r"([a-z][a-z0-9-]{0,39})")
+_COMMIT: Final = r"^([0-9a-f]{40,64})\t"
+_THREAD: Final = re.compile(_COMMIT + re.escape(THREADS) + r"([1-9][0-9]{0,9})$", re.MULTILINE)
+_AUDIT: Final = re.compile(_COMMIT + re.escape(AUDITS) + r"([a-z][a-z0-9-]{0,39})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
