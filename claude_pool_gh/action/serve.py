@@ -23,13 +23,14 @@ from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.report_issue import NoIssue, placed, report_issue
 from claude_pool_gh.action.results import JobResult
-from claude_pool_gh.action.single_shot import BEGUN_ANEW, noted, told_alone
+from claude_pool_gh.action.single_shot import BEGUN_ANEW, NO_KEY, noted, told_alone
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.audits import AUDITS, audit_at
 from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.action.state.prune import THREADS, Pruning
 from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.action.state_saver import keep, kept, published
 from claude_pool_gh.action.stop import Stop
 from claude_pool_gh.action.thread_watch import listen
@@ -85,9 +86,10 @@ async def serve(
     job.state.mkdir(mode=0o700, parents=True)
     settings = job.settings()
     federation = federation_of(job.inputs, settings.anthropic_base_url)
+    key = job.key(settings)
     read = await read_first(settings, job.token, requests, placed=not job.is_unplaced)
-    audit = await _audit_of(job, requests, settings, read)
-    keeper = job.keeper(requests[0].thread, settings, Held(audit, job.key(settings)))
+    audit = await _audit_of(job, requests, settings, read, key)
+    keeper = job.keeper(requests[0].thread, settings, Held(audit, key))
     serving = Serving(job, requests, settings, keeper, stop, Gate(job.home, _nothing))
     serving.federation, serving.audits = federation, read.configured
     if job.dry_run:
@@ -98,6 +100,8 @@ async def serve(
         await exchanged(serving.federation)
     if serving.is_kept_out:
         keeper.why_not = WHY
+    elif not key.secret:
+        keeper.why_not = NO_KEY
     else:
         await keeper.take(lambda: stop.is_due(job.deadline_seconds))
     if stop.is_due(job.deadline_seconds):
@@ -107,7 +111,11 @@ async def serve(
 
 
 async def _audit_of(
-    job: Job, requests: tuple[CommandRequest, ...], settings: Settings, read: EventReading
+    job: Job,
+    requests: tuple[CommandRequest, ...],
+    settings: Settings,
+    read: EventReading,
+    key: StateKey,
 ) -> str:
     """The audit whose state this job needs; "" for the thread's own. Raises Fault."""
     if len(read.audits) > 1 or (read.audits and read.beside):
@@ -119,14 +127,13 @@ async def _audit_of(
         raise Fault(
             f"{login}, for whom GitHub runs this job, may not command here: give them write access"
         )
-    if job.dry_run or read.is_kept_out:
+    if job.dry_run or read.is_kept_out or not key.secret:
         return ""
     if read.audits:
         return next(iter(read.audits))
     thread = requests[0].thread
     every = _every_audit(job, settings, thread.repository)
     own = job.ref(thread.repository, settings, f"{THREADS}{thread.number}")
-    key = job.key(settings)
     return await audit_at(every, own, thread.repository.id, thread.number, key)
 
 
