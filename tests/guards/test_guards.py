@@ -2405,6 +2405,22 @@ GUARDS = [
         "keeps_no_state",
     ),
     Guard(
+        "the key of the states is left to no later step",
+        "action/after.py",
+        "    finally:\n        forget_key(os.environ)\n",
+        "    finally:\n        pass\n",
+        "tests/action/test_signing.py",
+        "however_it_has_ended",
+    ),
+    Guard(
+        "the key of the states is forgotten after the cleanup",
+        "action/cleanup.py",
+        "    finally:\n        forget_key(os.environ)\n",
+        "    finally:\n        pass\n",
+        "tests/action/test_signing.py",
+        "forgotten_then",
+    ),
+    Guard(
         "what is no state costs no job more than that state",
         "action/state/ref.py",
         '        if kind.strip() != b"blob":\n',
