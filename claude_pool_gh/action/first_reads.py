@@ -35,8 +35,8 @@ class EventReading:
     """The names of the audits that are asked for."""
     beside: bool = False
     """Whether something else than audits is asked for too."""
-    configured: frozenset[str] = frozenset(KINDS)
-    """The names of the audits that can be asked for."""
+    configured: frozenset[str] | None = None
+    """The names of the audits that can be asked for; None where a faulty configuration does not tell."""
 
 
 async def read_first(
@@ -58,12 +58,13 @@ async def read_first(
         except ForgeError as error:
             logger.warning("it is not known yet who asks: %s", error)
             kept_out = False
-        return EventReading(kept_out, audits, beside, frozenset({*KINDS, *config.audits}))
+        configured = None if config is None else frozenset({*KINDS, *config.audits})
+        return EventReading(kept_out, audits, beside, configured)
 
 
-def audit_of(line: str, verbs: Mapping[str, Verb], config: RepositoryConfig) -> str | None:
+def audit_of(line: str, verbs: Mapping[str, Verb], config: RepositoryConfig | None) -> str | None:
     """The audit that a command line names; None for any other command."""
     command = parse(line, verbs)
     if not isinstance(command, Command) or command.verb.name != Audit.name:
         return None
-    return named(command.words, config)[0]
+    return named(command.words, config or RepositoryConfig())[0]

@@ -67,8 +67,8 @@ class Serving:
     """The job's identity, where it stands in place of a key."""
     is_handed_over: bool = False
     """Whether what this job leaves unfinished is the next job's."""
-    audits: frozenset[str] = frozenset()
-    """The audits that can be asked for here."""
+    audits: frozenset[str] | None = None
+    """The audits that can be asked for here; None where that is not known."""
     others: Mapping[str, Entry] = field(default_factory=dict)
     """What the repository's ledger says of other runs of this month."""
 

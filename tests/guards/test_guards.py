@@ -2421,6 +2421,22 @@ GUARDS = [
         "forgotten_then",
     ),
     Guard(
+        "a faulty configuration makes no audit one that nobody configures",
+        "action/preflight.py",
+        "        return None  # its",
+        "        return RepositoryConfig()  # its",
+        "tests/action/test_audit_states.py",
+        "faulty_configuration",
+    ),
+    Guard(
+        "no state of an audit is deleted where the configuration is faulty",
+        "action/state/prune.py",
+        "            if unknown and self.audits is not None:\n",
+        "            if unknown:\n",
+        "tests/action/test_audit_states.py",
+        "is_deleted_with",
+    ),
+    Guard(
         "what is no state costs no job more than that state",
         "action/state/ref.py",
         '        if kind.strip() != b"blob":\n',

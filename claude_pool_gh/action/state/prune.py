@@ -46,8 +46,8 @@ class Pruning:
     repository: Repository
     thread: int
     """Where it works: what stands there is not looked at."""
-    audits: Collection[str]
-    """The audits that can be asked for."""
+    audits: Collection[str] | None
+    """The audits that can be asked for; None where that is not known, so that none is deleted."""
 
     async def run(self) -> None:
         """Look at a few kept states, and delete what nobody will ask for again. Raises nothing."""
@@ -57,9 +57,9 @@ class Pruning:
                 if int(number) != self.thread and await self._is_over(int(number)):
                     await self.ref.delete(f"{THREADS}{number}", commit)
             unknown = {name: commit for commit, name in _AUDIT.findall(listed)}
-            for name in self.audits:
+            for name in self.audits or ():
                 unknown.pop(name, None)
-            if unknown:
+            if unknown and self.audits is not None:
                 await self._audits(unknown)
         except (WorktreeError, ForgeError) as error:
             logger.warning("old states are not looked at: %s", error)
