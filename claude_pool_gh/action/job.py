@@ -234,7 +234,9 @@ class Job:
             number = UNPLACED
         thread = Thread(repository=self._repository(), number=number)
         # A run may give several, in steps of one job or in the jobs of a matrix; run again, it gives the same ones.
-        what = hashlib.sha256(f"{number}\n{text}".encode()).hexdigest()[:16]
+        # Of the other inputs, the model makes another command; more money or slots do the same one.
+        asked = f"{number}\n{text}\n{self.inputs.model}"
+        what = hashlib.sha256(asked.encode()).hexdigest()[:16]
         kind = "schedule" if self.event == "schedule" else "workflow"
         source = Trigger(kind=kind, id=f"{self.run_id.partition('.')[0]}:{what}")
         return [

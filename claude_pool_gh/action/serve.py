@@ -196,6 +196,7 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
         read = await runtime.database.read(
             partial(results.read, progress=runtime.progress, keys=keys)
         )
+        live = await runtime.database.read(partial(results.live, keys=keys))
         cost = await runtime.database.read(results.spent) - before
         body = await runtime.database.read(partial(summary.report, screen=runtime.screen))
         await _write_sarif(serving, runtime, keys)
@@ -206,7 +207,7 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
         is_alone = serving.is_alone
         if not serving.is_handed_over:
             await kept(keeper, stop, ended=True)
-        result = _result(serving, read, cost)
+        result = _result(serving, read, live, cost)
         if isinstance(runtime.services.forge, trial.TrialForge):
             return await _rehearsed(serving, runtime.services.forge, result, body)
     if serving.is_handed_over:  # now that nothing of it runs any more
@@ -341,15 +342,17 @@ async def _rehearsed(
     return trial.unpaid(result), told
 
 
-def _result(serving: Serving, read: tuple[results.CommandResult, ...], cost: int) -> JobResult:
-    """The job's result. Pure."""
+def _result(
+    serving: Serving, read: tuple[results.CommandResult, ...], live: frozenset[str], cost: int
+) -> JobResult:
+    """The job's result. `live`: the runs that are not over. Pure."""
     stop, gate = serving.stop, serving.gate
     if serving.is_handed_over:
-        return results.handed_over(read, stop.reason, cost)
+        return results.handed_over(read, live, gate.refusals, stop.reason, cost)
     if stop.reason:
-        return results.stopped(read, stop.reason, cost)
+        return results.stopped(read, gate.refusals, stop.reason, cost)
     if gate.is_lost and not gate.passed:
         return results.lost(read)
-    if not read:
+    if not read and not gate.refusals:
         return JobResult(outcome=JobOutcome.nothing, red=False, why=claims.DONE, cost=cost)
     return results.whole(read, gate.refusals, cost)
