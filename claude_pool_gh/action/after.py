@@ -13,6 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from claude_pool_gh.action import look, protocol
@@ -84,16 +85,32 @@ def _page(environment: Mapping[str, str]) -> str:
 
 
 def main() -> int:
-    """Look at what the earlier steps have left, and finish it."""
-    environment = os.environ
+    """Look at what the earlier steps have left, and finish it; the key of the states is left to no later step."""
+    try:
+        return _finish(os.environ)
+    finally:
+        forget_key(os.environ)
+
+
+def forget_key(environment: Mapping[str, str]) -> None:
+    """Remove the key that this job's states are signed with, where it was noted for the last step."""
+    with suppress(FileNotFoundError):
+        os.unlink(f"{_home(environment)}-state/pool.held")  # noqa: PTH108
+
+
+def _home(environment: Mapping[str, str]) -> str:
+    return os.path.join(environment.get("RUNNER_TEMP") or ".", "claude-pool")  # noqa: PTH118
+
+
+def _finish(environment: Mapping[str, str]) -> int:
     if environment.get("POOL_FAULT"):
         tell(environment, environment["POOL_FAULT"])
         return 0
     if environment.get("POOL_WORK") != "true" or environment.get("POOL_OUTCOME"):
         return 0
-    home = os.path.join(environment.get("RUNNER_TEMP", "."), "claude-pool")  # noqa: PTH118
+    home = _home(environment)
     if os.path.exists(f"{home}-state/pool.sqlite"):  # noqa: PTH110
-        python = os.path.join(home, "bin", "python")  # noqa: PTH118
+        python = os.path.join(home, "bin", "python")  # noqa: PTH118 - it forgets the key itself
         os.execv(python, [python, "-s", "-m", "claude_pool_gh.action.cleanup"])  # noqa: S606
     protocol.output(outcome="failed", cost_usd="0.000000")
     why = _CRASHED if environment.get("POOL_CRASHED") else _NEVER_RAN

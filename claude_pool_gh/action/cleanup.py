@@ -10,6 +10,7 @@ from contextlib import suppress
 from pydantic import SecretStr
 
 from claude_pool_gh.action import log, protocol, results
+from claude_pool_gh.action.after import forget_key
 from claude_pool_gh.action.gate import Gate, gated
 from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.look import Fault
@@ -103,6 +104,8 @@ def main() -> int:
         protocol.say(protocol.plain(f"What was begun cannot be ended: {fault}"))
     except Exception as error:  # noqa: BLE001 - a runner's log is public
         protocol.say(f"What was begun cannot be ended ({type(error).__name__}).")
+    finally:
+        forget_key(os.environ)
     return 0
 
 

@@ -31,8 +31,8 @@ class EventReading:
     """Whether whoever asks is refused whatever they ask: that needs nothing of what earlier jobs know."""
     asked: Asked
     """Whose state the commands need."""
-    configured: frozenset[str] = frozenset(KINDS)
-    """The names of the audits that can be asked for."""
+    configured: frozenset[str] | None = None
+    """The names of the audits that can be asked for; None where a faulty configuration does not tell."""
 
 
 async def read_first(
@@ -45,7 +45,8 @@ async def read_first(
         every = {name: each.verb for name, each in registry.handlers().items()}
         config_loader = ConfigLoader(forge, frozenset(every))
         config = await preflight(forge, config_loader, requests[0], placed=placed)
-        asked = asked_of([each.line for each in requests], every, config.audits)
+        named = () if config is None else config.audits
+        asked = asked_of([each.line for each in requests], every, named)
         try:
             kept_out = all(
                 [await is_kept_out(forge, config_loader, every, each) for each in requests]
@@ -53,4 +54,5 @@ async def read_first(
         except ForgeError as error:
             logger.warning("it is not known yet who asks: %s", error)
             kept_out = False
-        return EventReading(kept_out, asked, frozenset({*KINDS, *config.audits}))
+        configured = None if config is None else frozenset({*KINDS, *config.audits})
+        return EventReading(kept_out, asked, configured)

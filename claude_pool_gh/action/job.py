@@ -37,6 +37,11 @@ UNPLACED: Final = 2**31 - 1
 _MOST_ATTEMPTS: Final = 100
 """GitHub lets nobody run a job again more often than 50 times."""
 _SHORTEST_KEY: Final = 32
+_MODELS_API: Final = str(Settings.model_fields["anthropic_base_url"].default)
+_GIVE_STATE_KEY: Final = (
+    "Jobs sign the states with one of the two that they keep in refs: add a secret from `openssl rand -hex 32`, and "
+    "give it as `state_key`"
+)
 _LONGEST_SECONDS: Final = 5 * 86_400.0
 """GitHub ends every job on a runner of one's own then."""
 
@@ -137,10 +142,26 @@ class Job:
         return Ref(self.state / folder, Credentials(self.token, url), name)
 
     def key(self, settings: Settings) -> StateKey:
-        """The key that its states are signed with."""
+        """The key that its states are signed with; an empty one where it keeps none. Raises Fault.
+
+        Everybody who can read the repository has signed states to try keys on.
+        """
+        if self.state_key:
+            return StateKey.of(self.state_key)
+        if self.inputs.is_federated or self.dry_run:
+            return StateKey()
         api_key = settings.anthropic_api_key.get_secret_value().strip()
-        secret = self.state_key or ("" if self.inputs.is_federated else api_key)
-        return StateKey.of(secret) if secret else StateKey()
+        if settings.anthropic_base_url.rstrip("/") != _MODELS_API:
+            raise Fault(
+                "state_key: it is empty, and ANTHROPIC_BASE_URL names a gateway, whose keys may be easy to guess. "
+                f"{_GIVE_STATE_KEY}"
+            )
+        if len(api_key) < _SHORTEST_KEY:
+            raise Fault(
+                f"state_key: it is empty, and anthropic_api_key has fewer than {_SHORTEST_KEY} characters, so it "
+                f"could be guessed. {_GIVE_STATE_KEY}"
+            )
+        return StateKey.of(api_key)
 
     def keeper(self, thread: Thread, settings: Settings, held: Held) -> Keeper:
         """The keeper of the thread's state between its jobs, or of an audit's."""
@@ -213,7 +234,9 @@ class Job:
             number = UNPLACED
         thread = Thread(repository=self._repository(), number=number)
         # A run may give several, in steps of one job or in the jobs of a matrix; run again, it gives the same ones.
-        what = hashlib.sha256(f"{number}\n{text}".encode()).hexdigest()[:16]
+        # Of the other inputs, the model makes another command; more money or slots do the same one.
+        asked = f"{number}\n{text}\n{self.inputs.model}"
+        what = hashlib.sha256(asked.encode()).hexdigest()[:16]
         kind = "schedule" if self.event == "schedule" else "workflow"
         source = Trigger(kind=kind, id=f"{self.run_id.partition('.')[0]}:{what}")
         return [

@@ -33,10 +33,10 @@ class NothingToDo(Exception):
 
 async def preflight(
     forge: Forge, config_loader: ConfigLoader, request: CommandRequest, *, placed: bool = True
-) -> RepositoryConfig:
-    """Read what the command will need; the configuration that holds. `placed`: its thread is known.
+) -> RepositoryConfig | None:
+    """Read what the command will need; the configuration that holds, None for a faulty one.
 
-    Raises Fault, which names what is missing, or NothingToDo.
+    `placed`: its thread is known. Raises Fault, which names what is missing, or NothingToDo.
     """
     repository = request.thread.repository
     branch = await _read("the repository", "metadata=read", reads.default_branch(forge, repository))
@@ -51,7 +51,7 @@ async def preflight(
     files = TrustedFiles(forge, repository, branch=branch)
     found = await _read(f"`{PATH}`", "contents=read", config_loader.of(repository, files))
     if not isinstance(found, Configuration):
-        return RepositoryConfig()  # its faults are told as the command's answer
+        return None  # its faults are told as the command's answer
     _check_configuration(found, request)
     return found.value
 

@@ -107,6 +107,12 @@ def read(
     return tuple(_command(tx, progress, row) for row in command_rows.several(tx, keys))
 
 
+def live(tx: Transaction, keys: Collection[str]) -> frozenset[str]:
+    """The runs of these commands that have come to no end."""
+    ids = {row.chain_id for row in command_rows.several(tx, keys) if row.chain_id}
+    return frozenset(id_ for id_ in ids if chains.get(tx, id_).outcome is None)
+
+
 def spent(tx: Transaction) -> int:
     """The cost of all requests to the model so far, in microdollars."""
     return costs.spend(tx)[0]
@@ -218,7 +224,9 @@ def whole(found: tuple[CommandResult, ...], refusals: list[Refusal], cost: int) 
     )
 
 
-def stopped(read: tuple[CommandResult, ...], why: str, cost: int) -> JobResult:
+def stopped(
+    read: tuple[CommandResult, ...], refusals: list[Refusal], why: str, cost: int
+) -> JobResult:
     """The result of a job that was ended before its commands were over."""
     return JobResult(
         outcome=Verdict.cancelled,
@@ -227,25 +235,33 @@ def stopped(read: tuple[CommandResult, ...], why: str, cost: int) -> JobResult:
         cost=cost,
         upper_bound=any(each.upper_bound for each in read),
         commands=read,
+        refusals=tuple(each.advice for each in refusals),
     )
 
 
-def handed_over(read: tuple[CommandResult, ...], why: str, cost: int) -> JobResult:
-    """The result of a job whose audit the next one goes on with."""
-    unfinished = tuple(
-        each.model_copy(update={"outcome": JobOutcome.unfinished, "red": False})
-        if each.chain_id and each.outcome == Verdict.failed
-        else each
-        for each in read
-    )
-    return JobResult(
-        outcome=JobOutcome.unfinished,
-        red=False,
-        why=f"{why[:1].upper()}{why[1:]}. The audit is not over: the next job with the same command goes on with it.",
-        cost=cost,
-        upper_bound=any(each.upper_bound for each in read),
-        commands=unfinished,
-    )
+def handed_over(
+    read: tuple[CommandResult, ...],
+    live: Collection[str],
+    refusals: list[Refusal],
+    why: str,
+    cost: int,
+) -> JobResult:
+    """The result of a job whose audit the next one goes on with. `live`: the runs that are not over.
+
+    What is red without them stays so.
+    """
+    result = whole(tuple(_left(each, live) for each in read), refusals, cost)
+    goes_on = "The audit is not over: the next job with the same command goes on with it."
+    if result.red:
+        return result.model_copy(update={"why": f"{result.why} {goes_on}"})
+    said = f"{why[:1].upper()}{why[1:]}. {goes_on}"
+    return result.model_copy(update={"outcome": JobOutcome.unfinished, "why": said})
+
+
+def _left(command: CommandResult, live: Collection[str]) -> CommandResult:
+    if command.chain_id not in live or command.outcome != Verdict.failed:
+        return command
+    return command.model_copy(update={"outcome": JobOutcome.unfinished, "red": False})
 
 
 def not_placed(why: str, verdict: Verdict, refusals: list[Refusal]) -> JobResult:

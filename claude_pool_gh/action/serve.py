@@ -23,13 +23,14 @@ from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.report_issue import NoIssue, placed, report_issue
 from claude_pool_gh.action.results import JobResult
-from claude_pool_gh.action.single_shot import BEGUN_ANEW, noted, told_alone
+from claude_pool_gh.action.single_shot import BEGUN_ANEW, NO_KEY, noted, told_alone
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.audits import AUDITS, audit_at
 from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.action.state.prune import THREADS, Pruning
 from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.action.state_saver import keep, kept, published
 from claude_pool_gh.action.stop import Stop
 from claude_pool_gh.action.thread_watch import listen
@@ -66,8 +67,8 @@ class Serving:
     """The job's identity, where it stands in place of a key."""
     is_handed_over: bool = False
     """Whether what this job leaves unfinished is the next job's."""
-    audits: frozenset[str] = frozenset()
-    """The audits that can be asked for here."""
+    audits: frozenset[str] | None = None
+    """The audits that can be asked for here; None where that is not known."""
     others: Mapping[str, Entry] = field(default_factory=dict)
     """What the repository's ledger says of other runs of this month."""
 
@@ -85,9 +86,10 @@ async def serve(
     job.state.mkdir(mode=0o700, parents=True)
     settings = job.settings()
     federation = federation_of(job.inputs, settings.anthropic_base_url)
+    key = job.key(settings)
     read = await read_first(settings, job.token, requests, placed=not job.is_unplaced)
-    audit = await _audit_of(job, requests, settings, read)
-    keeper = job.keeper(requests[0].thread, settings, Held(audit, job.key(settings)))
+    audit = await _audit_of(job, requests, settings, read, key)
+    keeper = job.keeper(requests[0].thread, settings, Held(audit, key))
     serving = Serving(job, requests, settings, keeper, stop, Gate(job.home, _nothing))
     serving.federation, serving.audits = federation, read.configured
     if job.dry_run:
@@ -98,6 +100,8 @@ async def serve(
         await exchanged(serving.federation)
     if serving.is_kept_out:
         keeper.why_not = WHY
+    elif not key.secret:
+        keeper.why_not = NO_KEY
     else:
         await keeper.take(lambda: stop.is_due(job.deadline_seconds))
     if stop.is_due(job.deadline_seconds):
@@ -107,7 +111,11 @@ async def serve(
 
 
 async def _audit_of(
-    job: Job, requests: tuple[CommandRequest, ...], settings: Settings, read: EventReading
+    job: Job,
+    requests: tuple[CommandRequest, ...],
+    settings: Settings,
+    read: EventReading,
+    key: StateKey,
 ) -> str:
     """The audit whose state this job needs; "" for the thread's own. Raises Fault."""
     asked = read.asked
@@ -120,14 +128,13 @@ async def _audit_of(
         raise Fault(
             f"{login}, for whom GitHub runs this job, may not command here: give them write access"
         )
-    if job.dry_run or read.is_kept_out:
+    if job.dry_run or read.is_kept_out or not key.secret:
         return ""
     if asked.audits:
         return next(iter(asked.audits))
     thread = requests[0].thread
     every = _every_audit(job, settings, thread.repository)
     own = job.ref(thread.repository, settings, f"{THREADS}{thread.number}")
-    key = job.key(settings)
     return await audit_at(every, own, thread.repository.id, thread.number, asked, key)
 
 
@@ -190,6 +197,7 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
         read = await runtime.database.read(
             partial(results.read, progress=runtime.progress, keys=keys)
         )
+        live = await runtime.database.read(partial(results.live, keys=keys))
         cost = await runtime.database.read(results.spent) - before
         body = await runtime.database.read(partial(summary.report, screen=runtime.screen))
         await _write_sarif(serving, runtime, keys)
@@ -200,7 +208,7 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
         is_alone = serving.is_alone
         if not serving.is_handed_over:
             await kept(keeper, stop, ended=True)
-        result = _result(serving, read, cost)
+        result = _result(serving, read, live, cost)
         if isinstance(runtime.services.forge, trial.TrialForge):
             return await _rehearsed(serving, runtime.services.forge, result, body)
     if serving.is_handed_over:  # now that nothing of it runs any more
@@ -288,7 +296,7 @@ async def _before_the_first_token(runtime: Runtime, serving: Serving) -> bool:
 async def _work(serving: Serving, runtime: Runtime) -> None:
     """Serve until all commands are over and written, or until the job has to end."""
     job, keeper, stop = serving.job, serving.keeper, serving.stop
-    reading_on = listen(runtime, serving.requests[0].thread, keeper, serving.audits)
+    reading_on = listen(runtime, serving.requests[0].thread, keeper, serving.audits or ())
     showing = asyncio.create_task(runtime.show_time_for_ever())
     work = (runtime.serve_commands(), keep(keeper, stop), reading_on)
     tasks = [showing, *(asyncio.create_task(each) for each in work)]
@@ -334,15 +342,17 @@ async def _rehearsed(
     return trial.unpaid(result), told
 
 
-def _result(serving: Serving, read: tuple[results.CommandResult, ...], cost: int) -> JobResult:
-    """The job's result. Pure."""
+def _result(
+    serving: Serving, read: tuple[results.CommandResult, ...], live: frozenset[str], cost: int
+) -> JobResult:
+    """The job's result. `live`: the runs that are not over. Pure."""
     stop, gate = serving.stop, serving.gate
     if serving.is_handed_over:
-        return results.handed_over(read, stop.reason, cost)
+        return results.handed_over(read, live, gate.refusals, stop.reason, cost)
     if stop.reason:
-        return results.stopped(read, stop.reason, cost)
+        return results.stopped(read, gate.refusals, stop.reason, cost)
     if gate.is_lost and not gate.passed:
         return results.lost(read)
-    if not read:
+    if not read and not gate.refusals:
         return JobResult(outcome=JobOutcome.nothing, red=False, why=claims.DONE, cost=cost)
     return results.whole(read, gate.refusals, cost)

@@ -14,13 +14,19 @@ _LONGEST_BODY: Final = 65_000
 _LONGEST_REASON: Final = 200
 
 
+NO_KEY: Final = "without a stored key it has nothing to sign a state with"
+"""Why a job with federation is alone: a state that nobody has signed could be anybody's."""
+
+
 def told_alone(why: str) -> str:
     """One line for the thread and the job's page. `why`: what kept the job from holding its thread."""
     reason = f" ({neutralize_line(why[:_LONGEST_REASON])})" if why else ""
+    lacks = "`contents: write` among the job's permissions"
+    if why == NO_KEY:
+        lacks = "the input `state_key` (a secret from `openssl rand -hex 32`)"
     return (
-        f"*This job knows nothing of earlier ones, and nothing of it is kept for the next{reason}. With `contents: "
-        "write` among the job's permissions, jobs know of each other, and `fix` and `implement` can wait for an "
-        "approval.*"
+        f"*This job knows nothing of earlier ones, and nothing of it is kept for the next{reason}. With {lacks}, "
+        "jobs know of each other, and `fix` and `implement` can wait for an approval.*"
     )
 
 

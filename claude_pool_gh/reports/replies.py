@@ -382,5 +382,6 @@ def only_app(verb: str) -> SafeMarkdown:
     """A verb that waits for people, asked of a job that ends."""
     return fitting(
         f"`/pool {verb}` waits for an approval, and a GitHub Actions job ends before that. Let its jobs keep "
-        "what waits: add `contents: write` to the `permissions:` of the job. Nothing was run."
+        "what waits: add `contents: write` to the `permissions:` of the job and, where it has no API key of its own, "
+        "the input `state_key`. Nothing was run."
     )

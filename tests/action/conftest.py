@@ -20,7 +20,8 @@ from tests.action.runner import Done, During, Runner
 from tests.rehearsal.contract.checker import shared
 
 KEY = "sk-ant-secret-key"
-STATES = StateKey.of(KEY)
+STATE_KEY = "a key for states, for these tests only"
+STATES = StateKey.of(STATE_KEY)
 """What the jobs' states are signed with."""
 WRITE = {"contents": "read", "issues": "write", "pull_requests": "write", "checks": "write"}
 
@@ -83,7 +84,8 @@ class Stage:
             "CLAUDE_POOL_WRITE_INTERVAL": "0",
         }
         return await self.runner.run(
-            {"anthropic_api_key": KEY, **(inputs or {})},
+            # the scripted model is a gateway, with a key that can be guessed
+            {"anthropic_api_key": KEY, "state_key": STATE_KEY, **(inputs or {})},
             around | dict(environment or {}),
             token=token,
             during=during,
@@ -122,5 +124,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Stage]:
         # so that events are recorded
         github.install(github.create_app("recorder"), "octo", [repository])
         (tmp_path / "jobs").mkdir()
-        yield Stage(github, model, repository, pull, maintainer, Runner(tmp_path / "jobs", (KEY,)))
+        yield Stage(
+            github, model, repository, pull, maintainer, Runner(tmp_path / "jobs", (KEY, STATE_KEY))
+        )
         contract.assert_clean()

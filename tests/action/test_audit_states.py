@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from claude_pool_gh.action.asked import Asked
+from claude_pool_gh.action.first_reads import read_first
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.audits import AUDITS, audit_at, note, served
 from claude_pool_gh.action.state.image import Header
 from claude_pool_gh.action.state.prune import Pruning
 from claude_pool_gh.action.state.ref import Ref
 from claude_pool_gh.action.state.signing import StateKey
+from claude_pool_gh.config.load import PATH
 from claude_pool_gh.github.access import JobAccess
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.terms.ids import Repository
+from claude_pool_gh.github.command_request import CommandRequest
+from claude_pool_gh.service.settings import read as settings_of
+from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
 from claude_pool_gh.worktrees.git import Credentials
 from tests.action.conftest import WRITE, Stage
 
@@ -151,6 +158,40 @@ async def test_a_thread_is_looked_up_without_the_contents_of_the_states(
     assert fetched < len(BODY), f"{fetched} bytes of three states"
 
 
+@asynccontextmanager
+async def forge_of(scene: Stage) -> AsyncIterator[Forge]:
+    async with aiohttp.ClientSession() as session:
+        token = scene.github.create_token(scene.github.actions_bot, scene.repository, WRITE)
+        access = JobAccess(session, scene.github.api_url, token)
+        yield Forge(session, scene.github.api_url, access)
+
+
+@pytest.mark.parametrize(
+    ("config", "known"),
+    [("audits: {nightly: {kind: defects}}\n", True), ("audits: {nightly: [}\n", False)],
+)
+async def test_a_faulty_configuration_does_not_tell_which_audits_there_are(
+    scene: Stage, config: str, *, known: bool
+) -> None:
+    """It is broken for an hour, and the states of its audits are not."""
+    scene.repository.commit("main", {PATH: config}, author=scene.maintainer)
+    repository = Repository(id=scene.repository.id, owner="octo", name="shop")
+    asking = CommandRequest(
+        thread=Thread(repository=repository, number=scene.pull.number),
+        actor=Actor(id=scene.maintainer.id, login=scene.maintainer.login, is_human=True),
+        source=CommentRef(id=1),
+        line="/pool audit nightly",
+        ordinal=0,
+    )
+    token = scene.github.create_token(
+        scene.github.actions_bot, scene.repository, WRITE | {"contents": "read"}
+    )
+    settings = settings_of({"github_api_url": scene.github.api_url, "anthropic_api_key": "k"})
+    read = await read_first(settings, token, [asking])
+    assert (read.configured is not None and "nightly" in read.configured) is known
+    assert (read.configured is None) is not known
+
+
 async def test_the_state_of_an_audit_is_deleted_with_its_configuration_and_its_report_issue(
     scene: Stage, tmp_path: Path
 ) -> None:
@@ -170,13 +211,7 @@ async def test_the_state_of_an_audit_is_deleted_with_its_configuration_and_its_r
     await stands(scene, tmp_path, "open", is_open)
     ref = ref_of(scene, tmp_path / "own", "refs/claude-pool/threads/1")
     await ref.open()
-    async with aiohttp.ClientSession() as session:
-        token = scene.github.create_token(scene.github.actions_bot, scene.repository, WRITE)
-        forge = Forge(
-            session,
-            scene.github.api_url,
-            JobAccess(session, scene.github.api_url, token),
-        )
+    async with forge_of(scene) as forge:
         pruning = Pruning(
             ref=ref,
             every=ref_of(scene, tmp_path / "every", AUDITS),
@@ -186,6 +221,8 @@ async def test_the_state_of_an_audit_is_deleted_with_its_configuration_and_its_r
             thread=1,
             audits={"configured"},
         )
+        await replace(pruning, audits=None).run()
+        assert len(scene.repository.git.refs(AUDITS)) == 3, "a faulty configuration names none"
         await pruning.run()
         left = scene.repository.git.refs(AUDITS)
         assert left.keys() == {f"{AUDITS}configured", f"{AUDITS}open"}

@@ -15,7 +15,7 @@ from claude_pool_gh.action import federation, look
 from claude_pool_gh.action.federation import ExchangeRefused, Federation
 from claude_pool_gh.action.look import Fault, Inputs
 from claude_pool_gh.reports.secrets import secrets
-from tests.action.conftest import Stage
+from tests.action.conftest import STATE_KEY, WRITE, Stage
 
 IDS = {
     "anthropic_api_key": "",
@@ -118,6 +118,27 @@ async def test_a_job_reviews_with_its_identity_and_no_key(scene: Stage) -> None:
     seen = json.dumps([each.body for each in scene.model.requests]) + done.log + done.summary
     for secret in (TOKEN, IDENTITY, REQUEST_TOKEN):
         assert secret not in seen
+
+
+async def test_with_its_identity_alone_a_job_keeps_no_state_and_goes_on_with_none(
+    scene: Stage,
+) -> None:
+    """Nothing would tell its states from those of whoever may push."""
+    keeping = WRITE | {"contents": "write"}
+    git, name = scene.repository.git, f"refs/claude-pool/threads/{scene.pull.number}"
+    git.set_ref(name, git.resolve("main"))
+    async with serving(Service(scene.model.url)) as service:
+        for key, kept in (("", False), (STATE_KEY, True)):
+            done = await scene.say(
+                "/pool help",
+                inputs=IDS | {"state_key": key},
+                environment=around(service),
+                permissions=keeping,
+            )
+            assert done.outputs["outcome"] == "answered", done.log
+            assert (git.resolve(name) != git.resolve("main")) is kept
+            assert ("input `state_key`" in done.summary) is not kept
+            assert ("nothing to sign a state with" in done.log) is not kept
 
 
 async def test_a_rule_that_does_not_fit_is_told_before_anything_is_begun(scene: Stage) -> None:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import zlib
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,19 @@ def test_what_other_threads_have_spent_counts_here_and_is_not_kept(database: Pat
     with closing(sqlite3.connect(database)) as rows:
         assert rows.execute("SELECT settled FROM reservations").fetchall() == [(5_000_000,)]
     assert b"elsewhere:" not in zlib.decompress(image.pack(database, DatabaseRedactor()))
+
+
+def test_no_two_lines_of_the_ledger_are_one_whatever_their_ids(database: Path) -> None:
+    """Whoever may push can write it: two that met would end each job before it began."""
+    long = "x" * 60
+    ids = (long, sha256(long.encode()).hexdigest()[:48])
+    opened = Database.open(f"sqlite:///{database}")
+    now = money.month_start_ms() + 1
+    with opened.engine.begin() as tx:
+        money.count_others(tx, {id_: entry(id_, 5, created_ms=now) for id_ in ids})
+    opened.close()
+    with closing(sqlite3.connect(database)) as rows:
+        assert rows.execute("SELECT settled FROM reservations").fetchall() == [(5,), (5,)]
 
 
 def test_a_jobs_own_budget_is_the_same_whatever_other_threads_spend_meanwhile(

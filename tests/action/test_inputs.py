@@ -99,7 +99,8 @@ def test_states_are_signed_with_the_key_that_is_given_for_them_else_with_the_api
         found = Job.from_environment()
         return found.key(found.settings())
 
-    assert key() == StateKey.of("k")
+    job.setenv("ANTHROPIC_API_KEY", "k" * 32)
+    assert key() == StateKey.of("k" * 32)
     job.setenv("POOL_STATE_KEY", "x" * 32 + "\n")
     assert key() == StateKey.of("x" * 32)
     assert "POOL_STATE_KEY" not in os.environ, "no process that it starts is given it"
@@ -117,6 +118,34 @@ def test_states_are_signed_with_the_key_that_is_given_for_them_else_with_the_api
     job.setenv("POOL_STATE_KEY", "short")
     with pytest.raises(Fault, match="state_key: it has fewer than 32"):
         Job.from_environment()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("ANTHROPIC_API_KEY", "k" * 31, "anthropic_api_key has fewer than 32"),
+        ("ANTHROPIC_BASE_URL", "https://gateway.example", "names a gateway"),
+    ],
+)
+def test_no_state_is_signed_with_a_key_that_can_be_guessed(
+    job: pytest.MonkeyPatch, name: str, text: str, told: str
+) -> None:
+    """States can be read by everybody, so keys can be tried on them; who has the key writes states as a job does."""
+    job.setenv("ANTHROPIC_API_KEY", "k" * 40)
+    job.setenv("ANTHROPIC_BASE_URL", "https://api.anthropic.com/")
+    found = Job.from_environment()
+    assert found.key(found.settings()) == StateKey.of("k" * 40), "the control"
+    job.setenv(name, text)
+    found = Job.from_environment()
+    with pytest.raises(Fault, match=f"state_key: it is empty, and .*{told}.*`openssl rand"):
+        found.key(found.settings())
+    job.setenv("POOL_STATE_KEY", "x" * 32)
+    found = Job.from_environment()
+    assert found.key(found.settings()) == StateKey.of("x" * 32)
+    job.setenv("POOL_DRY_RUN", "true")
+    job.setenv("POOL_STATE_KEY", "")
+    found = Job.from_environment()
+    assert found.key(found.settings()) == StateKey(), "it keeps nothing"
 
 
 def test_two_jobs_of_a_matrix_do_not_hold_a_thread_under_one_name(

@@ -19,12 +19,14 @@ from claude_pool_gh.rehearsal.github import Moment
 from claude_pool_gh.rehearsal.github.web.faults import Fault, Reset, Respond
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Credentials
+from claude_pool_gh.worktrees.git import git as local_git
 from tests.action.conftest import WRITE, Stage
 
 URL = "https://github.com/octo/protected-shop.git"
 NAME = "refs/claude-pool/threads/7"
 AGAIN = f"error: failed to push some refs to '{URL}'"
 GUARD = 60
+WHO = ("-c", "user.name=x", "-c", "user.email=x@example.com")
 
 
 def rejected(reason: str) -> WorktreeError:
@@ -101,6 +103,68 @@ async def test_one_outage_of_a_push_is_no_refusal(
     once(scene, method, ending, act)
     await ref.write(b"one")
     assert await (await opened(scene, tmp_path / "b")).read() == b"one"
+
+
+@pytest.mark.parametrize("what", ["commit", "blob", "tree", "folder", "link"])
+async def test_what_somebody_else_has_put_there_is_replaced_and_its_history_stays_there(
+    scene: Stage, tmp_path: Path, what: str
+) -> None:
+    """A push without a secret, which would stop each job until somebody deletes the ref by hand."""
+    git = scene.repository.git
+    main = git.resolve("main")
+    assert main is not None
+    tree = f"{main}^{{tree}}"
+    entry = {
+        "folder": f"040000 tree {git.text('rev-parse', tree)}",
+        "link": f"160000 commit {main}",
+    }
+    if what in entry:
+        made = git.run("mktree", data=f"{entry[what]}\tstate\n".encode()).decode().strip()
+        main = git.run(*WHO, "commit-tree", made, "-p", main, data=b"x").decode().strip()
+    git.run("update-ref", NAME, {"blob": f"{main}:README.md", "tree": tree}.get(what, main))
+    ref = await opened(scene, tmp_path / "a", contents="write")
+    assert await ref.read() == b""
+    fetched = await local_git("rev-list", "--all", "--count", git_dir=ref.folder)
+    assert int(fetched) <= 1
+    await ref.write(b"one")
+    assert await (await opened(scene, tmp_path / "b")).read() == b"one"
+
+
+@pytest.mark.parametrize(
+    ("other", "before"),
+    [
+        (f"refs/heads/{NAME}", None),
+        (f"refs/tags/{NAME}", b"zero"),
+        (f"refs/{NAME}", b"zero"),
+        (f"{NAME}/x", None),
+        ("refs/claude-pool/threads", None),
+    ],
+)
+async def test_no_other_ref_keeps_a_state_from_being_read_or_replaced(
+    scene: Stage, tmp_path: Path, other: str, before: bytes | None
+) -> None:
+    """A file in the place of its folder, or what git takes for it: a push without a secret, as above."""
+    git, ref = scene.repository.git, await opened(scene, tmp_path / "a", contents="write")
+    if before is not None:
+        await ref.write(before)
+    git.set_ref(other, git.resolve("main"))
+    assert await ref.read() == before
+    for content in (b"one", b"two"):
+        await ref.write(content)
+        assert await (await opened(scene, tmp_path / content.decode())).read() == content
+    assert other not in git.refs()
+
+
+async def test_a_ref_of_others_that_only_ends_in_the_name_is_left_alone(
+    scene: Stage, tmp_path: Path
+) -> None:
+    git, others = scene.repository.git, f"refs/x/{NAME}"
+    git.set_ref(others, git.resolve("main"))
+    ref = await opened(scene, tmp_path / "a", contents="write")
+    assert await ref.read() is None
+    await ref.write(b"one")
+    assert await ref.read() == b"one"
+    assert others in git.refs("refs/x/")
 
 
 async def test_one_outage_of_a_read_is_not_the_end(scene: Stage, tmp_path: Path) -> None:

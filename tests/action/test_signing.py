@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.action import after, cleanup
 from claude_pool_gh.action.single_shot import BEGUN_ANEW, noted
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.image import Header
@@ -57,7 +59,6 @@ async def test_only_a_state_of_this_repositorys_jobs_is_gone_on_with(
     keeper = await kept(scene, tmp_path)
     keeper.key = signed
     await keeper.save(ended=True)
-    assert Held.noted(keeper.database) is None, "no later step of the job is left the key"
     following = await next_job(keeper, tmp_path, OURS)
     assert (following.keeps, following.database.exists()) == (True, taken)
     assert following.unclean is not taken, "what GitHub has is looked for"
@@ -91,6 +92,48 @@ async def test_a_later_process_of_the_same_job_can_give_the_state_back(
     header, _ = image.parts(OURS.verified(ref.name, await ref.read() or b""))
     assert isinstance(header, Header)
     assert header.until_ms < 2, "the next job need not wait"
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"POOL_OUTCOME": "clean", "POOL_WORK": "true"},
+        {"POOL_OUTCOME": "cancelled", "POOL_WORK": "true"},
+        {"POOL_FAULT": "an input is missing"},
+        {"POOL_WORK": "true"},
+        {"POOL_WORK": "true", "has_database": "true"},
+        {},
+    ],
+)
+def test_no_later_step_of_the_job_is_left_the_key_however_it_has_ended(
+    tmp_path: Path, left: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later one may run the pull request's code. What cannot be ended ends the last step too."""
+    database = tmp_path / "claude-pool-state/pool.sqlite"
+    database.parent.mkdir()
+    for name in ("POOL_OUTCOME", "POOL_WORK", "POOL_FAULT", "GITHUB_EVENT_PATH", "GITHUB_OUTPUT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in left.items():
+        monkeypatch.setenv(name, value)
+    if "has_database" in left:
+        database.touch()
+    monkeypatch.setenv("RUNNER_TEMP", str(tmp_path))
+    Held("", OURS).note(database)
+    with suppress(FileNotFoundError):  # nothing is installed that could end what was begun
+        after.main()
+    assert Held.noted(database) is None
+
+
+def test_what_was_begun_is_ended_with_the_key_which_is_forgotten_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "claude-pool-state/pool.sqlite"
+    database.parent.mkdir()
+    monkeypatch.setenv("RUNNER_TEMP", str(tmp_path))
+    monkeypatch.delenv("GITHUB_EVENT_PATH", raising=False)
+    Held("", OURS).note(database)
+    assert cleanup.main() == 0
+    assert Held.noted(database) is None
 
 
 def test_a_line_of_the_jobs_own_stands_last_in_what_shows_a_run_and_nowhere_else() -> None:

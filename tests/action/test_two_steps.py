@@ -53,9 +53,11 @@ def test_what_two_steps_or_jobs_of_a_run_are_given_are_two_commands_and_the_same
     review = given(monkeypatch, **around, POOL_COMMAND="/pool review")
     triage = given(monkeypatch, POOL_COMMAND="/pool triage")
     elsewhere = given(monkeypatch, POOL_COMMAND="/pool review", POOL_NUMBER="2")
-    other_run = given(monkeypatch, POOL_NUMBER="", GITHUB_RUN_ID="4712")
-    again = given(monkeypatch, GITHUB_RUN_ID="4711", GITHUB_RUN_ATTEMPT="2")
-    assert len({review, triage, elsewhere, other_run}) == 4
+    other_model = given(monkeypatch, POOL_NUMBER="", POOL_MODEL="claude-haiku-4-5")
+    other_run = given(monkeypatch, POOL_MODEL="", GITHUB_RUN_ID="4712")
+    around = {"GITHUB_RUN_ID": "4711", "GITHUB_RUN_ATTEMPT": "2", "POOL_BUDGET_USD": "9"}
+    again = given(monkeypatch, **around)
+    assert len({review, triage, elsewhere, other_model, other_run}) == 5
     assert again == review
 
 

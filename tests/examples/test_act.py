@@ -13,7 +13,7 @@ import pytest
 
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from tests.action.conftest import KEY, Stage
+from tests.action.conftest import KEY, STATE_KEY, Stage
 from tests.action.conftest import scene as scene  # noqa: PLC0414 - a fixture of the Action's tests
 from tests.action.test_install import PASSED_ON
 from tests.examples.test_workflows import FOLDER, OURS, ROOT
@@ -41,6 +41,8 @@ async def act(scene: Stage, folder: Path, body: str) -> tuple[str, str]:
     home.mkdir()
     text = (FOLDER / "commands.yml").read_text()
     text = text.replace(f"- uses: {OURS}", f"- uses: octo/claude-pool-gh@{SHA}\n        id: pool")
+    # the scripted model is a gateway, with a key that can be guessed
+    text = text.replace("with: {anthropic", f'with: {{state_key: "{STATE_KEY}", anthropic')
     (clone / ".github/workflows").mkdir(parents=True)
     (clone / ".github/workflows/pool.yml").write_text(
         text + NEXT.replace("TARGET_FILE", str(target))

@@ -17,7 +17,7 @@ from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.service.init.manifest import declared
 from tests.acceptance.auditor import Auditor, claim
-from tests.action.conftest import KEY, Stage
+from tests.action.conftest import KEY, STATE_KEY, Stage
 from tests.action.conftest import scene as scene  # noqa: PLC0414 - a fixture of the Action's tests
 from tests.action.expressions import evaluate, filled
 from tests.action.runner import Done
@@ -60,7 +60,11 @@ async def start(
             "repository": "octo/shop",
             "actor": payload.get("sender", {}).get("login", ""),
         },
-        "secrets": {"ANTHROPIC_API_KEY": KEY, "CLAUDE_POOL_PRIVATE_KEY": "a private key"},
+        "secrets": {
+            "ANTHROPIC_API_KEY": KEY,
+            "CLAUDE_POOL_PRIVATE_KEY": "a private key",
+            "CLAUDE_POOL_STATE_KEY": STATE_KEY,
+        },
         "vars": {
             "CLAUDE_POOL_CLIENT_ID": "Iv1",
             "ANTHROPIC_FEDERATION_RULE_ID": "fdrl_1",
@@ -71,7 +75,7 @@ async def start(
     if "if" in job and not evaluate(job["if"], contexts, {}):
         return None
     (step,) = [each for each in job["steps"] if each["uses"] == OURS]
-    given = {"anthropic_api_key": ""}
+    given = {"anthropic_api_key": "", "state_key": STATE_KEY}
     given |= {name: filled(str(value), contexts) for name, value in step["with"].items()}
     permissions = {name.replace("-", "_"): level for name, level in job["permissions"].items()}
     return await scene.job(

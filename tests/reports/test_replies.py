@@ -387,7 +387,8 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         replies.only_app("fix"),
         (
             "`/pool fix` waits for an approval, and a GitHub Actions job ends before that. Let its jobs keep what "
-            "waits: add `contents: write` to the `permissions:` of the job. Nothing was run."
+            "waits: add `contents: write` to the `permissions:` of the job and, where it has no API key of its own, "
+            "the input `state_key`. Nothing was run."
         ),
     ),
 }

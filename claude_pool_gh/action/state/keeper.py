@@ -40,7 +40,7 @@ class Held:
     key: StateKey
 
     def note(self, database: Path) -> None:
-        """Write it beside the database, which nobody else may read either."""
+        """Write it beside the database, which nobody else may read either. The job's last step removes it."""
         self._file(database).write_text(f"{self.audit}\n{self.key.secret.hex()}")
 
     @classmethod
@@ -51,11 +51,6 @@ class Held:
             return None
         audit, _, secret = file.read_text().partition("\n")
         return cls(audit, StateKey(bytes.fromhex(secret)))
-
-    @classmethod
-    def forget(cls, database: Path) -> None:
-        """Leave the key to no later step of the job."""
-        cls._file(database).unlink(missing_ok=True)
 
     @staticmethod
     def _file(database: Path) -> Path:
@@ -236,7 +231,6 @@ class Keeper:
             raise TakenOver from stale
         if ended:
             self.keeps = False
-            Held.forget(self.database)
 
     async def _push(self, *, ended: bool) -> None:
         async with self._saving:

@@ -28,8 +28,9 @@ THREADS: Final = "refs/claude-pool/threads/"
 KEPT_FOR: Final = timedelta(days=30)
 _LOOKED_AT: Final = 3
 _Found = TypeVar("_Found")
-_THREAD: Final = re.compile(r"([0-9a-f]{40,64})\t" + re.escape(THREADS) + r"([1-9][0-9]{0,9})")
-_AUDIT: Final = re.compile(r"([0-9a-f]{40,64})\t" + re.escape(AUDITS) + r"([a-z][a-z0-9-]{0,39})")
+_COMMIT: Final = r"^([0-9a-f]{40,64})\t"
+_THREAD: Final = re.compile(_COMMIT + re.escape(THREADS) + r"([1-9][0-9]{0,9})$", re.MULTILINE)
+_AUDIT: Final = re.compile(_COMMIT + re.escape(AUDITS) + r"([a-z][a-z0-9-]{0,39})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,8 @@ class Pruning:
     repository: Repository
     thread: int
     """Where it works: what stands there is not looked at."""
-    audits: Collection[str]
-    """The audits that can be asked for."""
+    audits: Collection[str] | None
+    """The audits that can be asked for; None where that is not known, so that none is deleted."""
 
     async def run(self) -> None:
         """Look at a few kept states, and delete what nobody will ask for again. Raises nothing."""
@@ -56,9 +57,9 @@ class Pruning:
                 if int(number) != self.thread and await self._is_over(int(number)):
                     await self.ref.delete(f"{THREADS}{number}", commit)
             unknown = {name: commit for commit, name in _AUDIT.findall(listed)}
-            for name in self.audits:
+            for name in self.audits or ():
                 unknown.pop(name, None)
-            if unknown:
+            if unknown and self.audits is not None:
                 await self._audits(unknown)
         except (WorktreeError, ForgeError) as error:
             logger.warning("old states are not looked at: %s", error)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 
 import stamina
@@ -16,8 +18,11 @@ from claude_pool_gh.storage.retry_log import log_retries
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Credentials, git
 
+logger = logging.getLogger(__name__)
+
 _SECONDS: Final = 60.0
 _NOTED: Final = "refs/noted/"
+_LISTED: Final = re.compile(r"^([0-9a-f]{40,64})\t(\S+)$", re.MULTILINE)
 _NAME: Final = "state"
 _SUBJECT: Final = b"State of claude-pool"
 _NOW: Final = {
@@ -26,6 +31,8 @@ _NOW: Final = {
 }
 """A commit that says nothing but its content."""
 
+_TAKEN_FOR: Final = ("refs/", "refs/heads/", "refs/tags/", "refs/remotes/")
+"""Before a whole name, where `git push` takes another ref for the one of that name."""
 _RACES: Final = 3
 """Pushes of one content, where the ref still stands where it was expected: somebody else's lock was in the way."""
 _FINAL: Final = re.compile(r"exists; cannot create", re.IGNORECASE)
@@ -71,6 +78,12 @@ def meaning(error: WorktreeError, url: str) -> Stale | Refused | Unavailable:
     return Unavailable(_reason(said))
 
 
+def is_in_the_way(found: str, name: str) -> bool:
+    """True where a ref keeps another from being made, as a file does a folder, or git takes it for that one. Pure."""
+    taken_for = {f"{place}{name}" for place in _TAKEN_FOR}
+    return found in taken_for or found.startswith(f"{name}/") or name.startswith(f"{found}/")
+
+
 @dataclass(slots=True)
 class Ref:
     """A ref of one repository, by a bare repository of our own."""
@@ -88,21 +101,37 @@ class Ref:
         await git("init", "--quiet", "--bare", self.folder)
 
     async def read(self) -> bytes | None:
-        """The present value of the ref; None where there is none. Raises WorktreeError where GitHub does not answer."""
+        """The present value of the ref: None where there is none, empty where something else than ours stands there.
+
+        Raises WorktreeError where GitHub does not answer.
+        """
         return await _patiently(self._read)
 
     async def _read(self) -> bytes | None:
         self.commit = await self._stands()
         if not self.commit:
             return None
+        # Somebody else may have put a commit with a history there.
         await self._ask(
-            "fetch", "--quiet", "--no-tags", self.login.url, f"+{self.name}:refs/kept/state"
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--depth=1",
+            self.login.url,
+            f"+{self.name}:refs/kept/state",
         )
         # Between the two commands it may have moved.
         self.commit = (
             (await git("rev-parse", "refs/kept/state", git_dir=self.folder)).decode().strip()
         )
-        return await git("cat-file", "blob", f"{self.commit}:{_NAME}", git_dir=self.folder)
+        blob = f"{self.commit}:{_NAME}"
+        asked = f"{blob}\n".encode()
+        kind = await git(
+            "cat-file", "--batch-check=%(objecttype)", git_dir=self.folder, stdin=asked
+        )
+        if kind.strip() != b"blob":
+            return b""
+        return await git("cat-file", "blob", blob, git_dir=self.folder)
 
     async def write(self, content: bytes, note: bytes = b"") -> None:
         """Replace what we know to stand there. Raises Stale, Refused, and WorktreeError as `read`.
@@ -180,8 +209,18 @@ class Ref:
         )
 
     async def _stands(self) -> str:
-        listed = await self._ask("ls-remote", self.login.url, self.name)
-        return listed.decode().partition("\t")[0].strip()
+        """The commit at which it stands; "" for none. What keeps git from it is deleted, where the token may."""
+        above = [str(folder) for folder in PurePosixPath(self.name).parents][:-3]
+        asked = (self.name, f"{self.name}/*", *above)
+        listed = (await self._ask("ls-remote", self.login.url, *asked)).decode(errors="replace")
+        # git lists whatever ends in one of the names
+        commits: dict[str, str] = {name: commit for commit, name in _LISTED.findall(listed)}
+        for name, commit in commits.items():
+            if is_in_the_way(name, self.name):
+                logger.warning("deleted, since %s could not be kept: %s", self.name, name)
+                with suppress(WorktreeError):
+                    await self.delete(name, commit)
+        return commits.get(self.name, "")
 
     async def _push(self, commit: str) -> None:
         lease = f"--force-with-lease={self.name}:{self.commit}"

@@ -2,9 +2,9 @@
 
 A state decides which programs run beside the agents, what was approved, and who asked for it. A token that may push
 and has no secret of the repository, such as that of another workflow's job, must not decide that. The key is made
-from the input `state_key`, or from the API key, so that nobody has to keep a second secret. Another key finds states
-that it does not know, and begins them anew. A job with an identity in place of both has nothing that outlives it: its
-states are not signed.
+from the input `state_key`, or from the API key where nobody can guess that, so that nobody has to keep a second
+secret. Another key finds states that it does not know, and begins them anew. A job with an identity in place of both
+has nothing that outlives it: it keeps no state, and reads none.
 """
 
 from __future__ import annotations

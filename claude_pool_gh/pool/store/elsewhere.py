@@ -20,7 +20,6 @@ from claude_pool_gh.storage import Transaction
 ELSEWHERE: Final = "elsewhere:"
 """How the ids of such rows begin."""
 
-_LONGEST_ID: Final = 64
 _C: Final = chains.c
 _R: Final = reservations.c
 _S: Final = chain_scopes.c
@@ -81,10 +80,8 @@ def count(tx: Transaction, charges: Iterable[Charge]) -> None:
 
 
 def _name(chain_id: str) -> str:
-    name = f"{ELSEWHERE}{chain_id}"
-    return (
-        name if len(name) <= _LONGEST_ID else ELSEWHERE + sha256(chain_id.encode()).hexdigest()[:48]
-    )
+    """One for each id, of any length: whoever words the ids of other stores cannot let two of them meet."""
+    return ELSEWHERE + sha256(chain_id.encode()).hexdigest()[:48]
 
 
 def _ended(name: str, charge: Charge) -> dict[str, Any]:
