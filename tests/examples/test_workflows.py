@@ -63,7 +63,7 @@ async def start(
         "secrets": {
             "ANTHROPIC_API_KEY": KEY,
             "CLAUDE_POOL_PRIVATE_KEY": "a private key",
-            "CLAUDE_POOL_STATE_KEY": STATE_KEY,
+            "POOL_STATE_KEY": STATE_KEY,
         },
         "vars": {
             "CLAUDE_POOL_CLIENT_ID": "Iv1",

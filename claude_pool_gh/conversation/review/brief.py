@@ -98,13 +98,7 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
     is_read = since is not None and bool(found.listed) and not found.unreadable
     nothing = "" if found.changes or is_read else nothing_to_read(found, facts.paths)
     if nothing and not before:
-        unread = ReviewReport(
-            files=0,
-            left_out=found.left_out,
-            generated=found.generated,
-            without_lines=found.without_lines,
-        )
-        return Finish(Outcome(verdict=Verdict.skipped, reason=nothing), {"report": stored(unread)})
+        return _without_reading(found, nothing)
     groups, beyond = changes.group(found.changes)
     gone = {entry.path for entry in found.listed if not entry.has_file}
     fence = new_fence()
@@ -150,6 +144,17 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
             "earlier": before.stored(),
         }
     )
+
+
+def _without_reading(found: Difference, reason: str) -> Finish:
+    """The end of a review of which there is nothing to read, with what people are told of it instead."""
+    unread = ReviewReport(
+        files=0,
+        left_out=found.left_out,
+        generated=found.generated,
+        without_lines=found.without_lines,
+    )
+    return Finish(Outcome(verdict=Verdict.skipped, reason=reason), {"report": stored(unread)})
 
 
 def _is_agent(step: Step) -> TypeGuard[AgentRun]:

@@ -272,7 +272,7 @@ def again(options: AuditOptions, root: Path, only: Sequence[str]) -> str:
 
 
 def _to_go_on(subject: Subject, result: AuditResult, *, interrupted: bool) -> Rest:
-    """What the next command asks for. A run that has not ended is resumed by the same one."""
+    """The extent of the next command. A run that has not ended is resumed by the same one."""
     if interrupted:
         return Rest(paths=subject.paths, alone=True)
     return rest(result.coverage, subject.paths, continues=subject.continues)
