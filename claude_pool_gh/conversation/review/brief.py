@@ -15,6 +15,7 @@ from claude_pool_gh.conversation.review.gather import stored
 from claude_pool_gh.conversation.review.host_facts import host_facts
 from claude_pool_gh.conversation.review.memory import digest_of, is_read_whole, since_last
 from claude_pool_gh.conversation.review.reading import (
+    Difference,
     difference,
     listed,
     nothing_to_read,
