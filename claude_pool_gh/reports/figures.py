@@ -29,7 +29,11 @@ def duration(milliseconds: int) -> str:
     seconds = milliseconds / 1000
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    whole, rest = divmod(int(seconds), 60)
+    if whole < 10:
+        return f"{whole} min {rest} s" if rest else f"{whole} min"
+    hours, left = divmod(whole, 60)
+    return (f"{hours} h {left} min" if left else f"{hours} h") if hours else f"{left} min"
 
 
 def minutes(milliseconds: int) -> str:

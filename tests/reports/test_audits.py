@@ -89,7 +89,7 @@ def test_a_plan_says_where_its_estimate_comes_from(runs: int, since: str) -> Non
     assert "| Files | 7 in 4 parts |" in text
     assert "| Tokens of all files | about 12,345 |" in text
     assert f"| Cost of all of it | about $1.00, $0.50 to $2.50, from {since} |" in text
-    assert "| Time | about 1 min 30 s, 30 s to 10 min 0 s |" in text
+    assert "| Time | about 1 min 30 s, 30 s to 10 min |" in text
     assert "Beyond the budget" not in text
     assert "Read first:\n\n- " in text
     assert "⚠️ No file matches x." in text

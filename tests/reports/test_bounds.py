@@ -46,9 +46,12 @@ def test_amounts_add_up_as_they_are_shown(parts: list[int], texts: list[str], to
         (9_999, "10.0 s", "under 1 min"),
         (10_000, "10 s", "under 1 min"),
         (59_000, "59 s", "under 1 min"),
-        (60_000, "1 min 0 s", "1 min"),
+        (60_000, "1 min", "1 min"),
         (119_999, "1 min 59 s", "1 min"),
-        (3_600_000, "60 min 0 s", "60 min"),
+        (599_999, "9 min 59 s", "9 min"),
+        (605_000, "10 min", "10 min"),
+        (3_600_000, "1 h", "60 min"),
+        (5_700_000, "1 h 35 min", "95 min"),
     ],
 )
 def test_a_time_is_told_as_people_say_it(ms: int, exact: str, rough: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from claude_pool_gh.reports.figures import amounts, dollars, duration, minutes
+from claude_pool_gh.reports.figures import amounts, dollars, minutes
 from claude_pool_gh.reports.neutralize import fence
 from claude_pool_gh.reports.rendered import html_of
 from claude_pool_gh.reports.words import count, fitting, fold, linked, operator_must_act, place
@@ -35,21 +35,6 @@ CUT = "*Shortened:"
 def test_money_shows_fractions_of_a_cent_only_below_one(microdollars: int, text: str) -> None:
     assert dollars(microdollars) == text
     assert dollars(microdollars, upper_bound=True) == f"≤ {text}"
-
-
-@pytest.mark.parametrize(
-    ("milliseconds", "text"),
-    [
-        (0, "0.0 s"),
-        (940, "0.9 s"),
-        (9_400, "9.4 s"),
-        (12_000, "12 s"),
-        (60_000, "1 min 0 s"),
-        (3_725_000, "62 min 5 s"),
-    ],
-)
-def test_time_is_told_as_people_say_it(milliseconds: int, text: str) -> None:
-    assert duration(milliseconds) == text
 
 
 def test_one_is_one_and_others_are_many() -> None:

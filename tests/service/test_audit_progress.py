@@ -37,7 +37,7 @@ def test_a_terminal_sees_slots_as_rows_parts_money_and_the_time_that_is_left() -
     assert lines[0].startswith(
         "4 of 10 parts read, 1 of 2 claims verified, $1.23 of $5.00, 1 min 5 s"
     )
-    assert "about 3 min 0 s of reading left" in " ".join(lines[:2])
+    assert "about 3 min of reading left" in " ".join(lines[:2])
     (first,) = [line for line in lines if "slot-0" in line]
     (second,) = [line for line in lines if "slot-1" in line]
     assert lines.index(first) < lines.index(second), "a slot keeps its row"
