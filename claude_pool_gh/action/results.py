@@ -182,7 +182,7 @@ def _findings(tx: Transaction, progress: Progress, chain: ChainRow) -> int | Non
         handler.report(tx, chain) if handler is not None and chain.outcome is not None else None
     )
     match report:
-        case ReviewReport():
+        case ReviewReport() if chain.results.get("gather"):  # else nothing was read
             return len(report.confirmed)
         case AuditReport() if chain.results.get("gather"):
             return report.total

@@ -128,10 +128,12 @@ async def _audit_of(
         raise Fault(
             f"{login}, for whom GitHub runs this job, may not command here: give them write access"
         )
-    if job.dry_run or read.is_kept_out or not key.secret:
+    if job.dry_run or read.is_kept_out:
         return ""
     if asked.audits:
         return next(iter(asked.audits))
+    if not key.secret:
+        return ""
     thread = requests[0].thread
     every = _every_audit(job, settings, thread.repository)
     own = job.ref(thread.repository, settings, f"{THREADS}{thread.number}")

@@ -236,6 +236,20 @@ async def test_what_something_in_between_refuses_each_time_is_given_up_in_the_en
     assert len(bench.bodies()) == 1
 
 
+async def test_one_refusal_on_the_way_after_a_long_outage_is_tried_again(bench: Bench) -> None:
+    """The control: what an outage has cost in tries does not count as refusals."""
+    page = Respond(403, body=b"<html><title>Starting up</title></html>")
+    bench.github.faults.add(Fault(page, method="POST", route=REVIEWS, times=2))
+    told = Review(number=bench.pull.number, commit=bench.pull.head_sha, body="b", fallback="2 f")
+    bench.want(told, chain="c1")
+    await bench.until(lambda: bench.row().tries > 0)
+    bench.change(tries=30, due_ms=0, error="GitHub did not answer; it is tried again")
+    await bench.until(lambda: bench.row().state != "wanted" or bench.row().tries > 30)
+    assert bench.row().state == "wanted"
+    bench.change(due_ms=0)
+    await bench.until(lambda: bench.row().state == "written")
+
+
 async def test_an_error_of_our_own_is_tried_again_and_given_up_in_the_end(bench: Bench) -> None:
     bench.github.faults.add(
         Fault(Respond(201, body=b'{"no": "id"}'), method="POST", route=COMMENTS, times=99)

@@ -2144,7 +2144,7 @@ GUARDS = [
         "found[name] = one_line(value) if isinstance(value, str) else value",
         "found[name] = value",
         "tests/service/test_logs.py",
-        "moves_no_terminal",
+        "one_object_a_line",
     ),
     Guard(
         "what old chains cost counts on",

@@ -78,7 +78,7 @@ def test_json_is_one_object_a_line_with_a_traceback_inside() -> None:
     try:
         _raise(RuntimeError("broken"))
     except RuntimeError:
-        logger.exception("failed", extra={"ms": 12, "path": Path("/x")})
+        logger.exception("failed", extra={"ms": 12, "path": Path("/x"), "by": "x\r\ny \x07"})
     (line,) = stream.getvalue().splitlines()
     told = json.loads(line)
     assert (told["level"], told["message"], told["ms"], told["path"]) == (
@@ -88,6 +88,7 @@ def test_json_is_one_object_a_line_with_a_traceback_inside() -> None:
         "/x",
     )
     assert "RuntimeError: broken" in told["traceback"]
+    assert told["by"] == "x y", "what others wrote is one line in whatever reads it"
 
 
 async def test_a_locked_or_missing_database_is_one_line_with_what_to_do(

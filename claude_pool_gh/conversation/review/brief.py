@@ -99,6 +99,8 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
     is_read = since is not None and bool(found.listed) and not found.unreadable
     nothing = "" if found.changes or is_read else nothing_to_read(found, facts.paths)
     if nothing and not before:
+        if facts.paths:  # all of it may have been meant: that is what is offered then
+            return Finish(Outcome(verdict=Verdict.skipped, reason=nothing))
         return _without_reading(found, nothing)
     groups, beyond = changes.group(found.changes)
     gone = {entry.path for entry in found.listed if not entry.has_file}

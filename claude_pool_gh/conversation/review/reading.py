@@ -111,11 +111,11 @@ def nothing_to_read(found: Difference, paths: Sequence[str]) -> str:
         return "the pull request changes nothing"
     if paths and not any(is_chosen(path, paths) for path in (*found.left_out, *found.generated)):
         return "no changed file matches the paths that were given"
-    if found.generated:
+    if meant := [path for path in found.generated if is_chosen(path, paths)]:
         which = "every changed file that matches" if paths else "every changed file"
-        meant = in_short([path for path in found.generated if is_chosen(path, paths)])
         return (
-            f"{which} looks generated, is binary or is excluded; to have it read, name it: {meant}"
+            f"{which} looks generated, is binary or is excluded; to have it read, name it: "
+            f"{in_short(meant)}"
         )
     if found.without_lines and not paths:
         left = "; what else is changed is binary or excluded" if found.left_out else ""

@@ -87,8 +87,14 @@ class CheckRun(Effect):
         return None
 
     async def update(self, forge: Forge, making: Making, remote_id: int) -> int:
-        """Update it."""
-        await forge.call("PATCH", making.repository, f"/check-runs/{remote_id}", self._body())
+        """Update it; make it anew where another app has made it: GitHub lets nobody else change that one."""
+        path = f"/check-runs/{remote_id}"
+        try:
+            await forge.call("PATCH", making.repository, path, self._body())
+        except ForgeRefused as error:
+            if error.status != 403 or "created it" not in str(error):
+                raise
+            return await self.make(forge, making) or remote_id
         return remote_id
 
     async def find(self, forge: Forge, making: Making) -> int | None:

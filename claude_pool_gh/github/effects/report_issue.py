@@ -68,6 +68,7 @@ class ReportIssue(Effect):
 
     async def find(self, forge: Forge, making: Making) -> int | None:
         """Its number, by its marker, open or closed."""
+        await our_id(forge, making.repository)  # a 404 of our own account says nothing of the issue
         account = await forge.access.account(making.repository)
         with _issues_on():
             found = await ours(

@@ -202,8 +202,11 @@ class Writer:
                 "not written: %s", error, extra={"action": "effect_later", **_names(row)}
             )
             why = "something between this server and GitHub refuses it"
-            others_pass = row.tries >= _FAULTS_LIMIT and await self._is_reached(row)
-            await self._try_again(row, why, f"{why}; it is tried again", last=others_pass)
+            told = f"{why}; it is tried again"
+            # The tries of an outage before it count for nothing: the last one has to have ended in the same way.
+            again = row.tries >= _FAULTS_LIMIT and row.error == told
+            others_pass = again and await self._is_reached(row)
+            await self._try_again(row, why, told, last=others_pass)
         except ForgeUnavailable as error:
             logger.warning(
                 "not written yet: %s", error, extra={"action": "effect_later", **_names(row)}

@@ -29,6 +29,14 @@ def missing() -> RefusedError:
     return RefusedError(404, "Not Found")
 
 
+def not_its_app(app: int) -> RefusedError:
+    """A check run is changed by the app that has made it, and by nobody else."""
+    return RefusedError(
+        403,
+        f"Invalid app_id `{app}` - check run can only be modified by the GitHub App that created it.",
+    )
+
+
 def forbidden(needs: str = "") -> RefusedError:
     """The installation lacks the permission. `needs`: those of which one would do, as routes write them."""
     accepted = "; ".join(each.replace(":", "=") for each in needs.split())

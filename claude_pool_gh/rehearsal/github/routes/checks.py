@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claude_pool_gh.rehearsal.github.acts import checks as acts
-from claude_pool_gh.rehearsal.github.errors import forbidden, missing
+from claude_pool_gh.rehearsal.github.errors import missing, not_its_app
 from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
 from claude_pool_gh.rehearsal.github.routes.paging import paged
 from claude_pool_gh.rehearsal.github.routes.route import Route
@@ -31,7 +31,7 @@ def update_check_run(call: Call) -> Answer:
     """Change one of one's own."""
     run = _the(call)
     if run.app is not call.bearer.app:
-        raise forbidden()
+        raise not_its_app(run.app.id if run.app else 0)
     acts.update_check_run(call.repository, run, call.body)
     return Answer(json=shapes.check_run(call.repository, run))
 

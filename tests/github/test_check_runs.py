@@ -1,0 +1,38 @@
+"""The check at a commit: one of our own is kept up to date, and another app's is left as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from claude_pool_gh.github.effects.check_run import CheckRun
+from claude_pool_gh.rehearsal.github import Repository
+from tests.github.test_writer import Bench, bench
+
+__all__ = ["bench"]
+
+
+def shop(bench: Bench) -> Repository:
+    return bench.github.repository("octo/shop")
+
+
+async def written(bench: Bench, title: str) -> None:
+    head = bench.pull.head_sha
+    bench.want(CheckRun(name="c", head=head, status="queued", title=title, summary="s"))
+    await bench.until(lambda: bench.row().state == "written")
+
+
+async def test_ours_is_changed(bench: Bench) -> None:
+    await written(bench, "first")
+    await written(bench, "second")
+    assert [run.title for run in shop(bench).check_runs(bench.pull.head_sha)] == ["second"]
+
+
+async def test_one_that_another_app_has_made_is_left_and_ours_is_made(bench: Bench) -> None:
+    """Of a repository that went from the App to the Action, say: GitHub lets nobody else change a check."""
+    await written(bench, "theirs")
+    (run,) = shop(bench).check_runs(bench.pull.head_sha)
+    assert run.app is not None
+    run.app = replace(run.app, id=run.app.id + 900)
+    await written(bench, "ours")
+    titles = {each.title for each in shop(bench).check_runs(bench.pull.head_sha)}
+    assert titles == {"theirs", "ours"}
