@@ -224,7 +224,7 @@ GUARDS = [
     Guard(
         "what something in between refuses is given up in the end",
         "github/effects/writer.py",
-        "others_pass = row.tries >= _FAULTS_LIMIT and await self._is_reached(row)",
+        "others_pass = again and await self._is_reached(row)",
         "others_pass = False",
         "tests/github/test_writer.py",
         "something_in_between",
@@ -232,10 +232,26 @@ GUARDS = [
     Guard(
         "what an outage holds up is not given up",
         "github/effects/writer.py",
-        "others_pass = row.tries >= _FAULTS_LIMIT and await self._is_reached(row)",
-        "others_pass = row.tries >= _FAULTS_LIMIT",
+        "others_pass = again and await self._is_reached(row)",
+        "others_pass = again",
         "tests/github/test_writer.py",
         "something_in_between",
+    ),
+    Guard(
+        "the tries of an outage are no refusals",
+        "github/effects/writer.py",
+        "again = row.tries >= _FAULTS_LIMIT and row.error == told",
+        "again = row.tries >= _FAULTS_LIMIT",
+        "tests/github/test_writer.py",
+        "after_a_long_outage",
+    ),
+    Guard(
+        "another app's check is left and ours is made",
+        "github/effects/check_run.py",
+        'if error.status != 403 or "created it" not in str(error):',
+        "if True:",
+        "tests/github/test_check_runs.py",
+        "another_app",
     ),
     Guard(
         "an unknown account of ours deletes nothing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -55,10 +56,13 @@ async def test_a_queue_that_was_found_empty_is_not_asked_again_until_something_i
     async with open_pool(Puppet()) as pool:
         pool._core.dispatcher.queue.look_seconds = 1_000
         seen = _watched(pool.database)
-        for _ in range(TASKS):
-            assert (await pool.run("x")).success
-    # it finds the task, and then that there is no other
-    assert sum(each.startswith("UPDATE chains SET owner") for each in seen) <= 2 * TASKS + 1
+        async with asyncio.timeout(60):  # it is found by what is told alone
+            for _ in range(TASKS):
+                assert (await pool.run("x")).success
+    # it finds the task, and then that there is no other; a notice of PostgreSQL's may come behind that
+    assert (
+        sum(each.startswith("UPDATE chains SET owner") for each in seen) <= 2 * TASKS + TASKS // 2
+    )
 
 
 async def test_a_chain_that_begins_otherwise_costs_one_transaction_more(
