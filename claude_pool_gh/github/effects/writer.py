@@ -191,16 +191,14 @@ class Writer:
             logger.error(  # noqa: TRY400 - the text says all; a traceback would hide it
                 "the operator must act: %s",
                 error,
-                extra={"action": "operator_needed", **_names(row), "do": _DO},
+                extra={**_names(row, "operator_needed"), "do": _DO},
             )
             why = "the operator of this bot must act; nothing can be done here"
             await self._later(row, self._backoff(row), why)
         except ForgeRefused as refusal:
             await self._refused(row, refusal)
         except RefusedOnTheWay as error:
-            logger.warning(
-                "not written: %s", error, extra={"action": "effect_later", **_names(row)}
-            )
+            logger.warning("not written: %s", error, extra=_names(row, "effect_later"))
             why = "something between this server and GitHub refuses it"
             told = f"{why}; it is tried again"
             # The tries of an outage before it count for nothing: the last one has to have ended in the same way.
@@ -208,13 +206,11 @@ class Writer:
             others_pass = again and await self._is_reached(row)
             await self._try_again(row, why, told, last=others_pass)
         except ForgeUnavailable as error:
-            logger.warning(
-                "not written yet: %s", error, extra={"action": "effect_later", **_names(row)}
-            )
+            logger.warning("not written yet: %s", error, extra=_names(row, "effect_later"))
             await self._later(row, self._backoff(row), "GitHub did not answer; it is tried again")
         except Exception as error:
             # around one effect: one that cannot be written must not stop the others
-            logger.exception("effect failed", extra={"action": "effect_failed", **_names(row)})
+            logger.exception("effect failed", extra=_names(row, "effect_failed"))
             why = f"an error on our side ({type(error).__name__})"
             told = "an error on our side; it is tried again"
             await self._try_again(row, why, told, last=row.tries >= _FAULTS_LIMIT)
@@ -226,8 +222,7 @@ class Writer:
                 logging.INFO if row.first else logging.DEBUG,
                 "effect written",
                 extra={
-                    "action": "effect_written",
-                    **_names(row),
+                    **_names(row, "effect_written"),
                     "outcome": "made" if row.first else "updated",
                     "ms": self._now_ms() - began,
                 },
@@ -296,8 +291,7 @@ class Writer:
             "refused: %s",
             refusal,
             extra={
-                "action": "permission_missing" if lacks else "effect_refused",
-                **_names(row),
+                **_names(row, "permission_missing" if lacks else "effect_refused"),
                 "outcome": "refused",
                 "do": _DO if lacks else "",
             },
@@ -314,9 +308,7 @@ class Writer:
         due = self._limited_until[row.repository.installation_id] = self._due(
             min(limit.seconds, _LONGEST_LIMIT)
         )
-        logger.warning(
-            "not written yet: %s", limit, extra={"action": "rate_limited", **_names(row)}
-        )
+        logger.warning("not written yet: %s", limit, extra=_names(row, "rate_limited"))
         self._count(row, "postponed")
 
         def wait(tx: Transaction) -> None:
@@ -396,9 +388,9 @@ class Writer:
         await self._database.transact(end)
 
 
-def _names(row: EffectRow) -> Mapping[str, str]:
+def _names(row: EffectRow, action: str) -> Mapping[str, str]:
     """The fields that every log line about an effect has; a chain's thread, verb and user are known by the chain."""
     number = getattr(row.effect, "number", None)
     where = row.repository.full_name + (f"#{number}" if isinstance(number, int) else "")
     chain = {"chain": row.chain_id} if row.chain_id else {}
-    return {"where": where, "kind": row.effect.kind, "key": row.key, **chain}
+    return {"action": action, "where": where, "kind": row.effect.kind, "key": row.key, **chain}

@@ -394,8 +394,7 @@ def _logins(database: Database, forge: Forge, server_url: str, proxy: str) -> Lo
             raise OriginUnavailable("GitHub gave no token now", str(error)) from error
         except ForgeRefused as error:
             raise WorktreeError(f"GitHub gave no token: {error}") from error
-        return Credentials(
-            token, f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git", proxy
-        )
+        url = f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
+        return Credentials(token, url, proxy)
 
     return login
