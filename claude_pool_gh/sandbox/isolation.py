@@ -35,18 +35,25 @@ SHARED_MEMORY: Final = 64 << 20
 """Bytes of /dev/shm, as in containers."""
 _PATH: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
-UNPACK: Final = 'tar -xf - || exit 125; exec /bin/sh -c "$0" </dev/null'
-"""Lays the files of the commit out, inside the sandbox, and becomes the command."""
 NOT_UNPACKED: Final = 125
+UNPACK: Final = (
+    f"ulimit -u {{processes}} 2>/dev/null || ulimit -p {{processes}} || exit {NOT_UNPACKED}; "
+    f'tar -xf - || exit {NOT_UNPACKED}; exec /bin/sh -c "$0" </dev/null'
+)
+"""Lays the files of the commit out, inside the sandbox, and becomes the command.
+
+The processes are limited in here because Linux counts them for each user namespace: outside, all sandboxes of a user
+are counted together, and what one has started would be refused to another. Shells disagree on the letter.
+"""
 
 
 def arguments(
-    command: str, *, folders: Sequence[Path], disk: int, seccomp: bytes
+    command: str, *, folders: Sequence[Path], disk: int, processes: int, seccomp: bytes
 ) -> list[str | bytes]:
     """The arguments; bytes stand for a file descriptor that holds them.
 
-    `folders` can be read besides the system's programs, `disk` is how many bytes of files the command may have. Its
-    files come as a tar archive on standard input.
+    `folders` can be read besides the system's programs, `disk` is how many bytes of files the command may have,
+    `processes` how many processes and threads. Its files come as a tar archive on standard input.
     """
     return [
         "--unshare-all",
@@ -96,7 +103,7 @@ def arguments(
         "--",
         "/bin/sh",
         "-c",
-        UNPACK,
+        UNPACK.format(processes=processes),
         command,
     ]
 

@@ -6,6 +6,7 @@ import asyncio
 import marshal
 import os
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ from claude_pool_gh.storage.owners import own_mark
 
 _NOBODY: Final = 65534
 _PROOF_SECONDS: Final = 20.0
+_SPARE_PROCESSES: Final = 256
+"""Processes and threads that this user may come to run meanwhile besides the commands."""
 _NO_FILES: Final = bytes(10_240)
 """An empty tar archive."""
 
@@ -89,17 +92,26 @@ class Sandbox:
         return {
             "user": _NOBODY if root else 0,
             "arguments": arguments(
-                command, folders=self.folders, disk=self.bounds.memory, seccomp=filtered
+                command,
+                folders=self.folders,
+                disk=self.bounds.memory,
+                processes=self._processes(),
+                seccomp=filtered,
             ),
             "limits": {
-                # The kernel counts everything that this user runs; what runs already is not the command's.
-                "RLIMIT_NPROC": _threads(_NOBODY if root else os.getuid()) + self.bounds.processes,
                 "RLIMIT_DATA": self.bounds.memory,
                 "RLIMIT_FSIZE": self.bounds.memory,
                 "RLIMIT_NOFILE": 4096,
                 "RLIMIT_CORE": 0,
             },
         }
+
+    def _processes(self) -> int:
+        """The limit of a command's processes: its own, or that of all that its user runs, as the kernel counts."""
+        if _counted_by_namespace():
+            return self.bounds.processes
+        running = _threads(_NOBODY if os.getuid() == 0 else os.getuid())
+        return running + _SPARE_PROCESSES + self.at_once * self.bounds.processes
 
 
 @contextmanager
@@ -111,6 +123,12 @@ def _private(config: dict[str, Any]) -> Iterator[Path]:
             program = bubblewrap.reachable(program, folder)
         (folder / "config").write_bytes(marshal.dumps(config | {"program": str(program)}))
         yield folder
+
+
+def _counted_by_namespace() -> bool:
+    """True where the kernel counts the processes of each user namespace for itself: since Linux 5.14."""
+    version = re.match(r"(\d+)\.(\d+)", platform.release())
+    return version is not None and (int(version[1]), int(version[2])) >= (5, 14)
 
 
 def _threads(user: int) -> int:

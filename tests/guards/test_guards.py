@@ -1476,8 +1476,8 @@ GUARDS = [
     Guard(
         "checks do not fork for ever",
         SANDBOX,
-        '"RLIMIT_NPROC": ',
-        '"RLIMIT_NPROC": 100_000 + ',
+        "processes=self._processes()",
+        "processes=100_000",
         "tests/sandbox/test_sandbox.py",
         "fork_for_ever",
     ),
