@@ -34,7 +34,13 @@ from claude_pool_gh.agent.call import Call
 from claude_pool_gh.agent.funding import Funding
 from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.passes import UNWANTED, Pass
-from claude_pool_gh.agent.upstream import Connection, NoCredential, Upstream, UpstreamResponse
+from claude_pool_gh.agent.upstream import (
+    Connection,
+    NoCredential,
+    RunOver,
+    Upstream,
+    UpstreamResponse,
+)
 from claude_pool_gh.agent.usage import StreamUsage, is_error, whole_usage
 
 logger = logging.getLogger(__name__)
@@ -228,11 +234,11 @@ class Gateway:
             await self._meter.settle_unanswered(call.request_id)
             refusals.log(call.run, call.model, "unreachable", str(error) or type(error).__name__)
             return call.answer(refusals.unreachable(call.run, error, self._patience))
+        except RunOver:
+            await self._meter.settle_unanswered(call.request_id)
+            return call.answer(refusals.over())
         except (aiohttp.ClientError, TimeoutError) as error:
-            if call.run.over.is_set() and call.run.trouble:  # the last answer was a refusal
-                await self._meter.settle_unanswered(call.request_id)
-            else:
-                await self._unknown(call)  # nobody knows whether the API worked for it
+            await self._unknown(call)  # nobody knows whether the API worked for it
             return call.answer(refusals.lost(error))
         async with found.response:
             if found.status != 200:

@@ -79,6 +79,10 @@ class NoCredential(aiohttp.ClientError):
     """There is nothing to ask the API with now, so it was not asked."""
 
 
+class RunOver(aiohttp.ClientError):
+    """The run ended while it waited to ask again: each try had ended in a refusal, and none is open."""
+
+
 class Credential(Protocol):
     """A credential of ours at the API, where that is no key: it may change from one request to the next."""
 
@@ -119,7 +123,11 @@ class Upstream:
         query: Mapping[str, str],
         headers: Mapping[str, str],
     ) -> UpstreamResponse:
-        """The answer; the last one where patience has ended. Raises ClientConnectorError, or another ClientError."""
+        """The answer; the last one where patience has ended.
+
+        Raises ClientConnectorError, NoCredential and RunOver where nothing can have come of the request, and another
+        ClientError or TimeoutError where nobody knows. `run.trouble` is what this request met with, and no earlier one.
+        """
         loop = asyncio.get_running_loop()
         # Where there is another model to go on with, the agent is to hear of an overload soon.
         patience = self.patience if len(run.models) < 2 else 0.0
@@ -130,6 +138,7 @@ class Upstream:
                 found = await self._once(body, query, headers)
                 self.connection.answers[str(found.status)] += 1
                 if not found.passes:
+                    run.trouble = ""
                     return found
                 wait = max(found.wait, pause)
                 run.trouble = _named(found.status)
@@ -138,6 +147,10 @@ class Upstream:
                 run.trouble = "it cannot be reached"
                 if loop.time() + wait > deadline:
                     raise
+            except (aiohttp.ClientError, TimeoutError) as error:
+                asked = not isinstance(error, NoCredential)
+                run.trouble = "it broke off before it answered" if asked else ""
+                raise
             if found is not None:
                 if loop.time() + wait > deadline:
                     return found
@@ -152,7 +165,7 @@ class Upstream:
                 async with asyncio.timeout(wait):
                     await run.over.wait()
             if run.over.is_set():
-                raise aiohttp.ClientConnectionError("the run is over")
+                raise RunOver
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _once(

@@ -68,6 +68,14 @@ GUARDS = [
         tests="tests/pool/test_pool_cancel.py",
         chosen="begins_on_no_freed_slot",
     ),
+    Guard(
+        name="no refusal of before makes a later request free",
+        file="agent/gateway.py",
+        on="except RunOver:",
+        off="except (RunOver, aiohttp.ServerDisconnectedError):",
+        tests="tests/agent/test_upstream.py",
+        chosen="old_refusal",
+    ),
     # what comes in
     Guard(
         "the signature",
