@@ -1969,6 +1969,22 @@ GUARDS = [
         "costs_itself",
     ),
     Guard(
+        "a number that no process has is no mark",
+        "storage/owners.py",
+        "if _NUMBER.fullmatch(text) and int(text) <= _MOST else None",
+        "if text.isdecimal() else None",
+        "tests/storage/test_owners.py",
+        "no_system_numbers",
+    ),
+    Guard(
+        "what cannot be swept costs itself alone",
+        "storage/owners.py",
+        "        except OSError as error:\n            said",
+        "        except KeyError as error:\n            said",
+        "tests/storage/test_owners.py",
+        "keeps_nothing_else",
+    ),
+    Guard(
         "a host of the same name is another one",
         "storage/owners.py",
         'host == f"{_host()}@{_space()}"',
