@@ -69,6 +69,22 @@ GUARDS = [
         chosen="begins_on_no_freed_slot",
     ),
     Guard(
+        name="a look that fails wakes who waits",
+        file="pool/run/chain_waiters.py",
+        on="self.wake_all()  # each",
+        off="pass  # each",
+        tests="tests/pool/test_pool_away.py",
+        chosen="told_the_error",
+    ),
+    Guard(
+        name="what is not there any more has ended",
+        file="pool/run/chain_waiters.py",
+        on="set(some) - under_way",
+        off="()",
+        tests="tests/pool/test_pool_away.py",
+        chosen="deleted_elsewhere",
+    ),
+    Guard(
         name="no refusal of before makes a later request free",
         file="agent/gateway.py",
         on="except RunOver:",

@@ -115,14 +115,16 @@ class ChainWaiters:
                 await self._look()
             except Exception:
                 logger.exception("waiting failed", extra={"action": "waiting_failed"})
+                self.wake_all()  # each looks for itself, and raises what it meets with
 
     async def _look(self) -> None:
         asked = list(self.events)
         for start in range(0, len(asked), _AT_ONCE):
             some = asked[start : start + _AT_ONCE]
-            for chain_id in await self.database.read(
-                partial(lookup.at_rest, chain_ids=some), forever=True
-            ):
+            under_way = await self.database.read(
+                partial(lookup.under_way, chain_ids=some), forever=True
+            )
+            for chain_id in set(some) - under_way:
                 self.wake(chain_id)
 
     @contextmanager
