@@ -69,6 +69,14 @@ GUARDS = [
         chosen="begins_on_no_freed_slot",
     ),
     Guard(
+        name="what was taken up meanwhile is not overdue",
+        file="pool/run/dispatcher.py",
+        on='queue.take_waiting(tx, chain_id, generation, "overdue")',
+        off='queue.take(tx, chain_id, chain.generation, "overdue")',
+        tests="tests/pool/test_queue_contract.py",
+        chosen="found_overdue and sqlite",
+    ),
+    Guard(
         name="a look that fails wakes who waits",
         file="pool/run/chain_waiters.py",
         on="self.wake_all()  # each",
