@@ -157,7 +157,7 @@ class _Past:
 def _digest(subject: Subject, context: HostStepContext, rules: str) -> str:
     """Of all that decides what an audit finds besides the code: not of what it may cost, and how much at a time."""
     said = {
-        "kind": subject.kind,
+        "rules": [(rule.id, rule.summary) for rule in KINDS[subject.kind]],
         "steps": [step.model_dump(mode="json", exclude={"at_once"}) for step in context.plan.steps],
         "guidance": rules,
     }
