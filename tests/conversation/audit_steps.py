@@ -58,11 +58,7 @@ class AuditSteps:
 
         given: dict[str, Any] = {"repository": "octo/shop", "name": "defects", "kind": "defects"}
         of = Subject(
-            repository_id=0,
-            commit=head,
-            branch="main",
-            settings=self.settings,
-            **given | subject,
+            repository_id=0, commit=head, branch="main", settings=self.settings, **given | subject
         )
         limits = Limits(task=10, chain=self.budget, wall_seconds=1, idle_seconds=1)
         steps = (AgentRun(name="find", prompt="p"),)
