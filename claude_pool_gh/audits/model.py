@@ -319,7 +319,8 @@ class Completeness(StrEnum):
 
     complete = "complete"
     partial = "partial"
-    """Something failed, was cut, cancelled, or is beyond the budget: what is missing says nothing."""
+    """Something failed, was cut, cancelled, or is beyond the budget, or a claim was not settled: what is missing says
+    nothing."""
     nothing = "nothing"
     """No shard was read, or there was none."""
 
@@ -351,6 +352,8 @@ class AuditResult:
     """Claims that a fresh agent refuted: counted, not shown."""
     unplaced: int = 0
     """Claims whose quote stands nowhere in the repository."""
+    malformed: int = 0
+    """Claims without the form asked for."""
     beyond_limit: int = 0
     """Claims that were over the number that one shard may make."""
     unverified: int = 0
@@ -386,7 +389,13 @@ class AuditResult:
         return {severity: counts[severity] for severity in reversed(Severity)}
 
     @property
+    def unjudged(self) -> int:
+        """The number of claims of which nobody could say, or was asked, whether they are true."""
+        dropped = self.unplaced + self.malformed + self.beyond_limit + self.unverified
+        return len(self.unsettled) + dropped
+
+    @property
     def is_clean(self) -> bool:
         """True where nothing is open and nothing is missing: the only case in which people may be told so."""
         missing = self.completeness is not Completeness.complete or self.problems
-        return not (missing or self.standing or self.unsettled)
+        return not (missing or self.standing or self.unjudged)

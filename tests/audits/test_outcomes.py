@@ -21,7 +21,7 @@ from claude_pool_gh.audits.model import (
     Shard,
     ShardState,
 )
-from claude_pool_gh.audits.results import ShardCounts
+from claude_pool_gh.audits.results import ShardCounts, Unjudged
 from claude_pool_gh.audits.rules import KINDS, RULES
 from claude_pool_gh.audits.stated import MOST_OF_ONE, claims_of, schemas
 from claude_pool_gh.audits.weighing import Candidate, weigh
@@ -73,11 +73,11 @@ def result(tasks: Sequence[Mapping[str, Any]], **fields: Any) -> AuditResult:
     values: dict[str, Any] = {
         "plan": PLAN,
         "coverage": covered,
-        "completeness": results.completeness(covered),
+        "completeness": results.completeness(covered, Unjudged()),
         "findings": (),
         "started_ms": 1,
         "ended_ms": 2,
-        "problems": results.problems(covered, unverified=0, broken=0),
+        "problems": results.problems(covered, Unjudged()),
     }
     return AuditResult(**values | fields)
 
@@ -143,9 +143,9 @@ def test_a_file_that_the_agent_of_its_part_did_not_open_was_not_read() -> None:
 def test_what_is_beyond_the_budget_keeps_an_audit_from_being_complete() -> None:
     plan = replace(PLAN, shards=(A,), beyond=(B,))
     covered = results.coverage(plan, [said()], COUNTS)
-    assert results.completeness(covered) is Completeness.partial
+    assert results.completeness(covered, Unjudged()) is Completeness.partial
     assert covered.unread == ("b.py", "c.py")
-    told = results.problems(covered, unverified=2, broken=0)
+    told = results.problems(covered, Unjudged(unverified=2))
     assert told[0] == "2 files not read: the budget does not reach it."
     assert "2 serious claims not verified" in told[1]
 

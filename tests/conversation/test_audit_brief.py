@@ -116,7 +116,9 @@ def test_the_whole_is_told_in_the_hosts_words() -> None:
     )
 
 
-def test_another_kind_other_steps_or_rules_are_another_audit() -> None:
+def test_another_kind_other_steps_or_rules_are_another_audit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def context(prompt: str) -> HostStepContext:
         limits = Limits(task=1, chain=1, wall_seconds=1, idle_seconds=1)
         steps = (AgentRun(name="find", prompt=prompt),)
@@ -131,6 +133,9 @@ def test_another_kind_other_steps_or_rules_are_another_audit() -> None:
     assert len(set(digests)) == 4
     cheaper = subject(settings=Audit(budget=1, slots=1))
     assert brief._digest(cheaper, context("p"), "r") == digests[0]
+    with monkeypatch.context() as later:
+        later.setitem(brief.KINDS, "defects", brief.KINDS["defects"][1:])
+        assert brief._digest(subject(), context("p"), "r") not in digests, "with other rules"
     other = subject(commit="f" * 40, paths=("x",))
     assert brief._digest(other, context("p"), "r") == digests[0], "not what it reads"
 

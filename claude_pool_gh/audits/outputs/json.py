@@ -122,6 +122,7 @@ class NotListed(_Part):
 
     refuted: int
     unplaced: int
+    malformed: int
     beyond_limit: int
     unverified: int
 
@@ -181,6 +182,7 @@ def report(result: AuditResult) -> Report:
         not_listed=NotListed(
             refuted=result.refuted,
             unplaced=result.unplaced,
+            malformed=result.malformed,
             beyond_limit=result.beyond_limit,
             unverified=result.unverified,
         ),

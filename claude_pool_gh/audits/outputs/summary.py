@@ -91,16 +91,13 @@ def verdict(result: AuditResult) -> Verdict:
     found = f"{count(standing, 'finding')} open" if standing else "no finding open"
     if result.completeness is Completeness.nothing:
         return Verdict(Tone.partial, f"NOT AUDITED: no file was read; {found} from earlier runs")
-    if result.completeness is Completeness.partial:
-        what = f"{count(unread, 'file')} not read" if unread else "not everything was settled"
-        return Verdict(Tone.partial, f"PARTLY AUDITED: {what}; {found}")
+    if result.completeness is Completeness.partial or not (standing or result.is_clean):
+        left = ((unread, "file", "read"), (result.unjudged, "claim", "settled"))
+        what = [f"{count(number, one)} not {done}" for number, one, done in left if number]
+        told = ", ".join(what) or "not everything was settled"
+        return Verdict(Tone.partial, f"PARTLY AUDITED: {told}; {found}")
     if standing:
         return Verdict(Tone.findings, f"{found}: {severities(result.by_severity())}")
-    if result.unsettled:
-        claims = count(len(result.unsettled), "claim")
-        return Verdict(Tone.findings, f"no finding open, {claims} that nobody could settle")
-    if not result.is_clean:
-        return Verdict(Tone.partial, "PARTLY AUDITED: not everything was settled; no finding open")
     return Verdict(Tone.clean, f"nothing found in {count(read, 'file')}")
 
 
@@ -159,17 +156,9 @@ def missing(result: AuditResult) -> list[str]:
 
 
 def not_shown(result: AuditResult) -> list[str]:
-    """Claims that are counted and not listed."""
-    numbers = (
-        (result.refuted, "refuted by a second agent that read the code"),
-        (result.unplaced, "quoting code that stands nowhere in the repository"),
-        (result.beyond_limit, "beyond the number that one part may make"),
-        (
-            result.unverified,
-            "serious, and not verified: the number or the money for that was used up",
-        ),
-    )
-    return [f"{count(number, 'claim')} {what}" for number, what in numbers if number]
+    """Claims that are counted and not listed, and keep nothing from being clean."""
+    told = f"{count(result.refuted, 'claim')} refuted by a second agent that read the code"
+    return [told] if result.refuted else []
 
 
 def folders(result: AuditResult) -> list[Folder]:
