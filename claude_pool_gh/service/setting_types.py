@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
@@ -54,3 +54,16 @@ DatabaseAddress = Annotated[str, AfterValidator(_database_address)]
 def plain(name: str) -> AliasChoices:
     """A variable that other tools read too, so it has no prefix."""
     return AliasChoices(name, name.lower())
+
+
+def without_login(text: str) -> str:
+    """An address without what may be a secret in it; any other text as it is."""
+    if "://" not in text:
+        return text
+    address = urlsplit(text)
+    return urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Where something listens, as it stands in an address: that of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

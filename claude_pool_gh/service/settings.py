@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -280,6 +281,8 @@ class Settings(BaseSettings):
                     self.key,
                     self.anthropic_api_key.get_secret_value(),
                     self.database_url,
+                    unquote(urlsplit(self.proxy).password or ""),
+                    unquote(urlsplit(self.anthropic_base_url).password or ""),
                 ),
             )
         )

@@ -21,6 +21,7 @@ from claude_pool_gh.service.server import agreement
 from claude_pool_gh.service.server.bounds import IDLE_SECONDS, GuardedSite
 from claude_pool_gh.service.server.runtime import Runtime, open_runtime
 from claude_pool_gh.service.server.web import WebhookApp
+from claude_pool_gh.service.setting_types import host_and_port
 from claude_pool_gh.service.settings import PREFIX, Settings, variable
 from claude_pool_gh.storage import migrations, server_settings
 from claude_pool_gh.storage.errors import UNREACHABLE
@@ -182,7 +183,7 @@ async def serve(settings: Settings) -> None:
         host, port = runner.addresses[0][:2]
         await stack.enter_async_context(monitored(runtime, settings))
         # The one line that a starter may wait for.
-        print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201
+        print(f"listening on http://{host_and_port(host, port)}", flush=True)  # noqa: T201
         work = [
             runtime.serve_commands(),
             runtime.show_time_for_ever(),
