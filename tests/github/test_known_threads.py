@@ -106,14 +106,21 @@ def test_with_an_installation_come_back_only_those_that_were_suspended_with_it(
     also(tx, 2, state="archived")
     also(tx, 3, state="removed")
     also(tx, 4, installation_id=10)
+    also(tx, 5, state="suspended", installation_id=10)
     thread_rows.mark_installation(tx, 9, "active")
-    assert states(tx) == {1: "active", 2: "archived", 3: "removed", 4: "active"}
+    assert states(tx) == {1: "active", 2: "archived", 3: "removed", 4: "active", 5: "suspended"}
     thread_rows.mark_installation(tx, 9, "suspended")
-    assert states(tx) == {1: "suspended", 2: "suspended", 3: "suspended", 4: "active"}
+    assert states(tx) == {
+        1: "suspended",
+        2: "suspended",
+        3: "suspended",
+        4: "active",
+        5: "suspended",
+    }
     thread_rows.mark_installation(tx, 9, "active")
     assert states(tx)[1] == "active"
     thread_rows.mark_installation(tx, 9, "removed")
-    assert states(tx) == {1: "removed", 2: "removed", 3: "removed", 4: "active"}
+    assert states(tx) == {1: "removed", 2: "removed", 3: "removed", 4: "active", 5: "suspended"}
 
 
 # ---- how far was read
