@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from claude_pool_gh.audits import reads as audit_reads
 from claude_pool_gh.audits import rows as audits
 from claude_pool_gh.audits import schedule_rows
 from claude_pool_gh.findings import tables as findings
@@ -13,6 +14,7 @@ from claude_pool_gh.storage import metadata, server_settings
 pool.partial_indexes()
 
 __all__ = [
+    "audit_reads",
     "audits",
     "decisions",
     "findings",
