@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from claude_pool_gh.action.permissions import Refusal, of_effect
 from claude_pool_gh.agent.claude import ClaudeAgent
-from claude_pool_gh.agent.upstream import Credential
+from claude_pool_gh.agent.connection import Credential
 from claude_pool_gh.github.effects import lookups
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import ForgeRefused

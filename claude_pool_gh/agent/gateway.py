@@ -31,23 +31,17 @@ from aiohttp import web
 
 from claude_pool_gh.agent import admission, counted, refusals
 from claude_pool_gh.agent.call import Call
+from claude_pool_gh.agent.connection import Connection
 from claude_pool_gh.agent.funding import Funding
 from claude_pool_gh.agent.meter import Meter
-from claude_pool_gh.agent.passes import UNWANTED, Pass
-from claude_pool_gh.agent.upstream import (
-    Connection,
-    NoCredential,
-    RunOver,
-    Upstream,
-    UpstreamResponse,
-)
+from claude_pool_gh.agent.passes import PLACEHOLDER_KEY, UNWANTED, Pass
+from claude_pool_gh.agent.upstream import NoCredential, RunOver, Upstream, UpstreamResponse
 from claude_pool_gh.agent.usage import StreamUsage, is_error, whole_usage
 
 logger = logging.getLogger(__name__)
 
 __all__ = ["PLACEHOLDER_KEY", "UNWANTED", "Gateway", "Pass"]
 
-PLACEHOLDER_KEY: Final = "held-by-the-gateway"
 _BODY_LIMIT: Final = 64 * 2**20
 _FORWARDED: Final = ("anthropic-version", "content-type", "accept", "user-agent")
 _BETA: Final = "anthropic-beta"

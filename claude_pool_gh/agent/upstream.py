@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import aiohttp
 
+from claude_pool_gh.agent.connection import Connection
 from claude_pool_gh.agent.passes import Pass
 from claude_pool_gh.agent.usage import StreamUsage
 
@@ -81,26 +81,6 @@ class NoCredential(aiohttp.ClientError):
 
 class RunOver(aiohttp.ClientError):
     """The run ended while it waited to ask again: each try had ended in a refusal, and none is open."""
-
-
-class Credential(Protocol):
-    """A credential of ours at the API, where that is no key: it may change from one request to the next."""
-
-    async def headers(self) -> Mapping[str, str]:
-        """The headers of a request. Raises ClientError."""
-        ...
-
-
-@dataclass(slots=True)
-class Connection:
-    """The way to the model's API, where it differs from the usual."""
-
-    credential: Credential | None = None
-    """What it knows us by, in place of the key."""
-    proxy: str = ""
-    """Through which it is reached; "": directly, whatever the environment names."""
-    answers: Counter[str] = field(default_factory=Counter)
-    """How often each HTTP status was answered with; `unreachable` where there was no answer."""
 
 
 @dataclass(slots=True)
