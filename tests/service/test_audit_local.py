@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ import jsonschema
 import pytest
 
 from claude_pool_gh.rehearsal.model import Fail, Reply, ScriptedModel
-from claude_pool_gh.service.audit import local
+from claude_pool_gh.service.audit import local, reports
 from claude_pool_gh.service.audit.options import Form
 from claude_pool_gh.service.audit.refused import AuditRefused
 from tests.acceptance.auditor import Auditor, files_of
@@ -159,6 +160,32 @@ async def test_a_part_that_fails_is_not_covered_and_costs_only_itself(
     told = json.loads(capsys.readouterr().out)
     assert [each["title"] for each in told["findings"]] == [ROW["title"]], "only what is in it"
     assert told["coverage"]["files_read"] == 1
+
+
+async def test_a_run_whose_reports_were_not_written_is_told_by_the_next_command_and_not_paid_again(
+    model: ScriptedModel,
+    auditor: Auditor,
+    shop: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    auditor.claims = (TOTAL,)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(reports, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            await local.audit(options(model, tmp_path), shop)
+    before = len(model.requests)
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    told = capsys.readouterr()
+    assert len(model.requests) == before
+    assert "which ended before they were written" in told.err
+    assert [each["state"] for each in json.loads(told.out)["findings"]] == ["new"]
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    assert len(model.requests) > before, "once told, the next one is another run"
 
 
 BAD: list[tuple[Callable[[Path], object], dict[str, object], str]] = [

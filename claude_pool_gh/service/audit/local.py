@@ -43,6 +43,7 @@ from claude_pool_gh.service.audit.refused import (
     exit_code,
     in_shell_words,
 )
+from claude_pool_gh.service.audit.untold import Untold
 from claude_pool_gh.service.init import remote
 from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.shell import script
@@ -200,32 +201,44 @@ async def _to_look(state: Path, scratch: Path) -> AsyncIterator[Database]:
 async def _run(options: AuditOptions, checkout: Checkout, state: Path) -> int:
     async with carrying.opened_store(state) as database:
         bench = _Bench.of(options, checkout, database, state / "worktrees")
-        chain = await _begun(bench)
+        chain = await _begun(bench, Untold(state))
         subject = Subject.model_validate(chain.plan.context)
-        try:
-            async with carrying.opened_pool(
-                options,
-                database,
-                state,
-                workspaces=bench.repository,
-                host=bench.host,
-                slots=options.slots or subject.settings.slots,
-            ) as pool:
-                shown = AuditProgress(database, chain.plan.limits.chain, bench.host.clock.now_ms)
-                async with shown.watching(lambda: [chain.id]):
-                    await pool.wait_chain(ChainId(chain.id))
-        except asyncio.CancelledError:
-            so_far = await carrying.ended(bench.host, chain.id, interrupted=True)
-            _report(bench, so_far, subject, interrupted=True)
-            raise
-        came_to = await carrying.ended(bench.host, chain.id)
+        if chain.state is not ChainState.done:
+            await _carry(bench, chain, subject, state)
+        told = _report(bench, await carrying.ended(bench.host, chain.id), subject)
+        Untold(state).clear()
         for checkouts in (state / "worktrees").glob("checkouts-*"):
-            await asyncio.to_thread(remove, checkouts)
-    return _report(bench, came_to, subject)
+            with suppress(OSError):  # they only take room, and the next run begins with them
+                await asyncio.to_thread(remove, checkouts)
+    return told
 
 
-async def _begun(bench: _Bench) -> ChainRow:
-    """The chain that is carried: the unfinished one of the store, or a new one. Raises AuditRefused."""
+async def _carry(bench: _Bench, chain: ChainRow, subject: Subject, state: Path) -> None:
+    """Let a pool carry the chain to its end. Interrupted, it writes the reports of what was found until then."""
+    options, host = bench.options, bench.host
+    try:
+        async with carrying.opened_pool(
+            options,
+            host.database,
+            state,
+            workspaces=bench.repository,
+            host=host,
+            slots=options.slots or subject.settings.slots,
+        ) as pool:
+            shown = AuditProgress(host.database, chain.plan.limits.chain, host.clock.now_ms)
+            async with shown.watching(lambda: [chain.id]):
+                await pool.wait_chain(ChainId(chain.id))
+    except asyncio.CancelledError:
+        so_far = await carrying.ended(host, chain.id, interrupted=True)
+        _report(bench, so_far, subject, interrupted=True)
+        raise
+
+
+async def _begun(bench: _Bench, untold: Untold) -> ChainRow:
+    """The chain that is carried: the unfinished one of the store, one without its reports, or a new one.
+
+    Raises AuditRefused.
+    """
     options, database, now = bench.options, bench.host.database, bench.host.clock.now_ms()
     left = await database.read(carrying.unfinished)
     begun = [each for each in left if each.state is not ChainState.queued]
@@ -248,6 +261,13 @@ async def _begun(bench: _Bench) -> ChainRow:
             f"going on with the run that was begun at commit {subject.commit[:9]} with {budget}"
         )
         return begun[-1]
+    if not options.fresh and (ended := await untold.chain(database)) is not None:
+        subject = Subject.model_validate(ended.plan.context)
+        if subject.paths == options.only:
+            print_note(
+                f"writing the reports of the run at commit {subject.commit[:9]}, which ended before they were written"
+            )
+            return ended
     plan = await bench.plan()
     caps = Caps(task=plan.limits.task, chain=plan.limits.chain)
     chain_id = new_id("chain")
@@ -257,6 +277,7 @@ async def _begun(bench: _Bench) -> ChainRow:
             carrying.drop(tx, each, now)
         carrying.add(tx, chain_id, plan, caps, now, folder=bench.repository.folder)
 
+    untold.write(chain_id)
     await database.transact(begin)
     return await database.read(lambda tx: chains.get(tx, chain_id))
 
