@@ -51,7 +51,9 @@ async def test_a_mirror_that_cannot_be_pruned_costs_only_itself(site: Site) -> N
     before.mkdir()
     (before / "HEAD").write_text("what no git writes\n")
     (before / "refs/pool/commits").mkdir(parents=True)
-    (before / "refs/pool/commits" / ("a" * 40)).write_bytes(NOWHERE)
+    old = before / "refs/pool/commits" / ("a" * 40)
+    old.write_bytes(NOWHERE)
+    os.utime(old, (1, 1))
     assert await site.worktrees.prune(1.0) == 1
     assert not ref.exists()
 
