@@ -15,6 +15,7 @@ from claude_pool_gh.audits.model import (
     Coverage,
     ShardResult,
     ShardState,
+    SkipReason,
 )
 from claude_pool_gh.audits.stated import StatedMerge, is_typed
 from claude_pool_gh.audits.weighing import Candidate, files_opened
@@ -125,6 +126,8 @@ def problems(covered: Coverage, left: Unjudged) -> tuple[str, ...]:
             reasons[each.reason] = reasons.get(each.reason, 0) + each.shard.files
         elif each.unopened:
             reasons[_UNOPENED] = reasons.get(_UNOPENED, 0) + len(each.unopened)
+    if missing := covered.reasons().get(SkipReason.missing):
+        reasons["their content is not here"] = missing
     told = [f"{count(files, 'file')} not read: {reason}." for reason, files in reasons.items()]
     claims = (
         (left.unverified, "serious claim", "not verified: over the limit of one run"),

@@ -20,7 +20,10 @@ from claude_pool_gh.audits.model import (
     Range,
     Shard,
     ShardState,
+    SkippedFile,
+    SkipReason,
 )
+from claude_pool_gh.audits.outputs import summary
 from claude_pool_gh.audits.results import ShardCounts, Unjudged
 from claude_pool_gh.audits.rules import KINDS, RULES
 from claude_pool_gh.audits.stated import MOST_OF_ONE, claims_of, schemas
@@ -69,7 +72,8 @@ _FIELDS = (
 
 def result(tasks: Sequence[Mapping[str, Any]], **fields: Any) -> AuditResult:
     """A result of these finders."""
-    covered = results.coverage(PLAN, tasks, COUNTS)
+    planned = replace(PLAN, skipped=fields.pop("skipped", ()))
+    covered = results.coverage(planned, tasks, COUNTS)
     values: dict[str, Any] = {
         "plan": PLAN,
         "coverage": covered,
@@ -171,6 +175,19 @@ def test_only_what_was_read_whole_and_settled_is_clean(
     assert found.verdict is verdict
     assert made.is_clean == (verdict is Verdict.clean)
     assert found.reason or verdict in (Verdict.clean, Verdict.findings)
+
+
+def test_a_file_whose_content_is_not_here_is_missed_and_one_that_nobody_can_read_is_named() -> None:
+    def left_out(reason: SkipReason) -> AuditResult:
+        skipped = (SkippedFile(path="x.py", reason=reason),)
+        return result([said(), said()], plan=replace(PLAN, skipped=skipped), skipped=skipped)
+
+    missing = left_out(SkipReason.missing)
+    assert missing.problems == ("1 file not read: their content is not here.",)
+    assert (missing.completeness, missing.is_clean) == (Completeness.partial, False)
+    odd = summary.verdict(left_out(SkipReason.odd_name)).text
+    assert odd == "nothing found in 3 files; 1 file cannot be read (1 name that is not UTF-8)"
+    assert summary.verdict(left_out(SkipReason.binary)).text == "nothing found in 3 files"
 
 
 def test_an_audit_of_some_paths_says_so_where_it_found_nothing() -> None:

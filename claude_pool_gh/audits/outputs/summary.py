@@ -17,6 +17,7 @@ from claude_pool_gh.audits.model import (
     Completeness,
     HistoryPoint,
     ShardState,
+    SkipReason,
 )
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.reports.words import count
@@ -27,6 +28,8 @@ SEVERITIES: Final = tuple(reversed(Severity))
 _TREND_POINTS: Final = 30
 _MOST_FOLDERS: Final = 20
 _SHOWN_ID: Final = 10
+_UNREADABLE: Final = (SkipReason.too_large, SkipReason.odd_name)
+"""Reasons that say nothing of what stands in a file: it may be as good as any that is read."""
 
 
 class Tone(StrEnum):
@@ -98,7 +101,14 @@ def verdict(result: AuditResult) -> Verdict:
         return Verdict(Tone.partial, f"PARTLY AUDITED: {told}; {found}")
     if standing:
         return Verdict(Tone.findings, f"{found}: {severities(result.by_severity())}")
-    return Verdict(Tone.clean, f"nothing found in {count(read, 'file')}")
+    return Verdict(Tone.clean, f"nothing found in {count(read, 'file')}{_unreadable(result)}")
+
+
+def _unreadable(result: AuditResult) -> str:
+    """The files of which a clean audit says nothing, although they may hold what others hold."""
+    reasons = {why: n for why, n in result.coverage.reasons().items() if why in _UNREADABLE}
+    told = ", ".join(f"{number} {why.value}" for why, number in reasons.items())
+    return f"; {count(sum(reasons.values()), 'file')} cannot be read ({told})" if told else ""
 
 
 def severities(counts: Mapping[Severity, int]) -> str:

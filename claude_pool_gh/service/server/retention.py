@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Awaitable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from claude_pool_gh.conversation.caps import REPOSITORY
 from claude_pool_gh.github import retention as github_rows
@@ -27,6 +28,7 @@ FIRST_SECONDS: Final = 60.0
 EVERY_SECONDS: Final = 3_600.0
 PAUSE_SECONDS: Final = 0.2
 _DAY: Final = 86_400
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,19 +87,33 @@ class Retention:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def prune(self) -> Deleted:
-        """One round: everything that is too old by now."""
+        """One round: everything that is too old by now. What fails keeps no other part; the first error is raised."""
+        failed: list[Exception] = []
+
+        async def part(act: Awaitable[T], nothing: T) -> T:
+            try:
+                return await act
+            except Exception as error:  # noqa: BLE001 - raised at the end
+                failed.append(error)
+                return nothing
+
         kinds = kinds_of(self.settings, self.clock.now_ms())
-        counts = await delete_all(self.database.transact, kinds, self.pause_secs)
-        commits = self.settings.keep_commits_days
+        rows = delete_all(self.database.transact, kinds, self.pause_secs)
         deleted = Deleted(
-            **counts,
-            commits=0 if commits is None else await self.worktrees.prune(commits * _DAY),
-            repositories=await self._gone(),
+            **await part(rows, Counter[str]()),
+            commits=await part(self._commits(), 0),
+            repositories=await part(self._gone(), 0),
         )
         told = {name: count for name, count in asdict(deleted).items() if count}
         if told:
             logger.info("old records deleted", extra={"action": "pruned", **told})
+        if failed:
+            raise failed[0]
         return deleted
+
+    async def _commits(self) -> int:
+        days = self.settings.keep_commits_days
+        return 0 if days is None else await self.worktrees.prune(days * _DAY)
 
     async def _gone(self) -> int:
         """Remove the files of repositories that the App was removed from, once nothing of theirs runs or waits."""
