@@ -81,7 +81,7 @@ def test_chains_go_before_what_only_they_refer_to() -> None:
     [
         ("keep_transcripts_days", ["transcripts"]),
         ("keep_patches_days", ["patches"]),
-        ("keep_chains_days", ["chains", "plans", "commands"]),
+        ("keep_chains_days", ["chains", "chains", "commands"]),
         ("keep_deliveries_days", ["deliveries", "commands"]),
         ("keep_effects_days", ["effects"]),
     ],
