@@ -199,7 +199,7 @@ def test_an_audit_has_a_name_that_can_be_typed_and_be_part_of_a_ref(name: str, g
 
 
 def test_there_are_fifty_audits_at_most() -> None:
-    many = {f"a{number}": {} for number in range(51)}
+    many: dict[str, Any] = {f"a{number}": {} for number in range(51)}
     assert isinstance(read("audits", many), list)
     many.popitem()
     assert isinstance(read("audits", many), RepositoryConfig)

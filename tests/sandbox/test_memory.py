@@ -56,7 +56,7 @@ def test_memory_of_a_process_s_own_is_shown_and_hides_nothing() -> None:
 
 
 def test_memory_that_can_be_put_out_of_sight_is_seen_as_such() -> None:
-    added = []
+    added: list[int] = []
     while len(added) < 5 and (not added or added[-1] < 20 * MB):  # others come and go meanwhile
         before = on_this_machine()
         with holding(SHARED) as process:

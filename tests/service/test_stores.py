@@ -119,13 +119,15 @@ async def test_an_address_is_a_store_without_a_folder(work: Path) -> None:
 
 
 def test_a_store_is_busy_while_somebody_holds_its_lock(work: Path) -> None:
-    store = Store("sqlite://", stored(work, "a"))
-    assert not store.is_busy
-    assert store.state is not None
-    lock = store.state / "pool.sqlite.lock"
-    with FileLock(lock):
-        assert store.is_busy
-    assert not store.is_busy
+    state = stored(work, "a")
+
+    def is_busy() -> bool:
+        return Store("sqlite://", state).is_busy
+
+    assert not is_busy()
+    with FileLock(state / "pool.sqlite.lock"):
+        assert is_busy()
+    assert not is_busy()
 
 
 async def test_only_what_ended_long_ago_is_removed(work: Path) -> None:
