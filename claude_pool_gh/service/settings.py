@@ -312,13 +312,15 @@ def read_what_can_be(given: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...
         return read(given), ()
     except SettingsError as error:
         faults = error.faults
+    usable = dict(given)
     defaults: dict[str, Any] = {}
     while True:
         try:
-            return Settings(**{**given, **defaults}), faults
+            return Settings(**{**usable, **defaults}), faults
         except ValidationError as error:
             for problem in error.errors():
                 name = _field(problem)
+                usable.pop(name, None)
                 # Given to the class, a value wins over the environment; a field with an alias has only that name.
                 alias = Settings.model_fields[name].validation_alias
                 key = str(alias.choices[0]) if isinstance(alias, AliasChoices) else name
