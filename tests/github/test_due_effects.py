@@ -197,8 +197,8 @@ def lease(tx: Transaction, owner: str = "me", now: int = 0) -> bool:
     return rows.hold(tx, "writer:9", owner, now, 1_000)
 
 
-def held(tx: Transaction) -> tuple[str, int]:
-    row = tx.execute(leases.select()).one()
+def held(tx: Transaction, name: str = "writer:9") -> tuple[str, int]:
+    row = tx.execute(leases.select().where(leases.c.name == name)).one()
     return row.owner, row.expires_ms
 
 
@@ -206,8 +206,12 @@ def test_a_lease_is_kept_without_a_write_until_half_of_it_is_over(either: Transa
     assert lease(either)
     assert lease(either, now=499)
     assert held(either) == ("me", 1_000)
+    assert rows.hold(either, "writer:10", "other", 0)
     assert lease(either, now=500)
     assert held(either) == ("me", 1_500)
+    assert held(either, "writer:10") == ("other", 30_000), (
+        "another's is for half a minute, and its own"
+    )
 
 
 def test_a_lease_of_another_is_taken_when_it_is_over_and_not_before(either: Transaction) -> None:
