@@ -101,6 +101,7 @@ def test_each_installation_has_a_turn_of_its_own(tx: Transaction) -> None:
 
 
 def test_a_repository_is_reached_under_the_names_that_it_has_by_then(tx: Transaction) -> None:
+    also(tx, 2)
     want(tx)
     moved = {"owner": "new", "name": "store", "installation_id": 44}
     tx.execute(repositories.update().where(repositories.c.id == 1).values(**moved))
@@ -111,7 +112,9 @@ def test_all_that_is_known_of_a_row_comes_with_it(tx: Transaction) -> None:
     rows.want(tx, "k", SHOP, COMMENT, 0, chain_id="c1")
     row = due(tx)
     assert (row.first, row.attempted, row.version, row.chain_id) == (True, False, 1, "c1")
+    want(tx, "other", now=1)
     rows.attempt(tx, row)
+    assert (stored(tx).attempted, stored(tx, "other").attempted) == (True, False)
     change(tx, remote_id=70, tries=4, note="n", error="e", written_version=1, wanted_version=3)
     row = due(tx)
     assert (row.first, row.attempted, row.version, row.error) == (False, True, 3, "e")
