@@ -170,6 +170,22 @@ def test_what_a_person_deleted_is_gone_with_a_reason(tx: Transaction) -> None:
     assert (stored(tx).state, stored(tx).error) == ("gone", "d" * 1_000)
 
 
+def test_a_refusal_is_of_one_version_of_one_effect(either: Transaction) -> None:
+    want(either)
+    want(either, "other", now=1)
+    change(either, tries=3)
+    first = due(either)
+    want(either, effect=Comment(number=7, body="newer"))
+    assert not rows.refused(either, first, "no")
+    assert (stored(either).state, stored(either).tries, stored(either).error) == ("wanted", 0, "no")
+    change(either, tries=3)
+    assert rows.refused(either, due(either), "r" * 2_000)
+    found = stored(either)
+    assert (found.state, found.tries, found.error) == ("refused", 3, "r" * 1_000)
+    other = stored(either, "other")
+    assert (other.state, other.error) == ("wanted", None)
+
+
 def test_only_a_comment_of_ours_is_what_a_deleted_comment_can_be(tx: Transaction) -> None:
     """A check, a review and a reaction have numbers of their own, which may be the same."""
     for key, effect in (("k", COMMENT), ("other", COMMENT), ("reaction", REACTION)):
