@@ -188,7 +188,13 @@ def test_a_judgement_has_a_place_only_where_the_fault_still_stands_somewhere() -
     judged = StatedJudgement.model_validate(usual | {"place": place})
     assert judged.place is not None
     assert judged.place.path == "a.py"
-    for fault in ({"verdict": "maybe"}, {"reason": ""}, {"place": {}}, {"more": 1}):
+    faults: list[dict[str, Any]] = [
+        {"verdict": "maybe"},
+        {"reason": ""},
+        {"place": {}},
+        {"more": 1},
+    ]
+    for fault in faults:
         with pytest.raises(ValidationError):
             StatedJudgement.model_validate(usual | fault)
 

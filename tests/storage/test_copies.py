@@ -177,6 +177,89 @@ def test_a_damaged_database_is_kept_as_it_is(database: Path, tmp_path: Path) -> 
     assert numbers(database) == [3]
 
 
+def test_what_was_changed_is_all_in_one_file(database: Path, tmp_path: Path) -> None:
+    """Also where whoever changed it has left its log beside it, as a process does that is killed."""
+    target, new = tmp_path / "copy", tmp_path / "new.sqlite"
+    backup.copy(database, target)
+    with backup.replacing(new, target, tmp_path / "old") as changed:
+        with closing(sqlite3.connect(changed)) as opened:
+            opened.execute("PRAGMA journal_mode=WAL")
+            opened.execute("CREATE TABLE numbers (n INTEGER)")
+            opened.execute("INSERT INTO numbers VALUES (7)")
+            opened.commit()
+            files = [changed, Path(f"{changed}-wal")]
+            left = [each.read_bytes() for each in files]
+        for file, content in zip(files, left, strict=True):
+            file.write_bytes(content)
+    assert names(tmp_path) == {"state", "copy", "new.sqlite"}
+    assert numbers(new) == [7]
+
+
+def test_a_copy_is_on_the_disk_before_it_has_its_name_and_its_name_before_anybody_is_told(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    link, rename = os.link, Path.rename
+
+    def name(path: Path) -> None:
+        if not path.name.endswith(("-wal", "-shm", "-journal")):
+            said.append(f"name {path.name}")
+
+    def fsync(file: int) -> None:
+        said.append(f"sync {'folder' if stat.S_ISDIR(os.fstat(file).st_mode) else 'file'}")
+
+    def linked(old: str | Path, new: str | Path) -> None:
+        name(Path(new))
+        link(old, new)
+
+    def renamed(old: Path, new: Path) -> Path:
+        name(Path(new))
+        return rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "link", linked)
+    monkeypatch.setattr(Path, "rename", renamed)
+    target = tmp_path / "copy"
+    backup.copy(database, target)
+    assert said == ["sync file", "name copy", "sync folder"]
+    said.clear()
+    replace(database, target, tmp_path / "state" / "old")
+    assert said == ["sync file", "name old", "name pool.sqlite", "sync folder"]
+
+
+def test_where_there_are_no_links_the_old_one_is_kept_all_the_same(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_link(*_: object) -> None:
+        raise PermissionError("this file system has none")
+
+    monkeypatch.setattr(os, "link", no_link)
+    write(database, 1)
+    target, aside = tmp_path / "copy", tmp_path / "state" / "old"
+    backup.copy(database, target)
+    replace(database, target, aside)
+    assert (numbers(database), numbers(aside)) == ([1, 3], [1])
+
+
+def test_a_copy_whose_pages_do_not_fit_together_is_damaged(database: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(database)) as opened, opened:
+        opened.execute("CREATE TABLE numbers (n INTEGER)")
+        opened.executemany("INSERT INTO numbers VALUES (?)", [(n,) for n in range(2_000)])
+        opened.execute("CREATE INDEX by_number ON numbers (n)")
+    target = tmp_path / "copy"
+    backup.copy(database, target)
+    with closing(sqlite3.connect(target)) as opened, opened:
+        (root,) = opened.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'by_number'"
+        ).fetchone()
+        (size,) = opened.execute("PRAGMA page_size").fetchone()
+    content = bytearray(target.read_bytes())
+    content[(root - 1) * size : root * size] = content[size : 2 * size]
+    target.write_bytes(content)
+    with pytest.raises(NoBackup, match=f"{target} is damaged: "):
+        backup.check(target)
+
+
 # ---- left behind
 
 
@@ -199,4 +282,8 @@ def test_what_a_dead_process_did_not_finish_is_removed_when_it_is_old(
     (tmp_path / f".claude-pool-{dead}-2").touch()  # just now: its process may be in a container
     backup.copy(database, tmp_path / "copy")
     kept = {name for name, goes in left.items() if not goes}
+    (tmp_path / "state" / f".claude-pool-{dead}-3").touch()
+    os.utime(tmp_path / "state" / f".claude-pool-{dead}-3", (old, old))
+    replace(database, tmp_path / "copy", tmp_path / "state" / "old")
+    assert not [each for each in names(tmp_path / "state") if each.startswith(".")]
     assert names(tmp_path) == kept | {f".claude-pool-{dead}-2", "state", "copy"}
