@@ -174,3 +174,12 @@ def test_a_command_waits_for_those_above_it_in_its_own_comment_alone(tx: Transac
     assert command_rows.claim(tx, 20, 100) is None
     command_rows.close(tx, above.key, "done")
     assert command_rows.claim(tx, 20, 100) == below
+
+
+def test_one_is_found_behind_very_many_that_came_in_the_same_moment(either: Transaction) -> None:
+    for comment in range(100, 160):  # the second ones wait for the first, which are put off
+        store(either, asked(comment, ordinal=0), 5, due_ms=500, owner=owners.own_id())
+        store(either, asked(comment, ordinal=1), 5)
+    last = store(either, asked(999), 5)
+    assert command_rows.claim(either, 20, 100) == last
+    assert command_rows.claim(either, 20, 100) is None

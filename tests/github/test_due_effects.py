@@ -101,6 +101,7 @@ def test_each_installation_has_a_turn_of_its_own(tx: Transaction) -> None:
 
 
 def test_a_repository_is_reached_under_the_names_that_it_has_by_then(tx: Transaction) -> None:
+    also(tx, 2)
     want(tx)
     moved = {"owner": "new", "name": "store", "installation_id": 44}
     tx.execute(repositories.update().where(repositories.c.id == 1).values(**moved))
@@ -111,7 +112,9 @@ def test_all_that_is_known_of_a_row_comes_with_it(tx: Transaction) -> None:
     rows.want(tx, "k", SHOP, COMMENT, 0, chain_id="c1")
     row = due(tx)
     assert (row.first, row.attempted, row.version, row.chain_id) == (True, False, 1, "c1")
+    want(tx, "other", now=1)
     rows.attempt(tx, row)
+    assert (stored(tx).attempted, stored(tx, "other").attempted) == (True, False)
     change(tx, remote_id=70, tries=4, note="n", error="e", written_version=1, wanted_version=3)
     row = due(tx)
     assert (row.first, row.attempted, row.version, row.error) == (False, True, 3, "e")
@@ -167,6 +170,22 @@ def test_what_a_person_deleted_is_gone_with_a_reason(tx: Transaction) -> None:
     assert (stored(tx).state, stored(tx).error) == ("gone", "d" * 1_000)
 
 
+def test_a_refusal_is_of_one_version_of_one_effect(either: Transaction) -> None:
+    want(either)
+    want(either, "other", now=1)
+    change(either, tries=3)
+    first = due(either)
+    want(either, effect=Comment(number=7, body="newer"))
+    assert not rows.refused(either, first, "no")
+    assert (stored(either).state, stored(either).tries, stored(either).error) == ("wanted", 0, "no")
+    change(either, tries=3)
+    assert rows.refused(either, due(either), "r" * 2_000)
+    found = stored(either)
+    assert (found.state, found.tries, found.error) == ("refused", 3, "r" * 1_000)
+    other = stored(either, "other")
+    assert (other.state, other.error) == ("wanted", None)
+
+
 def test_only_a_comment_of_ours_is_what_a_deleted_comment_can_be(tx: Transaction) -> None:
     """A check, a review and a reaction have numbers of their own, which may be the same."""
     for key, effect in (("k", COMMENT), ("other", COMMENT), ("reaction", REACTION)):
@@ -197,8 +216,8 @@ def lease(tx: Transaction, owner: str = "me", now: int = 0) -> bool:
     return rows.hold(tx, "writer:9", owner, now, 1_000)
 
 
-def held(tx: Transaction) -> tuple[str, int]:
-    row = tx.execute(leases.select()).one()
+def held(tx: Transaction, name: str = "writer:9") -> tuple[str, int]:
+    row = tx.execute(leases.select().where(leases.c.name == name)).one()
     return row.owner, row.expires_ms
 
 
@@ -206,8 +225,12 @@ def test_a_lease_is_kept_without_a_write_until_half_of_it_is_over(either: Transa
     assert lease(either)
     assert lease(either, now=499)
     assert held(either) == ("me", 1_000)
+    assert rows.hold(either, "writer:10", "other", 0)
     assert lease(either, now=500)
     assert held(either) == ("me", 1_500)
+    assert held(either, "writer:10") == ("other", 30_000), (
+        "another's is for half a minute, and its own"
+    )
 
 
 def test_a_lease_of_another_is_taken_when_it_is_over_and_not_before(either: Transaction) -> None:

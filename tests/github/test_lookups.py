@@ -43,6 +43,7 @@ def check(title: str, head: str = HEAD) -> CheckRun:
 def test_what_became_of_an_effect_is_told_with_its_reason(tx: Transaction) -> None:
     assert lookups.fate(tx, "k") is None
     assert lookups.wanted_of(tx, "k") is None
+    want(tx, "another", comment("another"), state="gone")
     want(tx, "k", comment())
     assert lookups.fate(tx, "k") == EffectStatus(EffectState.wanted, None, "")
     want(tx, "k", comment("two"), state="refused", remote_id=70, error="no")

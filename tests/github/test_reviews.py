@@ -124,6 +124,16 @@ async def test_a_text_that_would_be_too_long_says_how_much_it_leaves_out(tmp_pat
         assert "*2 more are left out here" in review.body
 
 
+async def test_of_a_text_without_room_for_any_of_them_it_is_said_how_many_those_are(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as (_github, pull, forge, repository):
+        await made_by(forge, row(pull, repository, FITS, OUTSIDE, NO_FILE, body="B" * 63_990))
+        [review] = pull.reviews
+        told = review.body.removeprefix("B" * 63_990).strip()
+        assert told.startswith("*2 more are left out here")
+
+
 async def test_what_github_refuses_for_a_reason_of_its_own_is_found_by_leaving_it_out(
     tmp_path: Path,
 ) -> None:

@@ -33,7 +33,10 @@ def due(tx: Transaction, now: int = 2**40) -> EffectRow:
     return found
 
 
-def check(status: Literal["queued", "in_progress", "completed"], **more: Any) -> CheckRun:
+Status = Literal["queued", "in_progress", "completed"]
+
+
+def check(status: Status, **more: Any) -> CheckRun:
     end: dict[str, Any] = {"conclusion": "success"} if status == "completed" else {}
     return CheckRun(name="c", head="a" * 40, status=status, title="t", summary="s", **end, **more)
 
@@ -108,11 +111,14 @@ def test_whoever_names_no_reason_or_chain_leaves_those_that_were_named(
 
 def test_progress_waits_for_what_people_wait_for_and_a_result_does_not(either: Transaction) -> None:
     want(either, check("queued"))
-    want(either, check("queued", answered_ms=1))
-    assert stored(either).priority == CheckRun.priority, "nothing of it stands yet"
     rows.written(either, due(either), 70, 1)
+    shown: tuple[Status, ...] = ("queued", "in_progress")
+    for status in shown:
+        rows.want(either, "other", SHOP, check(status), 0)
+    assert stored(either, "other").priority == CheckRun.priority, "nothing of it stands yet"
     want(either, check("in_progress"))
     assert stored(either).priority == rows.PROGRESS > CheckRun.priority
+    rows.postpone(either, due(either), 2**41, "the other one's turn is over")
     rows.written(either, due(either), 70, 2)
     want(either, check("completed"))
     assert stored(either).priority == CheckRun.priority
@@ -146,6 +152,7 @@ def test_what_is_only_postponed_keeps_the_number_of_its_tries(either: Transactio
 def test_a_press_is_answered_by_a_completed_check_alone(
     either: Transaction, effect: Effect | None, *, answered: bool
 ) -> None:
+    rows.want(either, "other", SHOP, check("completed"), 0)
     if effect is not None:
         want(either, effect)
         rows.written(either, due(either), 70, 1)

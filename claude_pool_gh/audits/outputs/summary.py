@@ -16,6 +16,7 @@ from claude_pool_gh.audits.model import (
     AuditState,
     Completeness,
     HistoryPoint,
+    ShardResult,
     ShardState,
     SkipReason,
 )
@@ -163,6 +164,12 @@ def missing(result: AuditResult) -> list[str]:
         if states[state]
     ]
     return [*result.problems, *lines]
+
+
+def not_whole(result: AuditResult) -> list[ShardResult]:
+    """The shards of which not every file was read."""
+    shards = result.coverage.shards
+    return [each for each in shards if each.state is not ShardState.read or each.unopened]
 
 
 def not_shown(result: AuditResult) -> list[str]:

@@ -98,16 +98,20 @@ class CheckRun(Effect):
         return remote_id
 
     async def find(self, forge: Forge, making: Making) -> int | None:
-        """By our external id at its commit."""
+        """By our external id at its commit; none where checks may not be read: then a status stands for it."""
         if _may_not_check(forge, making.repository):
             return None
         path = f"/commits/{self.head}/check-runs"
         runs = forge.pages(
             making.repository, path, key="check_runs", check_name=self.name, filter="all"
         )
-        async for run in runs:
-            if run.get("external_id") == making.key:
-                return int(run["id"])
+        try:
+            async for run in runs:
+                if run.get("external_id") == making.key:
+                    return int(run["id"])
+        except ForgeRefused as error:
+            if error.status != 403:
+                raise
         return None
 
     def _body(self) -> dict[str, Any]:

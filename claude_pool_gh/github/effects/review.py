@@ -119,19 +119,20 @@ async def _try(
 ) -> int:
     """With these comments at their lines, and the others in the review's own text."""
     others = [each.listed or each.body for each in review.comments if each not in comments]
-    text = _joined(review.body, [_NOT_PLACED, *others] if others else [])
+    text = _joined(review.body, others, f"{_NOT_PLACED}\n\n")
     body = {"commit_id": review.commit, "event": "COMMENT", "body": f"{text}\n\n{making.marker}"}
     return await _create(
         forge, making, review, body | {"comments": [_inline(each) for each in comments]}
     )
 
 
-def _joined(text: str, parts: Sequence[str]) -> str:
+def _joined(text: str, parts: Sequence[str], heading: str = "") -> str:
     """One after the other, each whole, as many as GitHub takes; else it would refuse the whole review."""
     for number, part in enumerate(parts):
-        if len(text) + len(part) > _BODY_LIMIT:
+        more = part if number else f"{heading}{part}"
+        if len(text) + len(more) > _BODY_LIMIT:
             return f"{text}\n\n*{len(parts) - number} more are left out here: GitHub takes no longer text.*"
-        text = f"{text}\n\n{part}"
+        text = f"{text}\n\n{more}"
     return text
 
 
