@@ -1630,6 +1630,14 @@ GUARDS = [
         "was_down",
     ),
     Guard(
+        "a first start answers no old story, at its second look neither",
+        "conversation/intake/catching_up.py",
+        'newest = max(newest, int(item["id"]))  # it is no news',
+        "pass  # it is no news",
+        "tests/conversation/simulated/test_catching_up.py",
+        "nor_does_a_second_look",
+    ),
+    Guard(
         "other bots are not commanded by us",
         "reports/neutralize.py",
         "proven(_unbidden(settled), acts",
