@@ -58,7 +58,8 @@ def test_one_that_goes_on_elsewhere_is_kept_there_alone_and_the_newest_goes_on(
     )
     assert [each.parent.name for each in (short_folder / "homes").glob("*/*.jsonl")] == ["slot-1"]
 
-    old = home(short_folder) / f"{SESSION}.jsonl"
+    old = home(short_folder, "slot-9") / f"{SESSION}.jsonl"
+    old.parent.mkdir()
     old.write_text("hello")  # as a process that was killed in between leaves it
     os.utime(old, (1, 1))
     bring(

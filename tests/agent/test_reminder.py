@@ -35,16 +35,18 @@ def test_it_is_told_at_its_last_turns_and_never_before_it_has_begun(
 
 def test_the_last_turn_is_called_that_and_the_ones_before_by_their_number() -> None:
     said = told(30)
-    assert said[3].startswith("You have 3 turns left of 30.")
-    assert said[2].startswith("You have 2 turns left of 30.")
-    assert said[1].startswith("This is your last turn. Use no other tool:")
-    assert all("give your answer with what you have" in text for text in said.values())
+    how = "give your answer with what you have"
+    assert said == {
+        3: f"You have 3 turns left of 30. Come to an end: {how} before they are used up.",
+        2: f"You have 2 turns left of 30. Come to an end: {how} before they are used up.",
+        1: f"This is your last turn. Use no other tool: {how} now. What you do not hand in is lost.",
+    }
     assert not any(RESULT_TOOL in text for text in said.values())
 
 
 def test_who_is_to_answer_in_a_form_is_told_the_tool_for_it() -> None:
     said = told(30, schema=True)
-    assert all(f"call {RESULT_TOOL} with what you have found so far" in s for s in said.values())
+    assert all(f": call {RESULT_TOOL} with what you have found so far " in s for s in said.values())
     assert not any("give your answer" in text for text in said.values())
 
 
