@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -35,7 +36,7 @@ async def test_a_step_works_under_the_name_that_the_repository_has_now(
     database: Database, known: list[Repository], told: Repository
 ) -> None:
     for each in known:
-        await database.transact(lambda tx, each=each: inbox.remember_repository(tx, each))
+        await database.transact(partial(inbox.remember_repository, repository=each))
     plan = chain(context={"settings": {"a": 1}}).plan
     seen: list[HostStepContext] = []
 
