@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 _PASSING: Final = frozenset({429, 500, 502, 503, 504, 529})
 _LONG: Final = 120.0
 """Seconds that a 429 may ask to wait before it counts as an exhausted quota."""
+_YEAR: Final = 31_536_000.0
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 _COUNT_SECONDS: Final = 15.0
@@ -225,8 +227,9 @@ def _named(status: int) -> str:
 
 
 def seconds(text: str | None) -> float:
-    """A header's number of seconds."""
+    """A header's number of seconds: of what is none, 0; of what no clock reaches, a year."""
     try:
-        return float(text or 0)
+        given = float(text or 0)
     except ValueError:
         return 0.0
+    return min(max(given, 0.0), _YEAR) if math.isfinite(given) else 0.0

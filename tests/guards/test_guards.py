@@ -1662,6 +1662,22 @@ GUARDS = [
         "was_down",
     ),
     Guard(
+        "numbers of no issue cost few requests",
+        "conversation/prompts/thread_prompt.py",
+        "list(named)[:_LOOKED_UP_LIMIT]",
+        "list(named)",
+        "tests/conversation/simulated/test_linked_issues.py",
+        "numbers_of_nothing",
+    ),
+    Guard(
+        "a first start answers no old story, at its second look neither",
+        "conversation/intake/catching_up.py",
+        'newest = max(newest, int(item["id"]))  # it is no news',
+        "pass  # it is no news",
+        "tests/conversation/simulated/test_catching_up.py",
+        "nor_does_a_second_look",
+    ),
+    Guard(
         "other bots are not commanded by us",
         "reports/neutralize.py",
         "proven(_unbidden(settled), acts",

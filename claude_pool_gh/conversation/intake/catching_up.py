@@ -71,6 +71,7 @@ class CatchUp:
         async for item in self._listed(newest):
             ended = datetime.fromisoformat(item["delivered_at"])
             if cursor is None and ended < begun - _LOOK_BACK:
+                newest = max(newest, int(item["id"]))  # it is no news for the next reading either
                 break
             if ended < certain:
                 newest = max(newest, int(item["id"]))
