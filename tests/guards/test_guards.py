@@ -2964,6 +2964,23 @@ GUARDS = [
         "tests/action/test_state.py",
         "without_its_state",
     ),
+    # a thread's words and checks
+    Guard(
+        name="what a kept state lacks is read by no agent",
+        file="pool/run/chain_runner.py",
+        on="if is_told_less(chain, step):",
+        off="if False:",
+        tests="tests/pool/test_kept_results.py",
+        chosen="what_redaction_left",
+    ),
+    Guard(
+        name="a claim that is kept in part is read again by nobody",
+        file=f"{REVIEW}gather.py",
+        on='as_written = "candidates" not in changed(context.results["check"])',
+        off="as_written = True",
+        tests="tests/pool/test_kept_results.py",
+        chosen="gets_no_other_reader",
+    ),
 ]
 
 

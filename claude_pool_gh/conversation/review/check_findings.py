@@ -30,6 +30,7 @@ from claude_pool_gh.findings.identity import (
 )
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import KnownFinding, Standing
+from claude_pool_gh.pool.model.digests import with_digests
 from claude_pool_gh.pool.model.ports import Done, HostStepContext
 from claude_pool_gh.reports.views import Remark
 from claude_pool_gh.storage import Transaction
@@ -75,31 +76,33 @@ async def check_findings(services: Services, context: HostStepContext) -> Done:
     again, later = earlier.changed[:RECHECKED], earlier.changed[RECHECKED:]
     asked_again = await _asked_again(mirror, facts, again, sorted_.restated)
     return Done(
-        {
-            "candidates": [*asked_again, *(_asked(each, diff) for each in candidates)],
-            "known": sorted_.known,
-            "standing": [finding.model_dump(mode="json") for finding in earlier.standing],
-            "changed": [
-                {"finding": each.finding.model_dump(mode="json"), "reason": _NOT_NOW}
-                for each in later
-            ],
-            "unsettled": [
-                asdict(each)
-                for each in (
-                    *(lost for one in said for lost in one.lost),
-                    *(
-                        Remark(title=each.title, path=each.path, reason=each.reason)
-                        for each in dropped
-                    ),
-                    *(
-                        remark(one, _TOO_MANY)
-                        for each in beyond
-                        for one in (each.finding, *each.others)
-                    ),
-                )
-            ],
-            "hidden": [asdict(each) for each in sorted_.hidden],
-        }
+        with_digests(
+            {
+                "candidates": [*asked_again, *(_asked(each, diff) for each in candidates)],
+                "known": sorted_.known,
+                "standing": [finding.model_dump(mode="json") for finding in earlier.standing],
+                "changed": [
+                    {"finding": each.finding.model_dump(mode="json"), "reason": _NOT_NOW}
+                    for each in later
+                ],
+                "unsettled": [
+                    asdict(each)
+                    for each in (
+                        *(lost for one in said for lost in one.lost),
+                        *(
+                            Remark(title=each.title, path=each.path, reason=each.reason)
+                            for each in dropped
+                        ),
+                        *(
+                            remark(one, _TOO_MANY)
+                            for each in beyond
+                            for one in (each.finding, *each.others)
+                        ),
+                    )
+                ],
+                "hidden": [asdict(each) for each in sorted_.hidden],
+            }
+        )
     )
 
 
