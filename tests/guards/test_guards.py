@@ -2981,6 +2981,14 @@ GUARDS = [
         tests="tests/pool/test_kept_results.py",
         chosen="gets_no_other_reader",
     ),
+    Guard(
+        name="a kept finding is cut to what its form takes",
+        file="findings/model.py",
+        on="else value[: limits[-1]]",
+        off="else value",
+        tests="tests/action/test_image.py",
+        chosen="whatever_the_marks",
+    ),
 ]
 
 
