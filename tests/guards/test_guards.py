@@ -2989,6 +2989,30 @@ GUARDS = [
         tests="tests/action/test_image.py",
         chosen="whatever_the_marks",
     ),
+    Guard(
+        name="who waits for an effect hears that it is given up",
+        file="github/effects/writer.py",
+        on="        self._heard(row, refusal)\n",
+        off="        if refusal.status:\n            self._heard(row, refusal)\n",
+        tests="tests/github/test_writer.py",
+        chosen="something_in_between_refuses",
+    ),
+    Guard(
+        name="what could not be written does not stand",
+        file="github/effects/lookups.py",
+        on="_E.state != EffectState.gone)\n    found",
+        off="_E.state == EffectState.wanted)\n    found",
+        tests="tests/action/test_gate.py",
+        chosen="could_not_be_written",
+    ),
+    Guard(
+        name="the tries of an outage are no faults",
+        file="github/effects/rows.py",
+        on="if row.error == error else min(row.tries + 1, _LONG_PAUSES)",
+        off="",
+        tests="tests/github/test_writer.py",
+        chosen="faults_after_a_long_outage",
+    ),
 ]
 
 
