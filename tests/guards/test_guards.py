@@ -3013,6 +3013,14 @@ GUARDS = [
         tests="tests/github/test_writer.py",
         chosen="faults_after_a_long_outage",
     ),
+    Guard(
+        name="a check of ours beside another app's is looked for before it is made again",
+        file="github/effects/check_run.py",
+        on="for beside in await self._standing(forge, making):",
+        off="for beside in ():",
+        tests="tests/github/test_check_runs.py",
+        chosen="nobody_was_told",
+    ),
 ]
 
 
