@@ -109,6 +109,10 @@ class Finding(Claim):
     """Which of the places with the same code in the same definition it is."""
     code_digest: Annotated[str, Field(max_length=20)] = ""
     """Of its lines as the file has them, since they may be kept without the secrets in them; "" in older rows."""
+    within_digest: Annotated[str, Field(max_length=20)] = ""
+    """Of the definitions around it, for the same reason."""
+    title_digest: Annotated[str, Field(max_length=20)] = ""
+    """Of its title as it was stated, for the same reason."""
     mark: Annotated[str, Field(max_length=20)] = ""
     """The name that it keeps although its place or code has changed; "" where its fingerprint is its name."""
 

@@ -3021,6 +3021,22 @@ GUARDS = [
         tests="tests/github/test_check_runs.py",
         chosen="nobody_was_told",
     ),
+    Guard(
+        name="definitions are compared by what they were",
+        file="findings/identity.py",
+        on='return finding.within_digest or _digest(finding.within or "")',
+        off='return _digest(finding.within or "")',
+        tests="tests/findings/test_identity.py",
+        chosen="below_a_header",
+    ),
+    Guard(
+        name="titles are compared by what they were",
+        file="findings/identity.py",
+        on="return finding.title_digest or _digest(",
+        off="return _digest(",
+        tests="tests/findings/test_identity.py",
+        chosen="below_a_header",
+    ),
 ]
 
 

@@ -27,6 +27,7 @@ from claude_pool_gh.findings.identity import (
     named_apart,
     overlap,
     same_defect,
+    titled_alike,
 )
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import KnownFinding, Standing
@@ -214,7 +215,7 @@ def _restates(claim: Finding, before: Finding) -> bool:
         name_of(before).startswith(name) or name.startswith(name_of(before))
     ):
         return True
-    return claim.path == before.path and claim.title.casefold() == before.title.casefold()
+    return claim.path == before.path and titled_alike(claim, before)
 
 
 def _asked(one: MergedFinding, diff: Mapping[str, FileDiff]) -> dict[str, Any]:
