@@ -3037,6 +3037,14 @@ GUARDS = [
         tests="tests/findings/test_identity.py",
         chosen="below_a_header",
     ),
+    Guard(
+        name="a plain 404 to a comparison does not say that two commits have none in common",
+        file="conversation/lookups/branch_point.py",
+        on='and "no common ancestor" in error.message.lower()',
+        off="",
+        tests="tests/worktrees/test_merge_bases.py",
+        chosen="too_large_for_github",
+    ),
 ]
 
 
