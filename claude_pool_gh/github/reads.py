@@ -150,13 +150,9 @@ async def merge_base(forge: Forge, repository: Repository, base: str, head: str)
 
 @checked
 async def is_ancestor(forge: Forge, repository: Repository, older: str, newer: str) -> bool:
-    """True where a commit goes on from another one, however many lie between. Not where GitHub no longer knows it."""
-    try:
-        answer = await forge.read(
-            repository, f"/compare/{segment(older)}...{segment(newer)}", per_page=1
-        )
-    except NotFound:
-        return False
+    """True where a commit goes on from another one, however many lie between."""
+    path = f"/compare/{segment(older)}...{segment(newer)}"
+    answer = await forge.read(repository, path, per_page=1)
     return answer["status"] in ("ahead", "identical")
 
 

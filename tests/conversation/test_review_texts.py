@@ -147,7 +147,7 @@ def test_a_very_long_hunk_is_cut_and_says_so() -> None:
 def test_one_claim_of_another_form_costs_that_claim_alone() -> None:
     good = finding().model_dump(mode="json", include=set(Claim.model_fields))
     bad = [
-        good | {"title": "x" * 201},
+        good | {"title": ""},
         {"title": "Half", "severity": "high"},
         "words",
         None,

@@ -29,14 +29,12 @@ class Comparison:
 
     async def read(self, _repository: Repository, path: str, **options: Any) -> dict[str, Any]:
         assert (path, options) == ("/compare/aaa...bbb", {"per_page": 1})
-        if self.status == "gone":
-            raise NotFound(404, "Not Found")
         return {"status": self.status}
 
 
 @pytest.mark.parametrize(
     ("status", "goes_on"),
-    [("ahead", True), ("identical", True), ("behind", False), ("diverged", False), ("gone", False)],
+    [("ahead", True), ("identical", True), ("behind", False), ("diverged", False)],
 )
 async def test_whether_a_commit_goes_on_from_another_is_asked_and_not_read_from_a_first_page(
     status: str, goes_on: bool

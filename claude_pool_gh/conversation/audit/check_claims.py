@@ -23,6 +23,7 @@ from claude_pool_gh.findings.identity import (
     named_apart,
     overlap,
     same_defect,
+    titled_alike,
 )
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import KnownFinding, Standing
@@ -220,9 +221,7 @@ def _is_one(claim: Finding, known: Finding) -> bool:
     """
     if claim.severity.rank > known.severity.rank or claim.category != known.category:
         return False
-    return same_defect(known, claim) or (
-        overlap(claim, known) and claim.title.casefold() == known.title.casefold()
-    )
+    return same_defect(known, claim) or (overlap(claim, known) and titled_alike(claim, known))
 
 
 _QUESTION: Final = (

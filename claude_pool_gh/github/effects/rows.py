@@ -38,6 +38,8 @@ from claude_pool_gh.terms.ids import Repository
 
 PROGRESS: Final = 5
 """Priority of an update to something that already stands."""
+_LONG_PAUSES: Final = 6
+"""Tries after which the pauses between them are as long as they get at first."""
 
 _E: Final = effects.c
 _REACHED_BY: Final = repositories.c.installation_id.label("reached_by")
@@ -66,6 +68,11 @@ class EffectRow:
     """The chain or command that it was last wanted for."""
 
     @property
+    def kind(self) -> str:
+        """The kind of effect."""
+        return self.effect.kind
+
+    @property
     def making(self) -> Making:
         """The facts that the effect's own class needs."""
         return Making(
@@ -84,6 +91,7 @@ class Unreadable:
     """An effect that is due, and that this version cannot read."""
 
     key: str
+    kind: str
     version: int
     chain_id: str | None
     why: Exception
@@ -272,14 +280,16 @@ def refused(tx: Transaction, row: EffectRow | Unreadable, error: str) -> bool:
 
 
 def postpone(tx: Transaction, row: EffectRow, due_ms: int, error: str) -> None:
-    """Try again later."""
-    values = {"due_ms": due_ms, "tries": row.tries + 1, "error": error[:1000]}
+    """Try again later. The tries of another cause do not count, but for the length of the pauses."""
+    tries = row.tries + 1 if row.error == error else min(row.tries + 1, _LONG_PAUSES)
+    values = {"due_ms": due_ms, "tries": tries, "error": error[:1000]}
     tx.execute(effects.update().where(_E.key == row.key).values(**values))
 
 
 def unfinished(tx: Transaction, row: EffectRow, note: str, due_ms: int) -> None:
     """GitHub has taken it and works on it: ask for it by that note later."""
-    values = {"due_ms": due_ms, "tries": row.tries + 1, "note": note[:200], "error": None}
+    tries = 1 if row.error else row.tries + 1
+    values = {"due_ms": due_ms, "tries": tries, "note": note[:200], "error": None}
     tx.execute(effects.update().where(_E.key == row.key).values(**values))
 
 
@@ -317,7 +327,13 @@ def _read(row: sa.Row[Any]) -> EffectRow | Unreadable:
     try:
         return _row(row)
     except Exception as error:  # noqa: BLE001 - the writer logs it; whatever is wrong is wrong with this row alone
-        return Unreadable(key=row.key, version=row.wanted_version, chain_id=row.chain_id, why=error)
+        return Unreadable(
+            key=row.key,
+            kind=row.kind,
+            version=row.wanted_version,
+            chain_id=row.chain_id,
+            why=error,
+        )
 
 
 def _row(row: sa.Row[Any]) -> EffectRow:

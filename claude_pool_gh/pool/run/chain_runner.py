@@ -35,6 +35,7 @@ from claude_pool_gh.pool.run.task_runner import TaskRunner
 from claude_pool_gh.pool.run.troubles import despite_trouble
 from claude_pool_gh.pool.store import cap_uses, chains, ledger, steps
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow
+from claude_pool_gh.pool.store.incomplete import WITHHELD, is_told_less
 from claude_pool_gh.pool.store.queue import Claim
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import values_of
@@ -174,6 +175,8 @@ class ChainRunner:
             case HostCall():
                 return await self._call_host(held, chain, step, record)
             case AgentRun() | Branches():
+                if is_told_less(chain, step):
+                    raise StepFailed(WITHHELD, ours=True, anew=True)
                 units = planned_tasks_of(chain, step, record, values)
                 return await self._run_agents(held, chain, step, record, units)
 
