@@ -124,6 +124,11 @@ class Keeper:
                 image.unpack(self._body, arrived)
             except Damaged:
                 header = self._afresh()
+        if self.is_begun_anew:
+            logger.warning(
+                "what stands in %s is no state of ours, or signed with another key: it is begun anew",
+                self.ref.name,
+            )
         self.unclean = header.until_ms != 0
         try:
             await self._write(until_ms=_soon())
@@ -146,15 +151,15 @@ class Keeper:
 
         One that is none of ours, or of this thread, is as if none were.
         """
-        self._body = b""
+        self._body, self.is_begun_anew = b"", False
         if content is None:
             return Header(self.repository, self.thread, "", 0)
         try:
             header, self._body = self._parts(content)
         except (Damaged, NotSigned):
-            return self._afresh()
+            return self._afresh(image.claimed_until(content))
         if not self._is_ours(header):
-            return self._afresh()
+            return self._afresh(header.until_ms)
         self._report = header.report
         return header
 
@@ -167,14 +172,13 @@ class Keeper:
             return False
         return bool(self.audit) or header.thread == self.thread
 
-    def _afresh(self) -> Header:
-        """Begin with nothing, where GitHub may know more."""
-        logger.warning(
-            "what stands in %s is no state of ours, or signed with another key: it is begun anew",
-            self.ref.name,
-        )
+    def _afresh(self, claimed: int = _UNCLEAN) -> Header:
+        """Begin with nothing, where GitHub may know more, once its job is over.
+
+        `claimed`: until when that one says that it lives. Its key may be another for good reasons, and its work is paid.
+        """
         self._body, self.is_begun_anew = b"", True
-        return Header(self.repository, self.thread, "", _UNCLEAN)
+        return Header(self.repository, self.thread, "", max(claimed, _UNCLEAN))
 
     def _lives(self, header: Header) -> bool:
         """True where the job that holds the thread is alive: it renews within 90 seconds, whatever it promised."""
@@ -215,9 +219,13 @@ class Keeper:
         try:
             await self.ref.open()
             content = await self.ref.read()
-            self.keeps = content is not None and self._parts(content)[0].run == self.run
-        except (WorktreeError, Unreadable, Damaged, NotSigned):
+            if content is None:
+                return True  # somebody has deleted it, and no job has begun anew
+            self.keeps = self._parts(content)[0].run == self.run
+        except WorktreeError:
             return True  # nobody is known to have it
+        except (Unreadable, Damaged, NotSigned):
+            return not held  # not this job's, which had written its own there
         return self.keeps or not held
 
     async def save(self, *, ended: bool = False) -> None:
