@@ -18,7 +18,7 @@ from claude_pool_gh.action.first_reads import read_first
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.audits import AUDITS, audit_at, note, served
 from claude_pool_gh.action.state.image import Header
-from claude_pool_gh.action.state.prune import Pruning
+from claude_pool_gh.action.state.prune import THREADS, Pruning
 from claude_pool_gh.action.state.ref import Ref
 from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.config.load import PATH
@@ -118,6 +118,14 @@ async def stands(
     header = Header(1, ASKED, "r", until_ms, audit=said or audit, report=report)
     whole = key.signed(ref.name, image.with_header(header, BODY))
     await ref.write(whole, note(ref.name, header, key))
+
+
+async def stands_in(scene: Stage, folder: Path, thread: int, until_ms: int, key: StateKey) -> None:
+    """Put a state of a thread on GitHub."""
+    ref = ref_of(scene, folder / str(thread), f"{THREADS}{thread}")
+    await ref.open()
+    state = image.with_header(Header(1, thread, "r", until_ms), BODY)
+    await ref.write(key.signed(ref.name, state))
 
 
 async def at(scene: Stage, folder: Path, thread: int, key: StateKey = OURS) -> str:
@@ -230,7 +238,14 @@ async def test_the_state_of_an_audit_is_deleted_with_its_configuration_and_its_r
         await stands(scene, tmp_path / "b", "recent", new)
         await stands(scene, tmp_path / "b", "runs", old, until_ms=alive)
         await stands(scene, tmp_path / "b", "forged", old, StateKey.of("another key"))
+        threads = [issue(title, closed_days=31) for title in ("Over", "Served", "Theirs")]
+        for number, until_ms, key in zip(
+            threads, (0, alive, alive), (OURS, OURS, StateKey.of("another key")), strict=True
+        ):
+            await stands_in(scene, tmp_path / "t", number, until_ms, key)
         await pruning.run()
+    served = scene.repository.git.refs(THREADS)
+    assert served.keys() == {f"{THREADS}{number}" for number in threads[1:]}, "a job lives there"
     left = scene.repository.git.refs(AUDITS)
     assert {name.removeprefix(AUDITS) for name in left} == {
         "configured",

@@ -175,7 +175,7 @@ class Keeper:
     def _afresh(self, claimed: int = _UNCLEAN) -> Header:
         """Begin with nothing, where GitHub may know more, once its job is over.
 
-        `claimed`: until when that one says that it lives. Its key may be another for good reasons, and its work is paid.
+        `claimed`: until when that one says that it lives. It may have another key for good reasons, and is paid for.
         """
         self._body, self.is_begun_anew = b"", True
         return Header(self.repository, self.thread, "", max(claimed, _UNCLEAN))
