@@ -29,7 +29,7 @@ from claude_pool_gh.action.state.audits import AUDITS, audit_at
 from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.action.state.prune import THREADS, Pruning
-from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.ref import Ref, Unavailable
 from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.action.state_saver import keep, kept, published
 from claude_pool_gh.action.stop import Stop
@@ -137,7 +137,12 @@ async def _audit_of(
     thread = requests[0].thread
     every = _every_audit(job, settings, thread.repository)
     own = job.ref(thread.repository, settings, f"{THREADS}{thread.number}")
-    return await audit_at(every, own, thread.repository.id, thread.number, asked, key)
+    try:
+        return await audit_at(every, own, thread.repository.id, thread.number, asked, key)
+    except Unavailable as error:
+        raise Fault(
+            f"the repository's refs, which say whose these commands are, cannot be read: {error}. Run the job again"
+        ) from error
 
 
 def _every_audit(job: Job, settings: Settings, repository: Repository) -> Ref:

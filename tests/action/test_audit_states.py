@@ -19,12 +19,13 @@ from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.audits import AUDITS, audit_at, note, served
 from claude_pool_gh.action.state.image import Header
 from claude_pool_gh.action.state.prune import THREADS, Pruning
-from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.ref import Ref, Unavailable
 from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.config.load import PATH
 from claude_pool_gh.github.access import JobAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.command_request import CommandRequest
+from claude_pool_gh.rehearsal.github.web.faults import Fault, Respond
 from claude_pool_gh.service.settings import read as settings_of
 from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
 from claude_pool_gh.worktrees.git import Credentials
@@ -148,12 +149,40 @@ async def test_a_broken_state_of_an_audit_costs_that_audit_and_no_other(
     git.run("update-ref", f"{AUDITS}blob", f"{main}:README.md")
     git.run("update-ref", f"{AUDITS}tree", f"{main}^{{tree}}")
     git.set_ref(f"{AUDITS}-No-Name/x", main)
+    odd = b"tree %s\nauthor A %s\ncommitter A %s\n\nx%s"
+    tree = git.text("rev-parse", f"{main}^{{tree}}").encode()
+    dots = git.run(
+        "mktree", data=f"100644 blob {git.text('rev-parse', f'{main}:README.md')}\t.git\n".encode()
+    )
+    for name, tree_, who, more in (
+        ("nobody", tree, b"1 +0000", b""),
+        ("zone", tree, b"<a@b> 1 +051800", b""),
+        ("nul", tree, b"<a@b> 1 +0000", b"\0x"),
+        ("dots", dots.strip(), b"<a@b> 1 +0000", b""),
+    ):
+        said = odd % (tree_, who, who, more)
+        made = git.run("hash-object", "-t", "commit", "-w", "--literally", "--stdin", data=said)
+        git.run("update-ref", f"{AUDITS}{name}", made.decode().strip())
     assert await at(scene, tmp_path, REPORT) == "defects"
     git.set_ref(f"{AUDITS}defects", None)
     assert await at(scene, tmp_path, REPORT) == ""
     assert await at(scene, tmp_path / "w", REPORT, StateKey.of("another key")) == "forged", (
         "the control"
     )
+
+
+async def test_where_github_does_not_answer_nobody_is_told_that_there_is_no_audit(
+    scene: Stage, tmp_path: Path
+) -> None:
+    """The report issue's commands would be judged by an empty state, and that one kept."""
+    await stands(scene, tmp_path, "defects", REPORT)
+    fault = scene.github.faults.add(
+        Fault(Respond(502), when=lambda m: m.path.endswith("info/refs"), times=99)
+    )
+    with pytest.raises(Unavailable):
+        await at(scene, tmp_path / "w", REPORT)
+    fault.times = 0
+    assert await at(scene, tmp_path / "w", REPORT) == "defects", "the control"
 
 
 async def test_a_thread_is_looked_up_without_the_contents_of_the_states(

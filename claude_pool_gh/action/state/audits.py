@@ -13,7 +13,7 @@ from typing import Final
 from claude_pool_gh.action.asked import Asked
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
-from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.ref import Ref, Unavailable
 from claude_pool_gh.action.state.signing import NotSigned, StateKey
 from claude_pool_gh.worktrees.errors import WorktreeError
 
@@ -31,9 +31,10 @@ def note(name: str, header: Header, key: StateKey) -> bytes:
 async def audit_at(
     ref: Ref, own: Ref, repository: int, thread: int, asked: Asked, key: StateKey
 ) -> str:
-    """The audit whose state serves commands; "" where none does, or the repository's refs cannot be read.
+    """The audit whose state serves commands; "" where none does, or the token may not read the repository's refs.
 
-    `ref`: one that stands for all audits, in a folder of its own. `own`: the thread's.
+    `ref`: one that stands for all audits, in a folder of its own. `own`: the thread's. Raises Unavailable: that nobody
+    has told of an audit does not mean that there is none.
     """
     try:
         await ref.open()
@@ -41,6 +42,8 @@ async def audit_at(
         if AUDITS not in listed:
             return ""
         found = await headers(ref, key)
+    except Unavailable:
+        raise
     except WorktreeError as error:
         logger.info("states of audits not looked at: %s", error)
         return ""
