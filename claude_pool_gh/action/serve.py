@@ -128,6 +128,8 @@ async def _audit_of(
         raise Fault(
             f"{login}, for whom GitHub runs this job, may not command here: give them write access"
         )
+    if read.faults and not read.is_kept_out and (job.is_unplaced or asked.is_unclear):
+        raise Fault(f"which audit is meant cannot be known: {read.faults}")
     if job.dry_run or read.is_kept_out:
         return ""
     if asked.audits:
@@ -303,7 +305,7 @@ async def _before_the_first_token(runtime: Runtime, serving: Serving) -> bool:
 async def _work(serving: Serving, runtime: Runtime) -> None:
     """Serve until all commands are over and written, or until the job has to end."""
     job, keeper, stop = serving.job, serving.keeper, serving.stop
-    reading_on = listen(runtime, serving.requests[0].thread, keeper, serving.audits or ())
+    reading_on = listen(runtime, serving.requests[0].thread, keeper, serving.audits)
     showing = asyncio.create_task(runtime.show_time_for_ever())
     work = (runtime.serve_commands(), keep(keeper, stop), reading_on)
     tasks = [showing, *(asyncio.create_task(each) for each in work)]

@@ -32,10 +32,12 @@ Holds = Callable[[Sequence[CommandRequest]], Awaitable[bool]]
 _OVERLAP: Final = timedelta(seconds=30)
 
 
-async def listen(runtime: Runtime, thread: Thread, keeper: Keeper, audits: Collection[str]) -> None:
+async def listen(
+    runtime: Runtime, thread: Thread, keeper: Keeper, audits: Collection[str] | None
+) -> None:
     """Take in the commands of new comments, for as long as no other job can serve this thread.
 
-    `audits`: the names of those that are configured.
+    `audits`: the names of those that are configured; None where that is not known.
     """
     since = datetime.now(UTC) - _OVERLAP
     strangers: set[int] = set()
@@ -50,7 +52,10 @@ async def listen(runtime: Runtime, thread: Thread, keeper: Keeper, audits: Colle
 
 
 async def _is_held(
-    runtime: Runtime, keeper: Keeper, audits: Collection[str], found: Sequence[CommandRequest]
+    runtime: Runtime,
+    keeper: Keeper,
+    audits: Collection[str] | None,
+    found: Sequence[CommandRequest],
 ) -> bool:
     """True where this job holds the state that the commands of a comment need."""
     verbs, in_report = runtime.command_worker.judge.verbs, keeper.is_in_report

@@ -139,6 +139,20 @@ async def test_what_needs_another_state_is_left_to_its_own_job_which_would_serve
     assert await lines_of(database) == (body.split("\n") if is_taken else [])
 
 
+@pytest.mark.parametrize(
+    ("body", "is_taken"),
+    [("/pool audit night", False), ("/pool audit src/", False), ("/pool audit defects", True)],
+)
+async def test_where_a_faulty_configuration_names_no_audit_none_is_taken_for_the_default_one(
+    database: Database, body: str, *, is_taken: bool
+) -> None:
+    runtime = house_with(database, [{"id": 1, "body": body, "user": USER}], [])
+    keeper = cast(Keeper, SimpleNamespace(audit="defects", is_in_report=True))
+    holds = partial(listening._is_held, runtime, keeper, None)
+    await listening._read(runtime, THREAD, datetime.now(UTC), set(), holds)
+    assert bool(await lines_of(database)) is is_taken
+
+
 async def test_a_run_of_the_audit_is_cancelled_by_its_name_where_it_was_asked_for(
     database: Database,
 ) -> None:

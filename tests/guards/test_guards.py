@@ -2671,8 +2671,8 @@ GUARDS = [
     Guard(
         "a faulty configuration makes no audit one that nobody configures",
         "action/preflight.py",
-        "        return None  # its",
-        "        return RepositoryConfig()  # its",
+        "        return found\n",
+        "        return RepositoryConfig()\n",
         "tests/action/test_audit_states.py",
         "faulty_configuration",
     ),
