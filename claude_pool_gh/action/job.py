@@ -176,9 +176,7 @@ class Job:
             repository.id,
             thread.number if thread.number != UNPLACED else 0,
             f"{self.run_id} {self.name} {self._leg()}",
-            DatabaseRedactor(
-                Redactor(filter(None, (*settings.all_secrets, self.token, self.state_key)))
-            ),
+            DatabaseRedactor(Redactor(settings.all_secrets)),
             audit,
             held.key,
         )
@@ -209,7 +207,7 @@ class Job:
             settings = read(given)
         except SettingsError as error:
             raise Fault("; ".join(error.faults)) from None
-        return settings.model_copy(update={"database_url": ""})
+        return settings.model_copy(update={"database_url": ""}).hiding(self.token, self.state_key)
 
     def found(self) -> Found | NotForUs:
         """The commands of this job: the input's, else those in the event that the runner wrote."""
