@@ -16,8 +16,8 @@ import pytest
 from claude_pool_gh.action.asked import Asked
 from claude_pool_gh.action.first_reads import read_first
 from claude_pool_gh.action.state import image
-from claude_pool_gh.action.state.audits import AUDITS, audit_at, note, served
-from claude_pool_gh.action.state.image import Header
+from claude_pool_gh.action.state.audits import AUDITS, Moment, audit_at, note, served
+from claude_pool_gh.action.state.image import Header, Span
 from claude_pool_gh.action.state.prune import THREADS, Pruning
 from claude_pool_gh.action.state.ref import Ref, Unavailable
 from claude_pool_gh.action.state.signing import StateKey
@@ -34,7 +34,8 @@ from tests.action.conftest import WRITE, Stage
 REPORT, ASKED, OTHER = 40, 7, 8
 
 
-def header(audit: str = "defects", **more: int) -> Header:
+def header(audit: str = "defects", *spans: tuple[int, int], **more: int) -> Header:
+    """An audit that served the thread where it was asked for in these spans. It was last asked for there."""
     given = {"repository": 1, "thread": ASKED, "until_ms": 0, "report": REPORT} | more
     return Header(
         given["repository"],
@@ -43,11 +44,15 @@ def header(audit: str = "defects", **more: int) -> Header:
         given["until_ms"],
         audit=audit,
         report=given["report"],
+        runs=("c1", "c2"),
+        spans=tuple(Span(ASKED, *span) for span in spans),
     )
 
 
 ELSE, STEERS = Asked(beside=True), Asked(beside=True, steers=True)
 NAMES = Asked(beside=True, steers=True, runs=frozenset({"c1"}))
+OTHERS = Asked(beside=True, steers=True, runs=frozenset({"c1", "c9"}))
+AT = 50
 
 
 @pytest.mark.parametrize(
@@ -55,40 +60,53 @@ NAMES = Asked(beside=True, steers=True, runs=frozenset({"c1"}))
     [
         (REPORT, [header()], ELSE, True, "defects"),
         (REPORT, [header()], NAMES, True, "defects"),
-        # it runs there, or was lost there
-        (ASKED, [header(until_ms=5)], STEERS, True, "defects"),
-        (ASKED, [header(until_ms=5)], ELSE, True, ""),
-        (ASKED, [header(until_ms=5)], ELSE, False, ""),
-        # the run that is named may be the thread's
-        (ASKED, [header(until_ms=5)], NAMES, True, ""),
-        (ASKED, [header(until_ms=5)], NAMES, False, "defects"),
-        # it is over, and the thread has what others did there
-        (ASKED, [header()], STEERS, True, ""),
-        (ASKED, [header()], STEERS, False, "defects"),
+        # it ran there then, or was lost there; how it stands now is the same to everybody who looks
+        (ASKED, [header("defects", (40, 0))], STEERS, True, "defects"),
+        (ASKED, [header("defects", (40, 60))], STEERS, True, "defects"),
+        (ASKED, [header("defects", (40, 60), (70, 0))], STEERS, True, "defects"),
+        (ASKED, [header("defects", (40, 60), thread=OTHER)], STEERS, True, "defects"),
+        (
+            ASKED,
+            [header("a", (10, 0)), header("b", (40, 0)), header("c", (60, 0))],
+            STEERS,
+            True,
+            "b",
+        ),
+        (ASKED, [header("defects", (40, 0))], ELSE, True, ""),
+        (ASKED, [header("defects", (40, 0))], ELSE, False, ""),
+        # it was over before, and the thread has what others did there
+        (ASKED, [header("defects", (40, 45))], STEERS, True, ""),
+        (ASKED, [header("defects", (60, 0), until_ms=5)], STEERS, True, ""),
+        (ASKED, [header("defects", (40, 45))], STEERS, False, "defects"),
         (ASKED, [header()], ELSE, False, ""),  # or it would lose it with the audit's next run
-        (OTHER, [header(until_ms=5)], STEERS, False, ""),
+        # a run that is named says whose it is
+        (ASKED, [header("defects", (40, 0))], NAMES, True, "defects"),
+        (ASKED, [header()], NAMES, True, "defects"),
+        (OTHER, [header()], NAMES, True, "defects"),
+        (ASKED, [header("defects", (40, 0))], OTHERS, False, ""),
+        (OTHER, [header("defects", (40, 0))], STEERS, False, ""),
         (
             REPORT,
-            [header("a", thread=REPORT, report=9, until_ms=5), header("b")],
+            [header("a", (40, 0), thread=REPORT, report=9), header("b")],
             STEERS,
             False,
             "b",
         ),
         (REPORT, [header(repository=2)], ELSE, False, ""),  # another repository's, pushed here
-        (0, [], ELSE, False, ""),
+        (0, [], STEERS, False, ""),
     ],
 )
 def test_an_audits_state_serves_its_report_issue_and_what_steers_it_where_it_was_asked_for(
     thread: int, found: list[Header], asked: Asked, *, has_own: bool, audit: str
 ) -> None:
-    assert served(found, 1, thread, asked, has_own=has_own) == audit
+    assert served(found, Moment(1, thread, AT), asked, has_own=has_own) == audit
 
 
 def test_a_threads_state_is_written_as_earlier_versions_read_it() -> None:
     own = Header(1, 2, "r", 3)
     told = json.loads(image.with_header(own, b"x").partition(b"\n")[0])
     assert set(told) == {"repository", "thread", "run", "until_ms", "schema", "format"}
-    for each in (own, header()):
+    for each in (own, header("defects", (4, 5), (6, 0))):
         assert image.parts(image.with_header(each, b"x")) == (each, b"x")
 
 
@@ -131,7 +149,9 @@ async def stands_in(scene: Stage, folder: Path, thread: int, until_ms: int, key:
 
 async def at(scene: Stage, folder: Path, thread: int, key: StateKey = OURS) -> str:
     own = ref_of(scene, folder / "own", f"refs/claude-pool/threads/{thread}")
-    return await audit_at(ref_of(scene, folder / "every", AUDITS), own, 1, thread, ELSE, key)
+    return await audit_at(
+        ref_of(scene, folder / "every", AUDITS), own, Moment(1, thread, AT), ELSE, key
+    )
 
 
 async def test_a_broken_state_of_an_audit_costs_that_audit_and_no_other(

@@ -51,6 +51,7 @@ async def test_a_job_whose_report_issue_cannot_be_read_is_red_and_has_spent_noth
     assert "could not be read" in done.errors[0]
 
 
+@pytest.mark.rotating(4)
 async def test_an_audit_of_a_faulty_configuration_is_red_before_anything_is_begun(
     scene: Stage,
 ) -> None:

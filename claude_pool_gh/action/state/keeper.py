@@ -7,13 +7,13 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
 from claude_pool_gh.action.state import audits, image
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
-from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
+from claude_pool_gh.action.state.image import Damaged, Header, Span, Unreadable
 from claude_pool_gh.action.state.ref import Ref, Refused, Stale
 from claude_pool_gh.action.state.signing import NotSigned, StateKey
 from claude_pool_gh.audits.outputs import issue
@@ -75,6 +75,8 @@ class Keeper:
     """The name of the audit whose state it is; "" for a thread's."""
     key: StateKey = field(default_factory=StateKey)
     """What the state is signed with."""
+    since_ms: int = 0
+    """When this job was asked for."""
     keeps: bool = False
     """Whether what this job does outlives it."""
     is_touched: bool = False
@@ -91,6 +93,10 @@ class Keeper:
     """Before another try, or another look at who holds the thread."""
     _report: int = 0
     """The number of the audit's report issue, as its state says."""
+    _runs: tuple[str, ...] = ()
+    """The IDs of the audit's newest runs."""
+    _spans: tuple[Span, ...] = ()
+    """When earlier jobs of the audit served a thread."""
     _body: bytes = b""
     """What stands in the ref besides its header."""
     _seen: tuple[str, float] = ("", 0.0)
@@ -160,7 +166,7 @@ class Keeper:
             return self._afresh(image.claimed_until(content))
         if not self._is_ours(header):
             return self._afresh(header.until_ms)
-        self._report = header.report
+        self._report, self._runs, self._spans = header.report, header.runs, header.spans
         return header
 
     def _parts(self, content: bytes) -> tuple[Header, bytes]:
@@ -221,7 +227,11 @@ class Keeper:
             content = await self.ref.read()
             if content is None:
                 return True  # somebody has deleted it, and no job has begun anew
-            self.keeps = self._parts(content)[0].run == self.run
+            header, _ = self._parts(content)
+            self.keeps = header.run == self.run
+            self._report, self._runs = header.report, header.runs
+            if header.spans:
+                self._spans, self.since_ms = header.spans[:-1], header.spans[-1].since_ms
         except WorktreeError:
             return True  # nobody is known to have it
         except (Unreadable, Damaged, NotSigned):
@@ -246,6 +256,7 @@ class Keeper:
             if self.audit:
                 key = issue.key(self.repository, self.audit)
                 self._report = await asyncio.to_thread(image.number_of, self.database, key)
+                self._runs = await asyncio.to_thread(image.runs_of, self.database)
             writing = asyncio.create_task(self._write(until_ms=0 if ended else _soon()))
             try:
                 await asyncio.shield(writing)
@@ -255,6 +266,13 @@ class Keeper:
                 raise
 
     async def _write(self, *, until_ms: int) -> None:
+        now_ms = int(time.time() * 1000)
+        span = Span(self.thread, self.since_ms, now_ms if until_ms <= _UNCLEAN else 0)
+        # what a lost job has left open has ended where this one begins
+        before = [
+            replace(each, ended_ms=each.ended_ms or max(self.since_ms, each.since_ms))
+            for each in self._spans
+        ]
         header = Header(
             self.repository,
             self.thread,
@@ -262,6 +280,8 @@ class Keeper:
             until_ms,
             audit=self.audit,
             report=self._report,
+            runs=self._runs,
+            spans=(*before[1 - image.SPANS :], span),
         )
         whole = image.with_header(header, self._body)
         note = audits.note(self.ref.name, header, self.key) if self.audit else b""
