@@ -24,6 +24,8 @@ _NEVER_RAN = "the run was ended before it began, or what it needs could not be i
 
 _CRASHED = "an error on claude-pool's own side ended the run before it began: run the job again"
 
+_LEFT = "what the run needs was removed before it had ended: what it had begun is ended by the next job of this thread"
+
 
 class Thread:
     """The issue or pull request that the job was about, reached with the job's token."""
@@ -88,6 +90,9 @@ def main() -> int:
     """Look at what the earlier steps have left, and finish it; the key of the states is left to no later step."""
     try:
         return _finish(os.environ)
+    except Exception as error:  # noqa: BLE001 - a runner's log is public
+        protocol.say(f"What the earlier steps have left is not looked at ({type(error).__name__}).")
+        return 0
     finally:
         forget_key(os.environ)
 
@@ -95,11 +100,7 @@ def main() -> int:
 def forget_key(environment: Mapping[str, str]) -> None:
     """Remove the key that this job's states are signed with, where it was noted for the last step."""
     with suppress(FileNotFoundError):
-        os.unlink(f"{_home(environment)}-state/pool.held")  # noqa: PTH108
-
-
-def _home(environment: Mapping[str, str]) -> str:
-    return os.path.join(environment.get("RUNNER_TEMP") or ".", "claude-pool")  # noqa: PTH118
+        os.unlink(f"{protocol.home(environment)}-state/pool.held")  # noqa: PTH108
 
 
 def _finish(environment: Mapping[str, str]) -> int:
@@ -108,12 +109,14 @@ def _finish(environment: Mapping[str, str]) -> int:
         return 0
     if environment.get("POOL_WORK") != "true" or environment.get("POOL_OUTCOME"):
         return 0
-    home = _home(environment)
+    home = protocol.home(environment)
+    why = _CRASHED if environment.get("POOL_CRASHED") else _NEVER_RAN
     if os.path.exists(f"{home}-state/pool.sqlite"):  # noqa: PTH110
         python = os.path.join(home, "bin", "python")  # noqa: PTH118 - it forgets the key itself
-        os.execv(python, [python, "-s", "-m", "claude_pool_gh.action.cleanup"])  # noqa: S606
+        with suppress(OSError):
+            os.execv(python, [python, "-s", "-m", "claude_pool_gh.action.cleanup"])  # noqa: S606
+        why = _LEFT
     protocol.output(outcome="failed", cost_usd="0.000000")
-    why = _CRASHED if environment.get("POOL_CRASHED") else _NEVER_RAN
     tell(environment, f"{why[:1].upper()}{why[1:]}.")
     return 0
 

@@ -12,6 +12,7 @@ from claude_pool_gh.action.asked import Asked, asked_of
 from claude_pool_gh.action.preflight import preflight
 from claude_pool_gh.action.unauthorized import is_kept_out
 from claude_pool_gh.audits.rules import KINDS
+from claude_pool_gh.config.load import Faults
 from claude_pool_gh.conversation import registry
 from claude_pool_gh.conversation.repository.config_loader import ConfigLoader
 from claude_pool_gh.github.access import JobAccess
@@ -33,6 +34,8 @@ class EventReading:
     """Whose state the commands need."""
     configured: frozenset[str] | None = None
     """The names of the audits that can be asked for; None where a faulty configuration does not tell."""
+    faults: str = ""
+    """What is wrong with the configuration."""
 
 
 async def read_first(
@@ -45,8 +48,11 @@ async def read_first(
         every = {name: each.verb for name, each in registry.handlers().items()}
         config_loader = ConfigLoader(forge, frozenset(every))
         config = await preflight(forge, config_loader, requests[0], placed=placed)
-        named = () if config is None else config.audits
-        asked = asked_of([each.line for each in requests], every, named)
+        if isinstance(config, Faults):
+            configured, faults = None, f"{config.file}, {config.faults[0]}"
+        else:
+            configured, faults = frozenset({*KINDS, *config.audits}), ""
+        asked = asked_of([each.line for each in requests], every, configured)
         try:
             kept_out = all(
                 [await is_kept_out(forge, config_loader, every, each) for each in requests]
@@ -54,5 +60,4 @@ async def read_first(
         except ForgeError as error:
             logger.warning("it is not known yet who asks: %s", error)
             kept_out = False
-        configured = None if config is None else frozenset({*KINDS, *config.audits})
-        return EventReading(kept_out, asked, configured)
+        return EventReading(kept_out, asked, configured, faults)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,6 +67,7 @@ class Job:
     deadline_seconds: float
     state_key: str = field(default="", repr=False)
     """Signs its states in place of the API key; "" for none."""
+    began_ms: int = field(default_factory=lambda: int(time.time() * 1000))
     step: str = field(default_factory=lambda: secrets.token_hex(4))
     """Tells its files from those of the same job's other steps, which may use this action too."""
 
@@ -130,6 +134,18 @@ class Job:
         return self.folder / f"claude-pool-report-{self.step}.md"
 
     @property
+    def asked_ms(self) -> int:
+        """When the job was asked for, by GitHub's clock where its event says so."""
+        for part in ("comment", "review"):
+            said = self.payload.get(part)
+            if isinstance(said, dict) and (
+                told := said.get("created_at") or said.get("submitted_at")
+            ):
+                with suppress(ValueError, TypeError):
+                    return int(datetime.fromisoformat(told).timestamp() * 1000)
+        return self.began_ms
+
+    @property
     def is_unplaced(self) -> bool:
         """True where the command is for an audit's report issue, whichever that is."""
         return not self.inputs.number.strip() and look.thread_of(self.payload) is None
@@ -176,11 +192,10 @@ class Job:
             repository.id,
             thread.number if thread.number != UNPLACED else 0,
             f"{self.run_id} {self.name} {self._leg()}",
-            DatabaseRedactor(
-                Redactor(filter(None, (*settings.all_secrets, self.token, self.state_key)))
-            ),
+            DatabaseRedactor(Redactor(settings.all_secrets)),
             audit,
             held.key,
+            self.asked_ms,
         )
 
     @property
@@ -209,7 +224,7 @@ class Job:
             settings = read(given)
         except SettingsError as error:
             raise Fault("; ".join(error.faults)) from None
-        return settings.model_copy(update={"database_url": ""})
+        return settings.model_copy(update={"database_url": ""}).hiding(self.token, self.state_key)
 
     def found(self) -> Found | NotForUs:
         """The commands of this job: the input's, else those in the event that the runner wrote."""

@@ -317,8 +317,21 @@ def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _forget_earlier_step(environment: Mapping[str, str]) -> None:
+    """Remove the state of a step of the same job that has used this action before: it is over, and none of this one's.
+
+    The last step ends whatever stands there. Where it cannot be removed, that one says so.
+    """
+    state = f"{protocol.home(environment)}-state"
+    if os.path.isdir(state):  # noqa: PTH112
+        import shutil  # noqa: PLC0415 - most jobs end in a few hundredths of a second
+
+        shutil.rmtree(state, ignore_errors=True)
+
+
 def main() -> int:
     """Tell the following steps whether there is work; red where a job was started that cannot do it."""
+    _forget_earlier_step(os.environ)
     try:
         event, payload, inputs = asked(os.environ)
         nothing = reason(event, payload, inputs)

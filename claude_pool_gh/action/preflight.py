@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.permissions import grant, is_missing, of_read
-from claude_pool_gh.config.load import DEFAULT, PATH, Configuration
+from claude_pool_gh.config.load import DEFAULT, PATH, Configuration, Faults
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.intake.command_policy import answers, is_switched_on
 from claude_pool_gh.conversation.repository.config_loader import ConfigLoader
@@ -33,8 +33,8 @@ class NothingToDo(Exception):
 
 async def preflight(
     forge: Forge, config_loader: ConfigLoader, request: CommandRequest, *, placed: bool = True
-) -> RepositoryConfig | None:
-    """Read what the command will need; the configuration that holds, None for a faulty one.
+) -> RepositoryConfig | Faults:
+    """Read what the command will need; the configuration that holds, or what is wrong with it.
 
     `placed`: its thread is known. Raises Fault, which names what is missing, or NothingToDo.
     """
@@ -49,9 +49,10 @@ async def preflight(
     if issue is not None and issue.is_pull:
         await _read("the pull request", "pull_requests=read", reads.pull(forge, request.thread))
     files = TrustedFiles(forge, repository, branch=branch)
-    found = await _read(f"`{PATH}`", "contents=read", config_loader.of(repository, files))
-    if not isinstance(found, Configuration):
-        return None  # its faults are told as the command's answer
+    reading = config_loader.of(repository, files)
+    found: Configuration | Faults = await _read(f"`{PATH}`", "contents=read", reading)
+    if isinstance(found, Faults):
+        return found
     _check_configuration(found, request)
     return found.value
 

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import sys
+from collections.abc import Mapping
 
 SUMMARY_LIMIT = 1_000_000
 """Bytes. Above 1 MiB the runner uploads nothing of a step's summary, and only logs an error."""
@@ -69,6 +70,11 @@ def fitting(markdown: str, limit: int = SUMMARY_LIMIT) -> str:
     if len(raw) <= limit:
         return raw.decode("utf-8")
     return raw[: limit - len(_CUT)].decode("utf-8", "ignore") + _CUT
+
+
+def home(environment: Mapping[str, str]) -> str:
+    """The folder into which action.yml installs what runs; a step's state is beside it."""
+    return os.path.join(environment.get("RUNNER_TEMP") or ".", "claude-pool")  # noqa: PTH118
 
 
 def _append(variable: str, text: str) -> None:

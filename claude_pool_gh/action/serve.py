@@ -14,6 +14,7 @@ from typing import Final
 from claude_pool_gh.action import claims, results, summary
 from claude_pool_gh.action import dry_run as trial
 from claude_pool_gh.action import rerun as again
+from claude_pool_gh.action.asked import Asked
 from claude_pool_gh.action.endings import JobOutcome
 from claude_pool_gh.action.federation import Federation, exchanged, federation_of
 from claude_pool_gh.action.first_reads import EventReading, read_first
@@ -25,11 +26,11 @@ from claude_pool_gh.action.report_issue import NoIssue, placed, report_issue
 from claude_pool_gh.action.results import JobResult
 from claude_pool_gh.action.single_shot import BEGUN_ANEW, NO_KEY, noted, told_alone
 from claude_pool_gh.action.state import money
-from claude_pool_gh.action.state.audits import AUDITS, audit_at
+from claude_pool_gh.action.state.audits import AUDITS, Moment, audit_at
 from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.action.state.prune import THREADS, Pruning
-from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.ref import Ref, Unavailable
 from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.action.state_saver import keep, kept, published
 from claude_pool_gh.action.stop import Stop
@@ -44,7 +45,7 @@ from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.pruning import PoolRetention
 from claude_pool_gh.service.server.runtime import Runtime, WriterOptions, open_runtime
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.terms.ids import Repository, Trigger
+from claude_pool_gh.terms.ids import Repository, Thread, Trigger
 
 _KEPT_DAYS: Final = 30.0
 
@@ -128,16 +129,36 @@ async def _audit_of(
         raise Fault(
             f"{login}, for whom GitHub runs this job, may not command here: give them write access"
         )
+    if read.faults and not read.is_kept_out and (job.is_unplaced or asked.is_unclear):
+        raise Fault(f"which audit is meant cannot be known: {read.faults}")
     if job.dry_run or read.is_kept_out:
         return ""
     if asked.audits:
         return next(iter(asked.audits))
     if not key.secret:
         return ""
-    thread = requests[0].thread
+    try:
+        return await _looked_up(job, settings, key, requests[0].thread, asked, job.asked_ms)
+    except Unavailable as error:
+        raise Fault(
+            f"the repository's refs, which say whose these commands are, cannot be read: {error}. Run the job again"
+        ) from error
+
+
+async def _looked_up(
+    job: Job,
+    settings: Settings,
+    key: StateKey,
+    thread: Thread,
+    asked: Asked,
+    at_ms: int,
+    since_ms: int | None = None,
+) -> str:
+    """The audit whose state serves commands of a moment. As `audit_at`."""
     every = _every_audit(job, settings, thread.repository)
     own = job.ref(thread.repository, settings, f"{THREADS}{thread.number}")
-    return await audit_at(every, own, thread.repository.id, thread.number, asked, key)
+    moment = Moment(thread.repository.id, thread.number, at_ms)
+    return await audit_at(every, own, moment, asked, key, since_ms=since_ms)
 
 
 def _every_audit(job: Job, settings: Settings, repository: Repository) -> Ref:
@@ -298,7 +319,9 @@ async def _before_the_first_token(runtime: Runtime, serving: Serving) -> bool:
 async def _work(serving: Serving, runtime: Runtime) -> None:
     """Serve until all commands are over and written, or until the job has to end."""
     job, keeper, stop = serving.job, serving.keeper, serving.stop
-    reading_on = listen(runtime, serving.requests[0].thread, keeper, serving.audits or ())
+    thread = serving.requests[0].thread
+    audit_of = partial(_looked_up, job, serving.settings, keeper.key, thread)
+    reading_on = listen(runtime, thread, keeper, serving.audits, audit_of)
     showing = asyncio.create_task(runtime.show_time_for_ever())
     work = (runtime.serve_commands(), keep(keeper, stop), reading_on)
     tasks = [showing, *(asyncio.create_task(each) for each in work)]

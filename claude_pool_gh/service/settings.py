@@ -6,12 +6,13 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AliasChoices,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
 )
@@ -249,6 +250,8 @@ class Settings(BaseSettings):
         public = self.public_url.rstrip("/") or None
         return Links(server=self.github_server_url.rstrip("/"), public=public, download_key=key)
 
+    _more_secrets: tuple[str, ...] = PrivateAttr(default=())
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """The webhook secrets that are valid now."""
@@ -283,9 +286,16 @@ class Settings(BaseSettings):
                     self.database_url,
                     unquote(urlsplit(self.proxy).password or ""),
                     unquote(urlsplit(self.anthropic_base_url).password or ""),
+                    *self._more_secrets,
                 ),
             )
         )
+
+    def hiding(self, *secrets: str) -> Self:
+        """The same, for a process that has more secrets than these."""
+        settings = self.model_copy()
+        settings._more_secrets = (*self._more_secrets, *secrets)  # noqa: SLF001 - of our own copy
+        return settings
 
 
 def read(given: Mapping[str, Any] | None = None) -> Settings:

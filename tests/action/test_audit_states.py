@@ -16,15 +16,16 @@ import pytest
 from claude_pool_gh.action.asked import Asked
 from claude_pool_gh.action.first_reads import read_first
 from claude_pool_gh.action.state import image
-from claude_pool_gh.action.state.audits import AUDITS, audit_at, note, served
-from claude_pool_gh.action.state.image import Header
-from claude_pool_gh.action.state.prune import Pruning
-from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.audits import AUDITS, Moment, audit_at, note, served
+from claude_pool_gh.action.state.image import Header, Span
+from claude_pool_gh.action.state.prune import THREADS, Pruning
+from claude_pool_gh.action.state.ref import Ref, Unavailable
 from claude_pool_gh.action.state.signing import StateKey
 from claude_pool_gh.config.load import PATH
 from claude_pool_gh.github.access import JobAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.command_request import CommandRequest
+from claude_pool_gh.rehearsal.github.web.faults import Fault, Respond
 from claude_pool_gh.service.settings import read as settings_of
 from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
 from claude_pool_gh.worktrees.git import Credentials
@@ -33,7 +34,8 @@ from tests.action.conftest import WRITE, Stage
 REPORT, ASKED, OTHER = 40, 7, 8
 
 
-def header(audit: str = "defects", **more: int) -> Header:
+def header(audit: str = "defects", *spans: tuple[int, int], **more: int) -> Header:
+    """An audit that served the thread where it was asked for in these spans. It was last asked for there."""
     given = {"repository": 1, "thread": ASKED, "until_ms": 0, "report": REPORT} | more
     return Header(
         given["repository"],
@@ -42,11 +44,15 @@ def header(audit: str = "defects", **more: int) -> Header:
         given["until_ms"],
         audit=audit,
         report=given["report"],
+        runs=("c1", "c2"),
+        spans=tuple(Span(ASKED, *span) for span in spans),
     )
 
 
 ELSE, STEERS = Asked(beside=True), Asked(beside=True, steers=True)
 NAMES = Asked(beside=True, steers=True, runs=frozenset({"c1"}))
+OTHERS = Asked(beside=True, steers=True, runs=frozenset({"c1", "c9"}))
+AT = 50
 
 
 @pytest.mark.parametrize(
@@ -54,40 +60,53 @@ NAMES = Asked(beside=True, steers=True, runs=frozenset({"c1"}))
     [
         (REPORT, [header()], ELSE, True, "defects"),
         (REPORT, [header()], NAMES, True, "defects"),
-        # it runs there, or was lost there
-        (ASKED, [header(until_ms=5)], STEERS, True, "defects"),
-        (ASKED, [header(until_ms=5)], ELSE, True, ""),
-        (ASKED, [header(until_ms=5)], ELSE, False, ""),
-        # the run that is named may be the thread's
-        (ASKED, [header(until_ms=5)], NAMES, True, ""),
-        (ASKED, [header(until_ms=5)], NAMES, False, "defects"),
-        # it is over, and the thread has what others did there
-        (ASKED, [header()], STEERS, True, ""),
-        (ASKED, [header()], STEERS, False, "defects"),
+        # it ran there then, or was lost there; how it stands now is the same to everybody who looks
+        (ASKED, [header("defects", (40, 0))], STEERS, True, "defects"),
+        (ASKED, [header("defects", (40, 60))], STEERS, True, "defects"),
+        (ASKED, [header("defects", (40, 60), (70, 0))], STEERS, True, "defects"),
+        (ASKED, [header("defects", (40, 60), thread=OTHER)], STEERS, True, "defects"),
+        (
+            ASKED,
+            [header("a", (10, 0)), header("b", (40, 0)), header("c", (60, 0))],
+            STEERS,
+            True,
+            "b",
+        ),
+        (ASKED, [header("defects", (40, 0))], ELSE, True, ""),
+        (ASKED, [header("defects", (40, 0))], ELSE, False, ""),
+        # it was over before, and the thread has what others did there
+        (ASKED, [header("defects", (40, 45))], STEERS, True, ""),
+        (ASKED, [header("defects", (60, 0), until_ms=5)], STEERS, True, ""),
+        (ASKED, [header("defects", (40, 45))], STEERS, False, "defects"),
         (ASKED, [header()], ELSE, False, ""),  # or it would lose it with the audit's next run
-        (OTHER, [header(until_ms=5)], STEERS, False, ""),
+        # a run that is named says whose it is
+        (ASKED, [header("defects", (40, 0))], NAMES, True, "defects"),
+        (ASKED, [header()], NAMES, True, "defects"),
+        (OTHER, [header()], NAMES, True, "defects"),
+        (ASKED, [header("defects", (40, 0))], OTHERS, False, ""),
+        (OTHER, [header("defects", (40, 0))], STEERS, False, ""),
         (
             REPORT,
-            [header("a", thread=REPORT, report=9, until_ms=5), header("b")],
+            [header("a", (40, 0), thread=REPORT, report=9), header("b")],
             STEERS,
             False,
             "b",
         ),
         (REPORT, [header(repository=2)], ELSE, False, ""),  # another repository's, pushed here
-        (0, [], ELSE, False, ""),
+        (0, [], STEERS, False, ""),
     ],
 )
 def test_an_audits_state_serves_its_report_issue_and_what_steers_it_where_it_was_asked_for(
     thread: int, found: list[Header], asked: Asked, *, has_own: bool, audit: str
 ) -> None:
-    assert served(found, 1, thread, asked, has_own=has_own) == audit
+    assert served(found, Moment(1, thread, AT), asked, has_own=has_own) == audit
 
 
 def test_a_threads_state_is_written_as_earlier_versions_read_it() -> None:
     own = Header(1, 2, "r", 3)
     told = json.loads(image.with_header(own, b"x").partition(b"\n")[0])
     assert set(told) == {"repository", "thread", "run", "until_ms", "schema", "format"}
-    for each in (own, header()):
+    for each in (own, header("defects", (4, 5), (6, 0))):
         assert image.parts(image.with_header(each, b"x")) == (each, b"x")
 
 
@@ -120,9 +139,19 @@ async def stands(
     await ref.write(whole, note(ref.name, header, key))
 
 
+async def stands_in(scene: Stage, folder: Path, thread: int, until_ms: int, key: StateKey) -> None:
+    """Put a state of a thread on GitHub."""
+    ref = ref_of(scene, folder / str(thread), f"{THREADS}{thread}")
+    await ref.open()
+    state = image.with_header(Header(1, thread, "r", until_ms), BODY)
+    await ref.write(key.signed(ref.name, state))
+
+
 async def at(scene: Stage, folder: Path, thread: int, key: StateKey = OURS) -> str:
     own = ref_of(scene, folder / "own", f"refs/claude-pool/threads/{thread}")
-    return await audit_at(ref_of(scene, folder / "every", AUDITS), own, 1, thread, ELSE, key)
+    return await audit_at(
+        ref_of(scene, folder / "every", AUDITS), own, Moment(1, thread, AT), ELSE, key
+    )
 
 
 async def test_a_broken_state_of_an_audit_costs_that_audit_and_no_other(
@@ -140,12 +169,40 @@ async def test_a_broken_state_of_an_audit_costs_that_audit_and_no_other(
     git.run("update-ref", f"{AUDITS}blob", f"{main}:README.md")
     git.run("update-ref", f"{AUDITS}tree", f"{main}^{{tree}}")
     git.set_ref(f"{AUDITS}-No-Name/x", main)
+    odd = b"tree %s\nauthor A %s\ncommitter A %s\n\nx%s"
+    tree = git.text("rev-parse", f"{main}^{{tree}}").encode()
+    dots = git.run(
+        "mktree", data=f"100644 blob {git.text('rev-parse', f'{main}:README.md')}\t.git\n".encode()
+    )
+    for name, tree_, who, more in (
+        ("nobody", tree, b"1 +0000", b""),
+        ("zone", tree, b"<a@b> 1 +051800", b""),
+        ("nul", tree, b"<a@b> 1 +0000", b"\0x"),
+        ("dots", dots.strip(), b"<a@b> 1 +0000", b""),
+    ):
+        said = odd % (tree_, who, who, more)
+        made = git.run("hash-object", "-t", "commit", "-w", "--literally", "--stdin", data=said)
+        git.run("update-ref", f"{AUDITS}{name}", made.decode().strip())
     assert await at(scene, tmp_path, REPORT) == "defects"
     git.set_ref(f"{AUDITS}defects", None)
     assert await at(scene, tmp_path, REPORT) == ""
     assert await at(scene, tmp_path / "w", REPORT, StateKey.of("another key")) == "forged", (
         "the control"
     )
+
+
+async def test_where_github_does_not_answer_nobody_is_told_that_there_is_no_audit(
+    scene: Stage, tmp_path: Path
+) -> None:
+    """The report issue's commands would be judged by an empty state, and that one kept."""
+    await stands(scene, tmp_path, "defects", REPORT)
+    fault = scene.github.faults.add(
+        Fault(Respond(502), when=lambda m: m.path.endswith("info/refs"), times=99)
+    )
+    with pytest.raises(Unavailable):
+        await at(scene, tmp_path / "w", REPORT)
+    fault.times = 0
+    assert await at(scene, tmp_path / "w", REPORT) == "defects", "the control"
 
 
 async def test_a_thread_is_looked_up_without_the_contents_of_the_states(
@@ -230,7 +287,14 @@ async def test_the_state_of_an_audit_is_deleted_with_its_configuration_and_its_r
         await stands(scene, tmp_path / "b", "recent", new)
         await stands(scene, tmp_path / "b", "runs", old, until_ms=alive)
         await stands(scene, tmp_path / "b", "forged", old, StateKey.of("another key"))
+        threads = [issue(title, closed_days=31) for title in ("Over", "Served", "Theirs")]
+        for number, until_ms, key in zip(
+            threads, (0, alive, alive), (OURS, OURS, StateKey.of("another key")), strict=True
+        ):
+            await stands_in(scene, tmp_path / "t", number, until_ms, key)
         await pruning.run()
+    served = scene.repository.git.refs(THREADS)
+    assert served.keys() == {f"{THREADS}{number}" for number in threads[1:]}, "a job lives there"
     left = scene.repository.git.refs(AUDITS)
     assert {name.removeprefix(AUDITS) for name in left} == {
         "configured",

@@ -13,6 +13,9 @@ from claude_pool_gh.action.job import DEADLINE_SECONDS, Job
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.state.keeper import Held
 from claude_pool_gh.action.state.signing import StateKey
+from claude_pool_gh.conversation.secret_filter import without_secrets
+from claude_pool_gh.github.effects.comment import Comment
+from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.terms.ids import Repository, Thread
 from tests.action.runner import ACTION
 
@@ -118,6 +121,22 @@ def test_states_are_signed_with_the_key_that_is_given_for_them_else_with_the_api
     job.setenv("POOL_STATE_KEY", "short")
     with pytest.raises(Fault, match="state_key: it has fewer than 32"):
         Job.from_environment()
+
+
+def test_posts_and_states_are_looked_through_for_the_same_secrets(job: pytest.MonkeyPatch) -> None:
+    given = {"ANTHROPIC_API_KEY": "the key of the model", "GITHUB_TOKEN": "the token of the job"}
+    given |= {"POOL_STATE_KEY": "a key for the states of all jobs"}
+    for name, text in given.items():
+        job.setenv(name, text)
+    found = Job.from_environment()
+    settings = found.settings().model_copy(update={"model": "another"})
+    screen = without_secrets(Redactor(settings.all_secrets))
+    thread = Thread(repository=Repository(id=1, owner="o", name="n"), number=7)
+    veil = found.keeper(thread, settings, Held("", StateKey())).veil
+    for text in given.values():
+        (post,) = screen(Comment(number=1, body=f"It is {text}.")).texts()
+        assert text not in post
+        assert text not in veil.redactor(text)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from claude_pool_gh.config.load import PATH
 from claude_pool_gh.rehearsal.github.web.faults import Fault, Respond, Stall
 from tests.action.conftest import Stage
 from tests.action.runner import Done, During, Running
@@ -48,3 +49,23 @@ async def test_a_job_whose_report_issue_cannot_be_read_is_red_and_has_spent_noth
     done = await night(scene)
     assert (done.red, done.outputs["outcome"], scene.paid) == (True, "failed", 0), done.log
     assert "could not be read" in done.errors[0]
+
+
+@pytest.mark.rotating(4)
+async def test_an_audit_of_a_faulty_configuration_is_red_before_anything_is_begun(
+    scene: Stage,
+) -> None:
+    """It may be one of the names that cannot be read: no other audit's issue is opened in its place."""
+    faulty = "audits:\n  nightly:\n    kind: defects\n    byy: folder\n"
+    scene.repository.commit("main", {PATH: faulty}, author=scene.maintainer)
+    threads = len(scene.repository.state.threads)
+    done = await scene.job(
+        "schedule",
+        {"schedule": "17 3 * * *"},
+        permissions=KEEPING,
+        inputs={"command": "/pool audit nightly"},
+    )
+    assert (done.red, done.outputs["outcome"], scene.paid) == (True, "misconfigured", 0), done.log
+    assert f"{PATH}, line 4: " in done.errors[0]
+    assert len(scene.repository.state.threads) == threads
+    assert not scene.repository.git.refs("refs/claude-pool/")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.action import after, look
 from claude_pool_gh.action.job import Job
 from claude_pool_gh.github.intake import Found
 from tests.action.runner import ROOT
@@ -86,3 +87,43 @@ def test_what_no_process_is_at_any_more_is_begun_anew(tmp_path: Path) -> None:
         over.wait()
     assert installed(tmp_path, f"{over.pid}\n") == 7
     assert not (tmp_path / "claude-pool").exists()
+
+
+def left_by_a_step(folder: Path) -> Path:
+    """The database of a step of the same job that came before."""
+    database = folder / "claude-pool-state/pool.sqlite"
+    database.parent.mkdir()
+    database.touch()
+    return database
+
+
+def test_what_a_step_before_has_left_is_none_of_the_next_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last step would end it once more, and tell its cost as that of a step that has not begun."""
+    database = left_by_a_step(tmp_path)
+    for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_EVENT_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RUNNER_TEMP", str(tmp_path))
+    assert look.main() == 1  # there is no event
+    assert not database.exists()
+
+
+@pytest.mark.parametrize("event", ["{", '{"issue": {"number": 1}, "sender": ["x"]}'])
+def test_the_last_step_says_so_where_what_would_end_a_run_is_gone(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    event: str,
+) -> None:
+    """A second step's install has failed, and removed what the first one had: no traceback, and an outcome."""
+    left_by_a_step(tmp_path)
+    (tmp_path / "event").write_text(event)
+    given = {"POOL_WORK": "true", "RUNNER_TEMP": tmp_path, "GITHUB_EVENT_PATH": tmp_path / "event"}
+    given |= {"GITHUB_OUTPUT": tmp_path / "out", "GITHUB_TOKEN": "t"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.delenv("POOL_OUTCOME", raising=False)
+    assert after.main() == 0
+    assert "failed" in (tmp_path / "out").read_text()
+    assert capsys.readouterr().out

@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from claude_pool_gh.action.asked import Asked
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
-from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.ref import Ref, Unavailable
 from claude_pool_gh.action.state.signing import NotSigned, StateKey
 from claude_pool_gh.worktrees.errors import WorktreeError
 
@@ -28,12 +29,23 @@ def note(name: str, header: Header, key: StateKey) -> bytes:
     return key.signed(_noted(name), image.told(header))
 
 
-async def audit_at(
-    ref: Ref, own: Ref, repository: int, thread: int, asked: Asked, key: StateKey
-) -> str:
-    """The audit whose state serves commands; "" where none does, or the repository's refs cannot be read.
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where and when commands were written: whose they are is read from nothing that changes later."""
 
-    `ref`: one that stands for all audits, in a folder of its own. `own`: the thread's.
+    repository: int
+    thread: int
+    at_ms: int
+
+
+async def audit_at(
+    ref: Ref, own: Ref, moment: Moment, asked: Asked, key: StateKey, *, since_ms: int | None = None
+) -> str:
+    """The audit whose state serves commands; "" where none does, or the token may not read the repository's refs.
+
+    `ref`: one that stands for all audits, in a folder of its own. `own`: the thread's. `since_ms`: when the job was
+    asked for that holds that one, where it is who wants to know. Raises Unavailable: that nobody has told of an audit
+    does not mean that there is none.
     """
     try:
         await ref.open()
@@ -41,11 +53,15 @@ async def audit_at(
         if AUDITS not in listed:
             return ""
         found = await headers(ref, key)
+    except Unavailable:
+        raise
     except WorktreeError as error:
         logger.info("states of audits not looked at: %s", error)
         return ""
     has_own = f"\t{own.name}\n" in f"{listed}\n"
-    return served(found, repository, thread, asked, has_own=has_own)
+    if since_ms is not None:
+        has_own = since_ms <= moment.at_ms
+    return served(found, moment, asked, has_own=has_own)
 
 
 async def headers(ref: Ref, key: StateKey) -> list[Header]:
@@ -55,18 +71,22 @@ async def headers(ref: Ref, key: StateKey) -> list[Header]:
     return [each for each in found if each is not None]
 
 
-def served(
-    found: Sequence[Header], repository: int, thread: int, asked: Asked, *, has_own: bool
-) -> str:
+def served(found: Sequence[Header], moment: Moment, asked: Asked, *, has_own: bool) -> str:
     """The audit among these that commands of a thread are for. `has_own`: the thread has a state of its own. Pure."""
-    ours = [each for each in found if each.repository == repository]
-    reports = [each for each in ours if each.report == thread]
-    # a run that is named may be one of the thread's own, of which only its own state knows
-    may_steer = asked.steers and not (has_own and asked.runs)
-    here = [each for each in ours if may_steer and each.thread == thread]
-    begun = [each for each in here if each.until_ms]
-    ended = [each for each in here if not has_own]
-    return next((each.audit for each in (*reports, *begun, *ended)), "")
+    ours = [each for each in found if each.repository == moment.repository]
+    if reports := [each.audit for each in ours if each.report == moment.thread]:
+        return reports[0]
+    if not asked.steers:
+        return ""
+    if asked.runs:
+        return next((each.audit for each in ours if asked.runs <= {*each.runs}), "")
+    # of two audits that ran there, the one that was asked for last before the command
+    spans = {each.audit: each.served(moment.thread, moment.at_ms) for each in ours}
+    running = max(spans, key=lambda audit: spans[audit], default="")
+    if running and spans[running]:
+        return running
+    here = [each.audit for each in ours if each.thread == moment.thread]
+    return "" if has_own or not here else here[0]
 
 
 def _header(name: str, told: bytes, key: StateKey) -> Header | None:

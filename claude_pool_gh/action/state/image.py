@@ -7,7 +7,7 @@ import re
 import sqlite3
 import tempfile
 import zlib
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from claude_pool_gh.storage.owners import GONE
 _FORMAT: Final = 1
 _LIMIT: Final = 256 * 1024 * 1024
 """Bytes of an inflated database: a ref is written by whoever may push."""
-_LONGEST_HEADER: Final = 4096
+_LONGEST_HEADER: Final = 8192
 _SCHEMA: Final = re.compile(r"[0-9A-Za-z_]{4,64}")
 _LEAVE: Final = (
     # What agents were sent and did: a run that is taken up again is sent its plan's prompt.
@@ -68,6 +68,25 @@ STRICT: Final = ConfigDict(strict=True)
 Whole = Annotated[int, Field(ge=0, lt=2**53)]
 
 
+RUNS: Final = 100
+SPANS: Final = 8
+_Id = Annotated[str, Field(max_length=20)]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The time in which one job served a thread, from the moment when it was asked for."""
+
+    thread: Whole
+    since_ms: Whole
+    ended_ms: Whole = 0
+    """0: it has not ended, or has said nothing of its end."""
+
+    def holds(self, at_ms: int) -> bool:
+        """True where a moment lies in it."""
+        return self.since_ms <= at_ms and (not self.ended_ms or at_ms <= self.ended_ms)
+
+
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Header:
     """The facts of a state that can be read without opening it."""
@@ -85,9 +104,18 @@ class Header:
     """The name of the audit whose state it is; "" for a thread's."""
     report: Whole = 0
     """The number of the audit's report issue; 0 where there is none yet."""
+    runs: Annotated[tuple[_Id, ...], Field(strict=False, max_length=RUNS)] = ()
+    """The IDs of the audit's newest runs, by which commands of any thread name them."""
+    spans: Annotated[tuple[Span, ...], Field(strict=False, max_length=SPANS)] = ()
+    """When jobs of the audit served a thread: a command about what runs there was about the audit then."""
+
+    def served(self, thread: int, at_ms: int) -> int:
+        """The beginning of the span in which a moment of a thread lies; 0 for none."""
+        spans = [each for each in self.spans if each.thread == thread and each.holds(at_ms)]
+        return max((each.since_ms for each in spans), default=0)
 
 
-_OF_AUDITS: Final = ("audit", "report")
+_OF_AUDITS: Final = ("audit", "report", "runs", "spans")
 
 
 def with_header(header: Header, body: bytes) -> bytes:
@@ -141,6 +169,17 @@ def parts(content: bytes) -> tuple[Header, bytes]:
         raise Damaged from error
 
 
+def claimed_until(stored: bytes) -> int:
+    """The end of the life of a state's job as the state itself says, whoever has signed it; 0 where it says nothing."""
+    for line in stored[: 2 * _LONGEST_HEADER].split(b"\n", 2)[:2]:
+        with suppress(ValueError, RecursionError):
+            said = json.loads(line)
+            until = said.get("until_ms") if isinstance(said, dict) else None
+            if isinstance(until, int) and 0 < until < 2**53:
+                return until
+    return 0
+
+
 def _is_newer(said: Any) -> bool:
     if not isinstance(said, dict):
         return False
@@ -192,6 +231,13 @@ def number_of(database: Path, effect: str) -> int:
     with closing(sqlite3.connect(database)) as kept:
         found = kept.execute(asked, (effect,)).fetchone()
     return int(found[0] or 0) if found else 0
+
+
+def runs_of(database: Path) -> tuple[str, ...]:
+    """The IDs of the newest runs."""
+    asked = "SELECT id FROM chains WHERE id NOT LIKE 'elsewhere:%' ORDER BY created_ms DESC LIMIT ?"
+    with closing(sqlite3.connect(database)) as kept:
+        return tuple(id_ for (id_,) in kept.execute(asked, (RUNS,)))
 
 
 def charge(database: Path, budget: int) -> int:

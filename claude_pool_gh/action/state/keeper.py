@@ -7,13 +7,13 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
 from claude_pool_gh.action.state import audits, image
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
-from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
+from claude_pool_gh.action.state.image import Damaged, Header, Span, Unreadable
 from claude_pool_gh.action.state.ref import Ref, Refused, Stale
 from claude_pool_gh.action.state.signing import NotSigned, StateKey
 from claude_pool_gh.audits.outputs import issue
@@ -75,6 +75,8 @@ class Keeper:
     """The name of the audit whose state it is; "" for a thread's."""
     key: StateKey = field(default_factory=StateKey)
     """What the state is signed with."""
+    since_ms: int = 0
+    """When this job was asked for."""
     keeps: bool = False
     """Whether what this job does outlives it."""
     is_touched: bool = False
@@ -91,6 +93,10 @@ class Keeper:
     """Before another try, or another look at who holds the thread."""
     _report: int = 0
     """The number of the audit's report issue, as its state says."""
+    _runs: tuple[str, ...] = ()
+    """The IDs of the audit's newest runs."""
+    _spans: tuple[Span, ...] = ()
+    """When earlier jobs of the audit served a thread."""
     _body: bytes = b""
     """What stands in the ref besides its header."""
     _seen: tuple[str, float] = ("", 0.0)
@@ -124,6 +130,11 @@ class Keeper:
                 image.unpack(self._body, arrived)
             except Damaged:
                 header = self._afresh()
+        if self.is_begun_anew:
+            logger.warning(
+                "what stands in %s is no state of ours, or signed with another key: it is begun anew",
+                self.ref.name,
+            )
         self.unclean = header.until_ms != 0
         try:
             await self._write(until_ms=_soon())
@@ -146,16 +157,16 @@ class Keeper:
 
         One that is none of ours, or of this thread, is as if none were.
         """
-        self._body = b""
+        self._body, self.is_begun_anew = b"", False
         if content is None:
             return Header(self.repository, self.thread, "", 0)
         try:
             header, self._body = self._parts(content)
         except (Damaged, NotSigned):
-            return self._afresh()
+            return self._afresh(image.claimed_until(content))
         if not self._is_ours(header):
-            return self._afresh()
-        self._report = header.report
+            return self._afresh(header.until_ms)
+        self._report, self._runs, self._spans = header.report, header.runs, header.spans
         return header
 
     def _parts(self, content: bytes) -> tuple[Header, bytes]:
@@ -167,14 +178,13 @@ class Keeper:
             return False
         return bool(self.audit) or header.thread == self.thread
 
-    def _afresh(self) -> Header:
-        """Begin with nothing, where GitHub may know more."""
-        logger.warning(
-            "what stands in %s is no state of ours, or signed with another key: it is begun anew",
-            self.ref.name,
-        )
+    def _afresh(self, claimed: int = _UNCLEAN) -> Header:
+        """Begin with nothing, where GitHub may know more, once its job is over.
+
+        `claimed`: until when that one says that it lives. It may have another key for good reasons, and is paid for.
+        """
         self._body, self.is_begun_anew = b"", True
-        return Header(self.repository, self.thread, "", _UNCLEAN)
+        return Header(self.repository, self.thread, "", max(claimed, _UNCLEAN))
 
     def _lives(self, header: Header) -> bool:
         """True where the job that holds the thread is alive: it renews within 90 seconds, whatever it promised."""
@@ -215,9 +225,17 @@ class Keeper:
         try:
             await self.ref.open()
             content = await self.ref.read()
-            self.keeps = content is not None and self._parts(content)[0].run == self.run
-        except (WorktreeError, Unreadable, Damaged, NotSigned):
+            if content is None:
+                return True  # somebody has deleted it, and no job has begun anew
+            header, _ = self._parts(content)
+            self.keeps = header.run == self.run
+            self._report, self._runs = header.report, header.runs
+            if header.spans:
+                self._spans, self.since_ms = header.spans[:-1], header.spans[-1].since_ms
+        except WorktreeError:
             return True  # nobody is known to have it
+        except (Unreadable, Damaged, NotSigned):
+            return not held  # not this job's, which had written its own there
         return self.keeps or not held
 
     async def save(self, *, ended: bool = False) -> None:
@@ -238,6 +256,7 @@ class Keeper:
             if self.audit:
                 key = issue.key(self.repository, self.audit)
                 self._report = await asyncio.to_thread(image.number_of, self.database, key)
+                self._runs = await asyncio.to_thread(image.runs_of, self.database)
             writing = asyncio.create_task(self._write(until_ms=0 if ended else _soon()))
             try:
                 await asyncio.shield(writing)
@@ -247,6 +266,13 @@ class Keeper:
                 raise
 
     async def _write(self, *, until_ms: int) -> None:
+        now_ms = int(time.time() * 1000)
+        span = Span(self.thread, self.since_ms, now_ms if until_ms <= _UNCLEAN else 0)
+        # what a lost job has left open has ended where this one begins
+        before = [
+            replace(each, ended_ms=each.ended_ms or max(self.since_ms, each.since_ms))
+            for each in self._spans
+        ]
         header = Header(
             self.repository,
             self.thread,
@@ -254,6 +280,8 @@ class Keeper:
             until_ms,
             audit=self.audit,
             report=self._report,
+            runs=self._runs,
+            spans=(*before[1 - image.SPANS :], span),
         )
         whole = image.with_header(header, self._body)
         note = audits.note(self.ref.name, header, self.key) if self.audit else b""

@@ -9,11 +9,12 @@ import logging
 import random
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
+from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.audits import AUDITS, headers
 from claude_pool_gh.action.state.ref import Ref
 from claude_pool_gh.action.state.signing import StateKey
@@ -28,9 +29,8 @@ THREADS: Final = "refs/claude-pool/threads/"
 KEPT_FOR: Final = timedelta(days=30)
 _LOOKED_AT: Final = 3
 _Found = TypeVar("_Found")
-_COMMIT: Final = r"^([0-9a-f]{40,64})\t"
-_THREAD: Final = re.compile(_COMMIT + re.escape(THREADS) + r"([1-9][0-9]{0,9})$", re.MULTILINE)
-_AUDIT: Final = re.compile(_COMMIT + re.escape(AUDITS) + r"([a-z][a-z0-9-]{0,39})$", re.MULTILINE)
+_THREAD: Final = re.compile(rf"\t{re.escape(THREADS)}([1-9][0-9]{{0,9}})$", re.MULTILINE)
+_AUDIT: Final = re.compile(rf"\t{re.escape(AUDITS)}([a-z][a-z0-9-]{{0,39}})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,25 +53,29 @@ class Pruning:
         """Look at a few kept states, and delete what nobody will ask for again. Raises nothing."""
         try:
             listed = await self.ref.listed(f"{THREADS}*", f"{AUDITS}*")
-            for commit, number in _some(_THREAD.findall(listed)):
-                if int(number) != self.thread and await self._is_over(int(number)):
-                    await self.ref.delete(f"{THREADS}{number}", commit)
-            unknown = {name: commit for commit, name in _AUDIT.findall(listed)}
-            for name in self.audits or ():
-                unknown.pop(name, None)
+            for number in map(int, _some(_THREAD.findall(listed))):
+                if number != self.thread and await self._is_over(number):
+                    await self._delete(f"{THREADS}{number}")
+            unknown = {*_AUDIT.findall(listed)}.difference(self.audits or ())
             if unknown and self.audits is not None:
                 await self._audits(unknown)
         except (WorktreeError, ForgeError) as error:
             logger.warning("old states are not looked at: %s", error)
 
-    async def _audits(self, unknown: Mapping[str, str]) -> None:
-        """Of audits that cannot be asked for, by the commits of their states; each is over with its report issue."""
+    async def _audits(self, unknown: Collection[str]) -> None:
+        """Of audits that cannot be asked for; each is over with its report issue."""
         await self.every.open()
         found = [each for each in await headers(self.every, self.key) if each.audit in unknown]
         for each in _some(found):
-            lives = each.until_ms > time.time() * 1000
-            if not lives and await self._is_over(each.report or each.thread):
-                await self.ref.delete(f"{AUDITS}{each.audit}", unknown[each.audit])
+            if await self._is_over(each.report or each.thread):
+                await self._delete(f"{AUDITS}{each.audit}")
+
+    async def _delete(self, name: str) -> None:
+        """Delete a state as it is now read, unless its job lives, whichever key that one has."""
+        state = replace(self.ref, name=name, commit="", made=set())
+        content = await state.read()
+        if content is not None and image.claimed_until(content) < time.time() * 1000:
+            await state.delete(name, state.commit)
 
     async def _is_over(self, number: int) -> bool:
         try:

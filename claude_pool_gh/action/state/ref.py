@@ -99,6 +99,8 @@ class Ref:
     async def open(self) -> None:
         """Make the bare repository. Raises WorktreeError."""
         await git("init", "--quiet", "--bare", self.folder)
+        # Nothing of it is ever checked out, and one odd commit must not keep all others from being read.
+        await git("config", "fetch.fsckObjects", "false", git_dir=self.folder)
 
     async def read(self) -> bytes | None:
         """The present value of the ref: None where there is none, empty where something else than ours stands there.
