@@ -163,6 +163,7 @@ def _wanting(dialect: str) -> sa.Insert:
             "state": after(EFFECT, _E.state, EffectEvent.want),
             "priority": sa.case((updates_what_stands, PROGRESS), else_=_E.priority),
             "changed_ms": insert.excluded.changed_ms,
+            "trimmed_ms": None,
             "cause": sa.func.coalesce(insert.excluded.cause, _E.cause),
             "chain_id": sa.func.coalesce(insert.excluded.chain_id, _E.chain_id),
         },
