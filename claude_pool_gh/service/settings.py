@@ -192,7 +192,9 @@ class Settings(BaseSettings):
     keep_transcripts_days: Annotated[
         Days,
         OrNone,
-        Field(description="Days that transcripts and prompts of agents are kept; `none`: forever"),
+        Field(
+            description="Days that prompts, transcripts, results passed on and written texts are kept; `none`: forever"
+        ),
     ] = 30.0
     keep_patches_days: Annotated[
         Days,

@@ -172,6 +172,7 @@ def _wanting(dialect: str) -> sa.Insert:
             "priority": sa.case((updates_what_stands, PROGRESS), else_=insert.excluded.priority),
             "tries": sa.case((_E.state == EffectState.refused, 0), else_=_E.tries),
             "changed_ms": insert.excluded.changed_ms,
+            "trimmed_ms": None,
             "cause": sa.func.coalesce(insert.excluded.cause, _E.cause),
             "chain_id": sa.func.coalesce(insert.excluded.chain_id, _E.chain_id),
         },

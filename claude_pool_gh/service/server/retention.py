@@ -38,11 +38,15 @@ class Deleted:
     transcripts: int = 0
     patches: int = 0
     chains: int = 0
+    trimmed: int = 0
+    """Chains that lost what their steps only passed on."""
     plans: int = 0
     """Of different steps, those that no chain has any more."""
     deliveries: int = 0
     commands: int = 0
     effects: int = 0
+    texts: int = 0
+    """Of effects that stand on GitHub."""
     commits: int = 0
     repositories: int = 0
 
@@ -60,6 +64,7 @@ def kinds_of(keep: Settings, now_ms: int) -> Iterator[Kind]:
         ("commands", keep.keep_deliveries_days, github_rows.forget_answered),
         ("commands", keep.keep_chains_days, github_rows.forget_commands),
         ("effects", keep.keep_effects_days, github_rows.forget_effects),
+        ("texts", keep.keep_transcripts_days, github_rows.forget_texts),
     )
     for name, days, forget in of_github:
         if days is not None:
