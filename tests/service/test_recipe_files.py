@@ -148,6 +148,13 @@ def test_recipes_are_listed_with_where_they_come_from(project: Path) -> None:
     assert "review-code" in shell("skill", "list").stdout
 
 
+def test_programs_get_the_files_that_were_copied(project: Path) -> None:
+    first, again = (json.loads(shell("recipes", "eject", "review", "--json").stdout) for _ in "12")
+    assert ".github/claude-pool/workflows/review.yml" in first["written"]
+    assert all((project / each).is_file() for each in first["written"])
+    assert again == {"written": []}
+
+
 def test_a_built_in_recipe_is_copied_whole_and_holds_as_it_is(project: Path) -> None:
     done = shell("recipes", "eject", "issue_to_pr")
     assert done.exit_code == 0, done.output
