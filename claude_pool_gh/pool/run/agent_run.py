@@ -86,7 +86,8 @@ async def run_agent(
     """
     began = time.monotonic()
     outcome = await _timed(agent, task, folder, line)
-    return replace(outcome, elapsed_ms=outcome.elapsed_ms or int((time.monotonic() - began) * 1000))
+    elapsed_ms = outcome.elapsed_ms or int((time.monotonic() - began) * 1000)
+    return outcome if outcome.elapsed_ms == elapsed_ms else replace(outcome, elapsed_ms=elapsed_ms)
 
 
 async def _timed(agent: Agent, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
@@ -149,7 +150,8 @@ def _checked(task: AgentTask, given: Any, line: AgentChannel) -> AgentOutcome:
         )
     if (wrong := _wrong_type(given)) is not None:
         return _broke(f"the agent's outcome cannot be used: {wrong}", line)
-    outcome = replace(given, ending=Ending(given.ending))
+    ending = Ending(given.ending)
+    outcome = given if given.ending is ending else replace(given, ending=ending)
     if outcome.cost_microdollars < 0 or outcome.elapsed_ms < 0 or outcome.turns < 0:
         return _broke(
             "the agent's outcome cannot be used: its cost, time and turns are 0 or more", line
