@@ -27,6 +27,7 @@ from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepCont
 from claude_pool_gh.pool.model.states import APPROVAL, ON_THE_WAY, ChainState, StepState
 from claude_pool_gh.pool.run import step_tasks
 from claude_pool_gh.pool.run.attempt_end import EndedTask
+from claude_pool_gh.pool.run.contained import CANCELLED, EndedItself
 from claude_pool_gh.pool.run.host_steps import called
 from claude_pool_gh.pool.run.planned_task import PlannedTask
 from claude_pool_gh.pool.run.running import CarriedChain, RunningChains
@@ -215,6 +216,8 @@ class ChainRunner:
         stop = asyncio.create_task(held.stop.wait())
         try:
             await asyncio.wait({work, stop}, return_when="FIRST_COMPLETED")
+            if work.cancelled():  # by nobody here
+                raise EndedItself(CANCELLED)
             return work.result() if work.done() else None
         finally:
             stop.cancel()
