@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from claude_pool_gh.audits import rows
 from claude_pool_gh.audits.fleet.model import RowState, row_of
 from claude_pool_gh.audits.model import AuditResult, Completeness
 from claude_pool_gh.audits.outputs import summary
+from claude_pool_gh.audits.rows import audit_key
 from claude_pool_gh.audits.stated import MOST_OF_ONE
 from claude_pool_gh.config.model import Audit
 from claude_pool_gh.pool.model.outcomes import Verdict
@@ -68,6 +70,8 @@ async def test_an_audit_with_claims_that_nobody_judged_is_not_clean_and_reads_th
     assert _said_of(first) == (NOT_COVERED, RowState.partial, summary.Tone.partial)
     assert audit.outcome is not None
     assert audit.outcome.verdict in (Verdict.unsettled, Verdict.findings)
+    last = await audit.database.read(lambda tx: rows.last_complete(tx, audit_key(0, "defects")))
+    assert last is None, "or a schedule would pass over what is left"
     again = await audit.run(said)
     assert again is not None
     assert "shop/prices.py" in again.coverage.read
