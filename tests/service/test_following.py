@@ -171,7 +171,7 @@ async def test_where_every_gate_is_approved_the_chain_goes_to_its_end(
 async def test_whoever_stops_following_is_told_what_it_cost_and_how_to_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    never = Puppet(lambda *_task: asyncio.Event().wait())  # type: ignore[arg-type, return-value]
+    never = Puppet(lambda *_task: asyncio.Event().wait())  # type: ignore[arg-type]
     async with Pool.open(never, folder=tmp_path, name="script:x", state=None) as pool:
         chain_id = await pool.submit_chain(GATED)
         own = Followed(chain_id, "look", ("write", "tell"), as_json=False)

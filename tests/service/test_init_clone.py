@@ -31,11 +31,9 @@ def wishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ActionOptions:
     monkeypatch.setenv("PATH", str(programs))
     for name in ("GITHUB_TOKEN", "GH_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    for command in (
-        ["git", "init", "--quiet", clone],
-        ["git", "-C", clone, "remote", "add", "origin", "git@github.com:octo/shop.git"],
-    ):
-        subprocess.run(command, check=True)
+    subprocess.run(["git", "init", "--quiet", clone], check=True)
+    address = "git@github.com:octo/shop.git"
+    subprocess.run(["git", "-C", clone, "remote", "add", "origin", address], check=True)
     return ActionOptions(
         settings=Settings(GITHUB_API_URL=NOWHERE),
         folder=clone,
