@@ -63,7 +63,8 @@ def test_a_whole_number_is_taken_within_its_bounds_only(key: str) -> None:
         True,
         False,
     ]
-    assert not taken(key, least + 0.5)
+    odd: tuple[Any, ...] = (least + 0.5, True, str(least), [least])
+    assert not [each for each in odd if taken(key, each)]
 
 
 @pytest.mark.parametrize("key", MONEY)
@@ -74,6 +75,12 @@ def test_an_amount_of_money_is_above_nothing_and_no_fortune(key: str) -> None:
         True,
         False,
     ]
+    assert not [each for each in (True, "1", [1]) if taken(key, each)]
+
+
+def test_a_number_of_approvers_is_no_switch() -> None:
+    (fault,) = faults("changes.protected_approvals", value=True)
+    assert fault.problem == "`changes.protected_approvals`: must be a whole number"
 
 
 def test_every_bounded_number_is_one_of_these() -> None:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from claude_pool_gh.pool.model.config import Isolation
+from claude_pool_gh.service.cli import main
 from claude_pool_gh.service.command_line import recipe_output
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.lazy_group import CommandFiles, LazyGroup
@@ -294,3 +295,59 @@ def test_a_server_that_does_not_answer_is_told_without_its_password() -> None:
     assert "cannot be read" in raised.value.message
     assert "canary" not in raised.value.message
     assert not isinstance(raised.value, NoPoolDatabase)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            FileNotFoundError(2, "No such file or directory", "/a\x1b[2J"),
+            "/a\ufffd[2J: No such file",
+        ),
+        (PermissionError(13, "Permission denied", b"/b"), "/b: Permission denied"),
+        (OSError(36, "File name too long", "x" * 300), "xxx: File name too long"),
+    ],
+)
+def test_a_file_that_the_system_refuses_is_named_without_a_traceback(
+    error: OSError, said: str
+) -> None:
+    def broken() -> None:
+        raise error
+
+    group = LazyGroup("claude_pool_gh.service.commands")
+    group.add_command(click.Command("broken", callback=broken))
+    done = CliRunner().invoke(group, ["broken"])
+    assert done.exit_code == 1
+    assert said in done.output
+    assert isinstance(done.exception, SystemExit)
+
+
+def test_an_error_that_names_no_file_is_one_of_the_program_s() -> None:
+    def broken() -> None:
+        raise OSError("a fault of ours")
+
+    group = LazyGroup("claude_pool_gh.service.commands")
+    group.add_command(click.Command("broken", callback=broken))
+    assert isinstance(CliRunner().invoke(group, ["broken"]).exception, OSError)
+
+
+LONG = "Please look at all of this. " * 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["chain", LONG], 1, "unknown workflow"),
+        (["rehearse", LONG], 2, "is neither a file nor a command such as"),
+        (["pool", "list", "--state-dir", LONG], 1, "File name too long"),
+        (["restore", "FILE", "--state-dir", "/dev/null/x"], 1, "/dev/null: File exists"),
+    ],
+)
+def test_a_text_that_can_be_no_name_ends_no_command_with_a_traceback(
+    arguments: list[str], code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "FILE").write_text("x")
+    done = CliRunner().invoke(main, arguments, env={"HOME": str(tmp_path)})
+    assert isinstance(done.exception, SystemExit)
+    assert (done.exit_code, said in done.output) == (code, True), done.output

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from claude_pool_gh import ChainStep, Pool
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.outcomes import FAILURES, Verdict
 from claude_pool_gh.pool.model.records import ChainProgress, ChainResult, ChainStatus, StepResult
-from claude_pool_gh.service.shell.following import WAITS, print_result, ways_on
+from claude_pool_gh.service.shell.following import (
+    WAITS,
+    Followed,
+    follow,
+    print_result,
+    ways_on,
+)
+from tests.pool.puppet import Puppet
 
 
 def step(**more: Any) -> StepResult:
@@ -92,10 +102,10 @@ def test_nothing_is_printed_where_nothing_was_said(capsys: pytest.CaptureFixture
 def test_machines_get_the_whole_result_alone_and_people_the_bill_all_the_same(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert print_result(result(success=False, verdict="failed"), as_json=True) == 1
+    assert print_result(result(), as_json=True) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out) == json.loads(result(success=False, verdict="failed").model_dump_json())
-    assert err.startswith("failed, $1.50\n")
+    assert json.loads(out) == json.loads(result().model_dump_json())
+    assert err.startswith("answered, $1.50\n")
 
 
 def test_a_reason_that_names_a_setting_of_python_names_the_flag_here(
@@ -122,3 +132,55 @@ def test_a_chain_that_waits_has_an_exit_code_of_its_own_and_says_how_to_go_on(
 @pytest.mark.parametrize("waits_for", ["restart", None])
 def test_what_waits_for_no_approval_is_continued(waits_for: str | None) -> None:
     assert ways_on(progress(waits_for)) == "continue with: claude-pool-gh pool continue chain-1"
+
+
+GATED = [ChainStep(name="write", prompt="Write", gate=True), ChainStep(name="tell", prompt="Tell")]
+
+
+async def followed(tmp_path: Path, *, approve: bool) -> ChainResult | ChainProgress:
+    """A chain with a gate, followed where nobody can be asked."""
+    async with Pool.open(Puppet(), folder=tmp_path, name="script:x", state=None) as pool:
+        chain_id = await pool.submit_chain(GATED)
+        return await follow(
+            pool, Followed(chain_id, "look", ("write", "tell"), as_json=False), approve=approve
+        )
+
+
+async def test_at_a_gate_what_waits_is_shown_and_nobody_decides(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = await followed(tmp_path, approve=False)
+    assert isinstance(found, ChainProgress)
+    assert (found.waits_for, found.current_step_name) == ("approval", "write")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "write waits for approval" in err
+    assert "<Write>" in err
+    assert "no file was changed" in err
+
+
+async def test_where_every_gate_is_approved_the_chain_goes_to_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = await followed(tmp_path, approve=True)
+    assert isinstance(found, ChainResult)
+    assert (found.success, found.final_output) == (True, "<Tell>")
+    assert capsys.readouterr().err.count("waits for approval") == 1, "it is shown all the same"
+
+
+async def test_whoever_stops_following_is_told_what_it_cost_and_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never = Puppet(lambda *_task: asyncio.Event().wait())  # type: ignore[arg-type]
+    async with Pool.open(never, folder=tmp_path, name="script:x", state=None) as pool:
+        chain_id = await pool.submit_chain(GATED)
+        own = Followed(chain_id, "look", ("write", "tell"), as_json=False)
+        following = asyncio.ensure_future(follow(pool, own, approve=True))
+        await never.arrived.wait()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        assert following.cancelled()
+        await pool.cancel_chain(chain_id)
+    assert capsys.readouterr().err == (
+        f"stopped after $0.00; continue with: claude-pool-gh pool continue {chain_id}\n"
+    )

@@ -103,6 +103,12 @@ def test_what_of_a_skill_has_no_effect_here_is_told(project: Path) -> None:
     assert "line 2: the skill calls itself `look`, its folder is `other`" in done.stderr
 
 
+def test_a_skill_that_names_what_can_be_no_file_is_checked_all_the_same(project: Path) -> None:
+    put(project, "skills/look/SKILL.md", SKILL.replace("scripts/a.py", f"scripts/{'a' * 300}.py"))
+    done = shell("skill", "check")
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
 def test_a_configuration_is_checked_with_the_recipes_beside_it(project: Path) -> None:
     file = project / ".github" / "claude-pool.yml"
     put(project, "workflows/describe.yml", FAULTY)

@@ -36,7 +36,9 @@ def backup(settings: Settings, file: Path, *, as_json: bool = False) -> None:
     except FileExistsError as error:
         raise click.ClickException(f"{file} exists: give the name of a new file") from error
     except FileNotFoundError as error:
-        raise click.ClickException(f"there is no database at {database}") from error
+        there = f"nothing was written to {file}: there is no folder {file.absolute().parent}"
+        none = f"there is no database at {database}"
+        raise click.ClickException(there if database.is_file() else none) from error
     except (OSError, copies.NoBackup) as error:
         raise click.ClickException(f"nothing was written to {file}: {error}") from error
     if as_json:
