@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -222,3 +223,32 @@ def test_programs_are_told_every_field_of_every_row() -> None:
     assert whole["open"] == {"critical": 0, "high": 2, "medium": 0, "low": 0}
     assert whole["verdict"] == outputs.verdict(overview(row))
     assert outputs.Report.model_validate(whole).model_dump(mode="json") == whole
+
+
+def cells(page: str) -> list[list[str]]:
+    """The texts of a page's rows."""
+    body = page.partition("<tbody>")[2].partition("</tbody>")[0]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in body.split("</tr>")[:-1]]
+    return [[re.sub(r"<[^>]*>", "", cell) for cell in row] for row in rows]
+
+
+def test_a_pages_row_has_each_number_in_its_own_column() -> None:
+    other = replace(MILL, fixed=4, files_unread=2, reason="why", open={Severity.low: 6})
+    page = outputs.html(overview(SHOP, other))
+    assert cells(page) == [
+        ["octo/shop", "findings", "", "2", "1", "1", "", "12 of 12", "$1.50"],
+        ["octo/mill", "clean", "why", "", "6", "", "4", "3 of 5", "$0.02"],
+    ]
+    head = re.findall(r"<th( class=n)?>([^<]*)</th>", page)
+    assert [name for _, name in head] == [
+        *("repository", "outcome", "", "high", "low"),
+        *("new", "fixed", "files read", "cost"),
+    ]
+    assert [bool(number) for number, _ in head] == [False] * 3 + [True] * 6
+
+
+def test_where_no_repository_was_left_there_is_no_table_and_no_link() -> None:
+    assert "|" not in outputs.markdown(overview())
+    assert "<table" not in outputs.html(overview())
+    typed = json.loads(outputs.json(overview(MILL)))
+    assert typed["repositories"][0]["report"] == ""

@@ -51,6 +51,7 @@ def test_open_findings_are_counted_by_severity_with_what_is_new_or_back() -> Non
         of_severity(4, "low"),
         of_severity(5, "critical", state=AuditState.fixed),
     )
+    assert parts.counts(of).startswith("|  | open | new | back again |\n|---|--:|--:|--:|\n")
     assert rows(parts.counts(of)) == [
         ["**high**", "3", "1", "1"],
         ["**low**", "1", "·", "·"],
@@ -110,6 +111,7 @@ def test_a_chart_shows_all_and_the_serious_of_each_run() -> None:
     assert "line [3, 0]" in chart
     assert '"open" 0 --> 7' in chart
     assert "x-axis [1, 2]" in chart
+    assert parts.chart(result()) == ""
     calm = tuple(replace(each, open={}) for each in both)
     assert '"open" 0 --> 1' in parts.chart(result(history=calm)), "an axis has a length"
 

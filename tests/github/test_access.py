@@ -258,6 +258,12 @@ async def test_a_job_cannot_know_what_it_lacks_and_sees_no_other_repository(
     assert services.github.requests == []
 
 
-def test_no_key_and_no_token_is_in_what_is_printed_of_access(services: Services) -> None:
-    assert services.app.private_key[:40] not in repr(app(services))
+async def test_no_key_and_no_token_is_in_what_is_printed_of_access(services: Services) -> None:
+    installation = services.github.install(services.app, "octo", [services.shop])
+    access = app(services)
+    token = await access.token(named(services.shop, installation))
+    assert token not in repr(access)
+    line = services.app.private_key.split("\n")[1]
+    assert len(line) > 40
+    assert line not in repr(access)
     assert "s3cret" not in repr(job(services, "s3cret"))

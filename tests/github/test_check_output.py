@@ -120,6 +120,14 @@ async def test_of_very_many_ten_of_each_are_told(services: Services) -> None:
     assert [each.split()[0] for each in told] == ["check"] * 10 + ["status"] * 10
 
 
+async def test_one_that_failed_first_is_found_behind_very_many_others(services: Services) -> None:
+    """GitHub lists a hundred at a time, the newest first."""
+    check(services, "the first")
+    for number in range(101):
+        check(services, f"check {number}", "success")
+    assert await names(services) == ["the first"]
+
+
 @pytest.mark.parametrize(
     ("route", "left"),
     [(RUNS, ["ci"]), (STATUS, ["build"]), (ANNOTATIONS, ["build", "ci"])],

@@ -249,6 +249,24 @@ async def test_content_is_known_by_its_id_and_what_is_not_there_has_none(
         assert await of(path) == "", path
 
 
+async def test_what_github_does_not_list_any_more_is_other_content_at_each_commit(
+    services: Services,
+) -> None:
+    """It lists a thousand entries of a folder: whether the last ones have changed is not known."""
+    listed = [{"path": f"src/f{number}.py", "sha": f"{number:040}"} for number in range(1_000)]
+    route = "/repos/{owner}/{repo}/contents/{path}"
+    whole = Fault(Respond(200, body=json.dumps(listed).encode()), route=route, times=99)
+    services.github.faults.add(whole)
+    forge, named = services.forge, services.named
+    ids = [await reads.object_id(forge, named, commit * 40, "src/z.py") for commit in "ab"]
+    assert len({*ids, ""}) == 3
+    assert await reads.object_id(forge, named, "a" * 40, "src/f7.py") == f"{7:040}"
+    services.github.faults.clear()
+    short = Respond(200, body=json.dumps(listed[1:]).encode())
+    services.github.faults.add(Fault(short, route=route))
+    assert await reads.object_id(forge, named, "a" * 40, "src/z.py") == ""
+
+
 async def test_whether_a_workflow_is_switched_on_is_githubs_word_for_it(
     services: Services,
 ) -> None:
