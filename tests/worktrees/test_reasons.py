@@ -60,7 +60,7 @@ def test_a_status_says_whether_asking_again_helps_and_in_the_second_request_hide
         ("fatal: Authentication failed for 'https://h/'", PASSING),
         ("error: Disk quota exceeded", GitOutcome.no_room),
         ("remote: Disk quota exceeded", OTHER),
-        ("fatal: fsck error in packed object", OTHER),
+        ("fatal: fsck error in packed object\nfatal: early EOF", OTHER),
         ("error: object 0123456789abcdef: badTree: x\nfatal: early EOF", OTHER),
         ("", OTHER),
     ],
@@ -107,6 +107,7 @@ def test_a_report_on_the_ref_goes_before_every_message(
             "protected branch: See the docs",
         ),
         # what the server said itself is not told twice, and that a hook declined says nothing
+        (rejected("remote rejected", "stale info"), "remote: Stale Info", "Stale Info"),
         (
             rejected("remote rejected", "Stale Info"),
             "remote: it is stale info now",

@@ -101,6 +101,11 @@ class CatchUp:
             if len(page) < _PAGE:
                 return
             cursor = f"v1_{page[-1]['id']}"
+        logger.error(
+            "more than %d deliveries since the last look: older ones are not looked at",
+            _PAGES * _PAGE,
+            extra={"action": "deliveries_not_read"},
+        )
 
     async def _take(self, guid: str, delivery_id: int) -> int:
         if await self.database.read(lambda tx: cursors.is_heard(tx, guid)):

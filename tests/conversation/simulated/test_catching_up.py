@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from claude_pool_gh.conversation.intake import catching_up
 from claude_pool_gh.conversation.intake.catching_up import CatchUp
 from claude_pool_gh.github import cursors, inbox
 from claude_pool_gh.github.access import AppAccess
@@ -245,6 +246,27 @@ async def test_more_than_one_page_is_read_to_the_last_known(here: Listener) -> N
         here.github.deliveries.append(noise)
     assert await here.catch_up.deliveries() == 1
     assert await here.lines() == ["/pool status"]
+
+
+@pytest.mark.parametrize(("pages", "said"), [(1, True), (2, False)])
+async def test_that_there_were_more_than_are_looked_at_is_told_to_the_operator(
+    here: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    pages: int,
+    *,
+    said: bool,
+) -> None:
+    monkeypatch.setattr(catching_up, "_PAGES", pages)
+    await here.said("/pool status")
+    here.log(1)
+    first = here.github.deliveries[-1]
+    for _ in range(150):
+        noise = replace(first, id=here.github.world.site.ids.next(), guid="noise", event="star")
+        here.github.deliveries.append(noise)
+    await here.catch_up.deliveries()
+    actions = [getattr(each, "action", "") for each in caplog.records if each.levelname == "ERROR"]
+    assert actions == ["deliveries_not_read"] * said
 
 
 # ---- by reading comments
