@@ -3045,6 +3045,38 @@ GUARDS = [
         tests="tests/worktrees/test_merge_bases.py",
         chosen="too_large_for_github",
     ),
+    Guard(
+        name="a part of a review that is refused is halved",
+        file="github/effects/review.py",
+        on="if len(comments) == 1 or error.status != _UNPROCESSABLE:",
+        off="if True:",
+        tests="tests/github/test_reviews.py",
+        chosen="lose_their_place",
+    ),
+    Guard(
+        name="what of a review stands already is not made again",
+        file="github/effects/review.py",
+        on="if not any(_own_marker(making, each) in",
+        off="if not any(False and _own_marker(making, each) in",
+        tests="tests/github/test_reviews.py",
+        chosen="wherever_the_process_dies",
+    ),
+    Guard(
+        name="a review that was begun is completed",
+        file="github/effects/review.py",
+        on="if len(there) >= len(self.comments):",
+        off="if True:",
+        tests="tests/github/test_reviews.py",
+        chosen="wherever_the_process_dies",
+    ),
+    Guard(
+        name="a comment of an earlier review is none of this one",
+        file="github/effects/review.py",
+        on='return marker(f"{making.key}:{place}")',
+        off='return marker(f"{place}")',
+        tests="tests/github/test_reviews.py",
+        chosen="of_an_earlier_review",
+    ),
 ]
 
 
