@@ -3077,6 +3077,22 @@ GUARDS = [
         tests="tests/github/test_reviews.py",
         chosen="of_an_earlier_review",
     ),
+    Guard(
+        name="what begins as a private key takes nothing with it that is none",
+        file="reports/private_keys.py",
+        on="        if not _is_of_a_key(line[1] if last is None else line[1][: last.start()]):\n            break\n",
+        off="        end = line.end(1)\n",
+        tests="tests/reports/test_private_keys.py",
+        chosen="speaks_of_a_key",
+    ),
+    Guard(
+        name="no piece of a private key is left beside other words",
+        file="reports/private_keys.py",
+        on="return _STRAY.sub(lambda found: mark if _is_mixed(found[0]) else found[0], text)",
+        off="return text",
+        tests="tests/reports/test_private_keys.py",
+        chosen="all_that_follows",
+    ),
 ]
 
 
