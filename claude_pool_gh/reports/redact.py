@@ -40,6 +40,18 @@ def blanked(text: str) -> str:
     return secrets.blanked(_shapeless(text), _HIDDEN)
 
 
+_WITHHELD: Final = "[withheld: contains what looks like a secret]"
+
+
+def cleared(text: str) -> str:
+    """An agent's words without the secrets in them; one in a form that only its reader joins costs all of the text.
+
+    A post with such a text would be withheld whole.
+    """
+    left = blanked(text)
+    return _WITHHELD if secrets.secrets(unescape(left)) else left
+
+
 VEIL: Final = "[withheld: looks like a random token]"
 
 

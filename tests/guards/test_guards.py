@@ -3093,6 +3093,22 @@ GUARDS = [
         tests="tests/reports/test_private_keys.py",
         chosen="all_that_follows",
     ),
+    Guard(
+        name="a secret in an audit's finding costs its text",
+        file="audits/shown.py",
+        on="        finding=_stated(each.finding),\n",
+        off="",
+        tests="tests/audits/test_shown.py",
+        chosen="no_report",
+    ),
+    Guard(
+        name="a secret in a claim costs its text",
+        file=f"{REVIEW}stated.py",
+        on="claim.model_dump() | words",
+        off="claim.model_dump()",
+        tests="tests/conversation/test_review_texts.py",
+        chosen="costs_that_text",
+    ),
 ]
 
 
