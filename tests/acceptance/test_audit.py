@@ -48,7 +48,9 @@ def gathered(here: World) -> dict[str, Any]:
 async def test_an_audit_ends_in_a_report_of_what_a_second_agent_confirms(
     here: World, auditor: Auditor
 ) -> None:
-    auditor.claims = (TOTAL, ROW, claim(PRICES, 3, "BULK_FROM = 11", "Misquoted"))
+    key = "sk_live_" + "x1Y" * 8
+    told = TOTAL | {"scenario": f"With {key} in the file"}
+    auditor.claims = (told, ROW, claim(PRICES, 3, "BULK_FROM = 11", "Misquoted"))
     auditor.verdicts = {ROW["title"]: "refuted"}
     issue = here.repository.open_issue("Audit", "Please.", here.maintainer)
     await here.say("/pool audit defects", number=issue.number)
@@ -60,6 +62,8 @@ async def test_an_audit_ends_in_a_report_of_what_a_second_agent_confirms(
     assert (result["refuted"], result["unplaced"]) == (1, 1)
     assert result["completeness"] == "partial", "a claim was not settled"
     (finding,) = result["findings"]
+    assert finding["finding"]["scenario"] == "With [redacted] in the file"
+    assert key not in json.dumps(result)
     assert (finding["rule"], finding["state"], finding["verified"]) == (
         "defects/wrong-result",
         "new",

@@ -22,6 +22,7 @@ from claude_pool_gh.audits.model import (
 from claude_pool_gh.audits.rest import rest
 from claude_pool_gh.audits.results import ShardCounts
 from claude_pool_gh.audits.rows import AuditRun, AuditTrait
+from claude_pool_gh.audits.shown import without_secrets
 from claude_pool_gh.audits.weighing import Candidate, Weighed, weigh
 from claude_pool_gh.conversation.audit.host import AuditHost, Subject
 from claude_pool_gh.findings import tables
@@ -126,7 +127,7 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     )
     past = _past(full)
     point = _point(full)
-    full = replace(full, history=(*known.points, point))
+    full = without_secrets(replace(full, history=(*known.points, point)))
     outcome = results.outcome(full, [*made["find"], *weighed.broken])
     ended_run = AuditRun(
         chain_id=context.chain_id,
