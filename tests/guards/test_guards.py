@@ -2149,10 +2149,18 @@ GUARDS = [
     Guard(
         "the log is no flood",
         "service/log/log_floods.py",
-        "if minute.written < self.most:",
+        "if minute.written < (1 if thing[0] == OUTAGE else self.most):",
         "if True:",
         "tests/service/test_logs.py",
         "again_and_again",
+    ),
+    Guard(
+        "a full disk that stops every part is one thing",
+        "service/log/log_floods.py",
+        "if (told := outage(error)) is not None:",
+        "if (told := None) is not None:",
+        "tests/service/test_logs.py",
+        "stops_every_part",
     ),
     Guard(
         "others' text is one line of the log",
