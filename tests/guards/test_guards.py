@@ -2155,6 +2155,14 @@ GUARDS = [
         "again_and_again",
     ),
     Guard(
+        "an effect does not wait for a clock that was set back",
+        "github/effects/rows.py",
+        "return sa.or_(_E.due_ms <= now_ms, _E.due_ms > now_ms + LONGEST_WAIT_MS)",
+        "return _E.due_ms <= now_ms",
+        "tests/github/test_clock_set_back.py",
+        "put_off",
+    ),
+    Guard(
         "a full disk that stops every part is one thing",
         "service/log/log_floods.py",
         "if (told := outage(error)) is not None:",
