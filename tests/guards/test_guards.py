@@ -2237,10 +2237,26 @@ GUARDS = [
     Guard(
         "the log is no flood",
         "service/log/log_floods.py",
-        "if minute.written < self.most:",
+        "if minute.written < (1 if thing[0] == OUTAGE else self.most):",
         "if True:",
         "tests/service/test_logs.py",
         "again_and_again",
+    ),
+    Guard(
+        "an effect does not wait for a clock that was set back",
+        "github/effects/rows.py",
+        "return sa.or_(_E.due_ms <= now_ms, _E.due_ms > now_ms + LONGEST_WAIT_MS)",
+        "return _E.due_ms <= now_ms",
+        "tests/github/test_clock_set_back.py",
+        "put_off",
+    ),
+    Guard(
+        "a full disk that stops every part is one thing",
+        "service/log/log_floods.py",
+        "if (told := outage(error)) is not None:",
+        "if (told := None) is not None:",
+        "tests/service/test_logs.py",
+        "stops_every_part",
     ),
     Guard(
         "others' text is one line of the log",

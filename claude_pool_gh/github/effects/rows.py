@@ -41,6 +41,11 @@ PROGRESS: Final = 5
 _LONG_PAUSES: Final = 6
 """Tries after which the pauses between them are as long as they get at first."""
 
+LONGEST_WAIT_MS: Final = 3_600_000
+"""Nothing is put off for longer."""
+_CLOCKS_DIFFER_MS: Final = 600_000
+"""By how much the clocks of two servers may differ: GitHub takes no token of one that is ahead by a minute."""
+
 _E: Final = effects.c
 _REACHED_BY: Final = repositories.c.installation_id.label("reached_by")
 """The installation by now. The effect's own is the one that it was wanted under, and says whose
@@ -191,14 +196,18 @@ def press_answered(tx: Transaction, key: str, repository: Repository, now_ms: in
 
 
 def hold(tx: Transaction, name: str, owner: str, now_ms: int, lifetime_ms: int = 30_000) -> bool:
-    """Take or renew a lease; False while a living owner has it. One that is still fresh costs no write."""
+    """Take or renew a lease; False while a living owner has it. One that is still fresh costs no write.
+
+    One that would last longer than any lease was taken before the clock was set back: it is over.
+    """
     values = {"name": name, "owner": owner, "expires_ms": now_ms + lifetime_ms}
     row = tx.execute(sa.select(leases).where(leases.c.name == name).with_for_update()).one_or_none()
     if row is None:
         return insert_once(tx, leases, values)
-    if row.owner == owner and row.expires_ms - now_ms > lifetime_ms // 2:
+    if row.owner == owner and lifetime_ms // 2 < row.expires_ms - now_ms <= lifetime_ms:
         return True
-    if row.owner != owner and row.expires_ms > now_ms and not is_gone(row.owner):
+    kept = now_ms < row.expires_ms <= now_ms + lifetime_ms + _CLOCKS_DIFFER_MS
+    if row.owner != owner and kept and not is_gone(row.owner):
         return False
     tx.execute(leases.update().where(leases.c.name == name).values(**values))
     return True
@@ -206,7 +215,7 @@ def hold(tx: Transaction, name: str, owner: str, now_ms: int, lifetime_ms: int =
 
 def installations_due(tx: Transaction, now_ms: int) -> list[int]:
     """Installations that have something to write now."""
-    due = sa.select(_E.installation_id).where(writable(), _E.due_ms <= now_ms).distinct()
+    due = sa.select(_E.installation_id).where(writable(), _due(now_ms)).distinct()
     return [int(each) for each in tx.execute(due).scalars()]
 
 
@@ -221,12 +230,17 @@ def writable() -> sa.ColumnElement[bool]:
     return sa.and_(_E.state == EffectState.wanted, _E.repository_id.in_(reached))
 
 
+def _due(now_ms: int) -> sa.ColumnElement[bool]:
+    """True for what is to be written now, or was put off before the clock was set back."""
+    return sa.or_(_E.due_ms <= now_ms, _E.due_ms > now_ms + LONGEST_WAIT_MS)
+
+
 def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | Unreadable | None:
     """The most urgent effect of an installation. One that cannot be read is no error here: others come after it."""
     row = tx.execute(
         sa.select(effects, repositories.c.owner, repositories.c.name, _REACHED_BY)
         .join(repositories, repositories.c.id == _E.repository_id)
-        .where(writable(), _E.installation_id == installation_id, _E.due_ms <= now_ms)
+        .where(writable(), _E.installation_id == installation_id, _due(now_ms))
         .order_by(_E.priority, _E.due_ms, _E.key)
         .limit(1)
     ).one_or_none()

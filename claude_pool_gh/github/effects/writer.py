@@ -43,7 +43,7 @@ _LONGEST_WAIT: Final = 60.0
 """Seconds between two tries at first: what an outage has held up follows soon after it."""
 _PATIENT_TRIES: Final = 60
 """Tries after which an outage is a long one."""
-_LONGEST_LIMIT: Final = 3600.0
+_LONGEST_LIMIT: Final = rows.LONGEST_WAIT_MS / 1000
 _IDLE_SECONDS: Final = 15.0
 _FAULTS_LIMIT: Final = 20
 """Errors of our own, or refusals on the way, after which an effect is given up. Outages have no such limit."""
