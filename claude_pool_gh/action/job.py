@@ -21,7 +21,7 @@ from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.prune import THREADS
 from claude_pool_gh.action.state.ref import Ref
-from claude_pool_gh.action.state.signing import StateKey
+from claude_pool_gh.action.state.signing import StateKey, parts_of
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import intake, payloads
 from claude_pool_gh.github.command_request import CommandRequest
@@ -163,7 +163,7 @@ class Job:
         Everybody who can read the repository has signed states to try keys on.
         """
         if self.state_key:
-            return StateKey.of(self.state_key)
+            return StateKey.of(*parts_of(self.state_key))
         if self.inputs.is_federated or self.dry_run:
             return StateKey()
         api_key = settings.anthropic_api_key.get_secret_value().strip()
@@ -224,7 +224,9 @@ class Job:
             settings = read(given)
         except SettingsError as error:
             raise Fault("; ".join(error.faults)) from None
-        return settings.model_copy(update={"database_url": ""}).hiding(self.token, self.state_key)
+        return settings.model_copy(update={"database_url": ""}).hiding(
+            self.token, self.state_key, *parts_of(self.state_key)
+        )
 
     def found(self) -> Found | NotForUs:
         """The commands of this job: the input's, else those in the event that the runner wrote."""
@@ -303,9 +305,10 @@ def _attempt(text: str) -> int:
 def _state_key(text: str) -> str:
     """The input of that name. Raises Fault."""
     key = text.strip()
-    if 0 < len(key) < _SHORTEST_KEY:
+    if key and min(map(len, parts_of(key))) < _SHORTEST_KEY:
         raise Fault(
-            f"state_key: it has fewer than {_SHORTEST_KEY} characters; `openssl rand -hex 32` makes one"
+            f"state_key: it has fewer than {_SHORTEST_KEY} characters, or one of several between commas has; "
+            "`openssl rand -hex 32` makes one"
         )
     return key
 

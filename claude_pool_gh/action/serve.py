@@ -24,7 +24,7 @@ from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.report_issue import NoIssue, placed, report_issue
 from claude_pool_gh.action.results import JobResult
-from claude_pool_gh.action.single_shot import BEGUN_ANEW, NO_KEY, noted, told_alone
+from claude_pool_gh.action.single_shot import NO_KEY, noted, told_alone, told_anew
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.audits import AUDITS, Moment, audit_at
 from claude_pool_gh.action.state.keeper import Held, Keeper
@@ -77,6 +77,14 @@ class Serving:
     def is_alone(self) -> bool:
         """True where this job's work is not kept although it could matter to the next one."""
         return not (self.keeper.keeps or self.job.dry_run or self.is_kept_out)
+
+    @property
+    def told(self) -> str:
+        """What the thread and the job's page are told of what earlier jobs have kept; "" where all is well."""
+        if self.is_alone:
+            return told_alone(self.keeper.why_not)
+        anew = self.keeper.is_begun_anew
+        return told_anew(is_other_key=self.keeper.is_other_key) if anew else ""
 
 
 async def serve(
@@ -228,7 +236,7 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
         if keeper.keeps and not stop.reason:
             await _forget(serving, runtime)
             await _pruning(serving, runtime).run()
-        is_alone = serving.is_alone
+        told = serving.told
         if not serving.is_handed_over:
             await kept(keeper, stop, ended=True)
         result = _result(serving, read, live, cost)
@@ -238,7 +246,7 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
         await kept(keeper, stop, ended=True)
     return (
         result,
-        f"{body}\n\n{told_alone(keeper.why_not)}\n" if is_alone and not stop.reason else body,
+        f"{body}\n\n{told}\n" if told and not stop.reason else body,
     )
 
 
@@ -246,13 +254,11 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
 async def _opened(serving: Serving) -> AsyncIterator[Runtime]:
     """The server of this job, with the state of its thread."""
     keeper, gate, rehearses = serving.keeper, serving.gate, serving.job.dry_run
-    line = BEGUN_ANEW if keeper.is_begun_anew else ""
-    line = told_alone(keeper.why_not) if serving.is_alone else line
     keeper.is_touched = True
     writing = WriterOptions(
         refused=gate.refused,
         look_first=keeper.is_behind and not rehearses,
-        also=noted(line),
+        also=noted(serving.told),
     )
     opening = open_runtime(
         serving.settings,

@@ -30,10 +30,20 @@ def told_alone(why: str) -> str:
     )
 
 
+_SO: Final = "So this job knows nothing of them, and of patches that wait; what stands on GitHub is not made again."
 BEGUN_ANEW: Final = (
-    "*What earlier jobs have kept here could not be used: it is damaged, or signed with another key. So this job knows "
-    "nothing of them, and of patches that wait; what stands on GitHub is not made again.*"
+    f"*What earlier jobs have kept here could not be used: it is damaged, or none of theirs. {_SO}*"
 )
+OTHER_KEY: Final = (
+    "*What earlier jobs have kept here was not accepted: it is not signed with this job's key, which is made from the "
+    f"API key or from `state_key`. {_SO} To keep what other threads have, give the input `state_key` both keys, the new "
+    "one first and a comma between them.*"
+)
+
+
+def told_anew(*, is_other_key: bool) -> str:
+    """One line for the thread and the job's page, where a state could not be used."""
+    return OTHER_KEY if is_other_key else BEGUN_ANEW
 
 
 def noted(line: str) -> Callable[[Effect], Effect]:

@@ -20,7 +20,7 @@ from tests.action.runner import Done, During, Runner
 from tests.rehearsal.contract.checker import shared
 
 KEY = "sk-ant-secret-key"
-STATE_KEY = "a key for states, for these tests only"
+STATE_KEY = "a key for states that is for these tests only"
 STATES = StateKey.of(STATE_KEY)
 """What the jobs' states are signed with."""
 WRITE = {"contents": "read", "issues": "write", "pull_requests": "write", "checks": "write"}

@@ -152,6 +152,7 @@ def test_a_database_that_is_none_of_ours_is_not_opened(
         {"amount": "5"},
         {"amount": -1},
         {"created_ms": float("inf")},
+        {"created_ms": 2**52},  # it would count in every month
         {"user": {"a": 1}},
         {"id": "x" * 200},
         {"id": ""},

@@ -44,6 +44,17 @@ def test_what_was_signed_is_good_at_its_own_place_and_unchanged_only() -> None:
     assert "sk-ant" not in repr(OURS)
 
 
+def test_what_an_earlier_key_has_signed_is_good_where_that_one_is_given_too() -> None:
+    both = StateKey.of("sk-ant-new", "sk-ant-ours")
+    assert both.verified(NAME, OURS.signed(NAME, b"content")) == b"content"
+    stored = both.signed(NAME, b"content")
+    assert stored == StateKey.of("sk-ant-new").signed(NAME, b"content"), "only the newest one signs"
+    for key, theirs in ((OURS, stored), (both, OTHERS.signed(NAME, b"content"))):
+        with pytest.raises(NotSigned):
+            key.verified(NAME, theirs)
+    assert "sk-ant" not in repr(both)
+
+
 async def next_job(keeper: Keeper, folder: Path, key: StateKey) -> Keeper:
     following = replace(keeper, database=folder / "next.sqlite", run="next", key=key, keeps=False)
     await following.take(lambda: False)
@@ -63,7 +74,14 @@ async def test_only_a_state_of_this_repositorys_jobs_is_gone_on_with(
     assert (following.keeps, following.database.exists()) == (True, taken)
     assert following.unclean is not taken, "what GitHub has is looked for"
     assert following.is_begun_anew is not taken, "the comment says so"
-    assert ("another key" in caplog.text) is not taken
+    assert ("not signed with this job's key" in caplog.text) is not taken
+    assert following.is_other_key is not taken, "the comment and the job's page say so"
+    await following.release()
+    (tmp_path / "n").mkdir()
+    changed = await next_job(
+        following, tmp_path / "n", replace(OURS, secret=b"new", earlier=(OURS.secret,))
+    )
+    assert (changed.keeps, changed.is_begun_anew) == (True, False), "the control: both are given"
 
 
 async def test_a_forged_header_of_a_newer_version_locks_nobody_out(

@@ -169,15 +169,15 @@ def parts(content: bytes) -> tuple[Header, bytes]:
         raise Damaged from error
 
 
-def claimed_until(stored: bytes) -> int:
-    """The end of the life of a state's job as the state itself says, whoever has signed it; 0 where it says nothing."""
+def claimed_until(stored: bytes) -> int | None:
+    """The end of the life of a state's job as itself says, whoever has signed it; None for what is no state."""
     for line in stored[: 2 * _LONGEST_HEADER].split(b"\n", 2)[:2]:
         with suppress(ValueError, RecursionError):
             said = json.loads(line)
             until = said.get("until_ms") if isinstance(said, dict) else None
-            if isinstance(until, int) and 0 < until < 2**53:
+            if isinstance(until, int) and 0 <= until < 2**53:
                 return until
-    return 0
+    return None
 
 
 def _is_newer(said: Any) -> bool:

@@ -85,6 +85,8 @@ class Keeper:
     """Whether another job serves the thread by now: what this one knows of it is over."""
     is_begun_anew: bool = False
     """Whether something stood there that could not be used."""
+    is_other_key: bool = False
+    """Whether that was a state, and not signed with this job's key."""
     why_not: str = ""
     unclean: bool = False
     """Whether the job before did not end by itself: GitHub may know more than its state."""
@@ -131,10 +133,10 @@ class Keeper:
             except Damaged:
                 header = self._afresh()
         if self.is_begun_anew:
-            logger.warning(
-                "what stands in %s is no state of ours, or signed with another key: it is begun anew",
-                self.ref.name,
+            why = (
+                "is not signed with this job's key" if self.is_other_key else "is no state of ours"
             )
+            logger.warning("what stands in %s %s: it is begun anew", self.ref.name, why)
         self.unclean = header.until_ms != 0
         try:
             await self._write(until_ms=_soon())
@@ -157,13 +159,15 @@ class Keeper:
 
         One that is none of ours, or of this thread, is as if none were.
         """
-        self._body, self.is_begun_anew = b"", False
+        self._body, self.is_begun_anew, self.is_other_key = b"", False, False
         if content is None:
             return Header(self.repository, self.thread, "", 0)
         try:
             header, self._body = self._parts(content)
-        except (Damaged, NotSigned):
-            return self._afresh(image.claimed_until(content))
+        except (Damaged, NotSigned) as error:
+            claimed = image.claimed_until(content)
+            self.is_other_key = isinstance(error, NotSigned) and claimed is not None
+            return self._afresh(claimed or 0)
         if not self._is_ours(header):
             return self._afresh(header.until_ms)
         self._report, self._runs, self._spans = header.report, header.runs, header.spans

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -31,6 +32,8 @@ _MOST: Final = 20_000
 """Lines that are read: a ref is written by whoever may push."""
 
 
+_AHEAD_MS: Final = 86_400_000
+"""By which another machine's clock may be ahead of this one's."""
 _LONGEST_LINE: Final = 2_000
 Name = Annotated[str, Field(min_length=1, max_length=110)]
 
@@ -54,14 +57,15 @@ def lines(entries: Mapping[str, Entry]) -> bytes:
 
 
 def parse(content: bytes, since_ms: int) -> dict[str, Entry]:
-    """The entries since a moment. A line that is none is left out."""
+    """The entries since a moment. A line that is none is left out, and one that would count in every month to come."""
     found = {}
+    latest = int(time.time() * 1000) + _AHEAD_MS
     for line in content.splitlines()[:_MOST]:
         if len(line) > _LONGEST_LINE:
             continue
         with suppress(ValueError, TypeError, RecursionError, OverflowError):
             entry = Entry(**json.loads(line))
-            if entry.created_ms >= since_ms:
+            if since_ms <= entry.created_ms <= latest:
                 found[entry.id] = entry
     return found
 

@@ -74,7 +74,7 @@ class Pruning:
         """Delete a state as it is now read, unless its job lives, whichever key that one has."""
         state = replace(self.ref, name=name, commit="", made=set())
         content = await state.read()
-        if content is not None and image.claimed_until(content) < time.time() * 1000:
+        if content is not None and (image.claimed_until(content) or 0) < time.time() * 1000:
             await state.delete(name, state.commit)
 
     async def _is_over(self, number: int) -> bool:

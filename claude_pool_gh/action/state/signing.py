@@ -3,8 +3,8 @@
 A state decides which programs run beside the agents, what was approved, and who asked for it. A token that may push
 and has no secret of the repository, such as that of another workflow's job, must not decide that. The key is made
 from the input `state_key`, or from the API key where nobody can guess that, so that nobody has to keep a second
-secret. Another key finds states that it does not know, and begins them anew. A job with an identity in place of both
-has nothing that outlives it: it keeps no state, and reads none.
+secret. Another key finds states that it does not know, and begins them anew, unless the earlier one is given too. A
+job with an identity in place of both has nothing that outlives it: it keeps no state, and reads none.
 """
 
 from __future__ import annotations
@@ -27,24 +27,36 @@ class StateKey:
 
     secret: bytes = field(default=b"", repr=False)
     """Empty: nothing is signed, and nothing that is signed can be read."""
+    earlier: tuple[bytes, ...] = field(default=(), repr=False)
+    """Keys that signed before this one, whose states are good still."""
 
     @classmethod
-    def of(cls, given: str) -> Self:
+    def of(cls, given: str, *earlier: str) -> Self:
         """The key that goes with a secret, from which nobody gets that one back."""
-        return cls(hmac.digest(given.strip().encode(), _PURPOSE, _DIGEST))
+        newest, *others = (
+            hmac.digest(each.strip().encode(), _PURPOSE, _DIGEST) for each in (given, *earlier)
+        )
+        return cls(newest, tuple(others))
 
     def signed(self, name: str, content: bytes) -> bytes:
         """The content with its signature in front. `name`: where it will stand; it is good nowhere else."""
-        return self._signature(name, content) + b"\n" + content if self.secret else content
+        return _signature(self.secret, name, content) + b"\n" + content if self.secret else content
 
     def verified(self, name: str, stored: bytes) -> bytes:
         """The content again. Raises NotSigned."""
         if not self.secret:
             return stored
         said, _, content = stored.partition(b"\n")
-        if not hmac.compare_digest(said, self._signature(name, content)):
+        known = [_signature(each, name, content) for each in (self.secret, *self.earlier)]
+        if not any(hmac.compare_digest(said, each) for each in known):
             raise NotSigned
         return content
 
-    def _signature(self, name: str, content: bytes) -> bytes:
-        return hmac.digest(self.secret, name.encode() + b"\0" + content, _DIGEST).hex().encode()
+
+def parts_of(given: str) -> list[str]:
+    """The keys of an input, the newest first."""
+    return [each.strip() for each in given.split(",")]
+
+
+def _signature(secret: bytes, name: str, content: bytes) -> bytes:
+    return hmac.digest(secret, name.encode() + b"\0" + content, _DIGEST).hex().encode()
