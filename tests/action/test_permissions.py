@@ -60,7 +60,7 @@ def test_githubs_header_is_told_as_a_workflow_writes_it(header: str, written: st
 def test_a_refusal_names_the_permission_that_would_have_prevented_it(
     effect: Effect, refusal: ForgeRefused, permission: str
 ) -> None:
-    found = permissions.of_effect(effect, refusal)
+    found = permissions.of_effect(effect.kind, refusal)
     assert found == Refusal(effect.called, permission, str(refusal))
 
 

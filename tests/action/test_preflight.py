@@ -10,6 +10,8 @@ import pytest_asyncio
 from claude_pool_gh.action.look import Fault as Stopped
 from claude_pool_gh.action.preflight import NothingToDo, preflight
 from claude_pool_gh.action.unauthorized import is_kept_out
+from claude_pool_gh.config.load import Faults
+from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.repository.config_loader import ConfigLoader
 from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.rehearsal.github import Fault, Reset, Respond
@@ -144,13 +146,15 @@ async def test_a_faulty_configuration_is_told_as_the_commands_answer_and_stops_n
 ) -> None:
     with desk.configured("door: [\n"):
         found = await preflight(desk.services.forge, loader(desk), asking(desk))
-    assert found is None
+    assert isinstance(found, Faults)
+    assert found.faults
 
 
 async def test_without_a_thread_none_is_read(desk: Desk) -> None:
     route = "/repos/{owner}/{repo}/issues/{issue_number}"
     fault = desk.github.faults.add(Fault(Reset(), route=route, times=9))
-    assert await preflight(desk.services.forge, loader(desk), asking(desk), placed=False)
+    found = await preflight(desk.services.forge, loader(desk), asking(desk), placed=False)
+    assert isinstance(found, RepositoryConfig)
     assert fault.hits == 0
 
 
