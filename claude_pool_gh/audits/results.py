@@ -98,7 +98,7 @@ def _shard_result(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unjudged:
-    """How many claims nobody has judged, by what became of them."""
+    """The numbers of claims that nobody has judged, by what became of them."""
 
     unsettled: int = 0
     """Claims of which a second reader could not say whether they are true, or that broke its run."""
