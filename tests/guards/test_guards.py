@@ -101,6 +101,14 @@ GUARDS = [
         chosen="ends_more_than_a_host and cancel",
     ),
     Guard(
+        name="a pool is used in its own event loop",
+        file="pool/run/chain_waiters.py",
+        on="if asyncio.get_running_loop() is not self.loop:",
+        off="if False:",
+        tests="tests/pool/test_pool_away.py",
+        chosen="says_so_elsewhere",
+    ),
+    Guard(
         name="a look that fails wakes who waits",
         file="pool/run/chain_waiters.py",
         on="self.wake_all()  # each",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig
-from claude_pool_gh.pool.model.errors import CapReached, UnknownChain
+from claude_pool_gh.pool.model.errors import CapReached, PoolError, UnknownChain
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.run.chain_waiters import ChainWaiters
@@ -178,6 +180,25 @@ async def test_whoever_looks_for_the_end_of_chains_elsewhere_survives_any_error(
         await flaky.database.transact(lambda tx: chains.request_cancel(tx, queued, 1))
         assert (await asyncio.wait_for(waiting, GUARD)).ending == "cancelled"
     assert "waiting_failed" in {getattr(record, "action", "") for record in caplog.records}
+
+
+async def test_a_pool_is_used_in_the_loop_that_opened_it_and_says_so_elsewhere() -> None:
+    """What is done in another thread's loop would wake nobody here."""
+
+    def elsewhere(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        asyncio.run(asyncio.wait_for(work(), GUARD))
+
+    async with Pool.open(Puppet(), config=QUICK) as pool:
+        known = await pool.submit("a")
+        for work in (lambda: pool.run("b"), lambda: pool.wait(known)):
+            with pytest.raises(PoolError, match="run_coroutine_threadsafe"):
+                await asyncio.to_thread(elsewhere, work)
+        assert (await pool.wait(known)).success
+        here = asyncio.get_running_loop()
+        told = await asyncio.to_thread(
+            lambda: asyncio.run_coroutine_threadsafe(pool.run("c"), here).result(GUARD)
+        )
+    assert told.success
 
 
 async def test_a_caller_is_told_the_error_that_keeps_its_chain_from_being_looked_for(
