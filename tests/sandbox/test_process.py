@@ -55,6 +55,7 @@ def run(tmp_path: Path) -> Run:
 async def test_the_status_is_the_one_that_bubblewrap_tells(run: Run, status: int) -> None:
     ran = await run(f"exit {status}")
     assert (ran.end, ran.status, ran.well) == (RunEnd.exited, status, status == 0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}, "nobody looks at its memory any more"
 
 
 async def test_what_it_prints_and_reads_is_its_own(run: Run) -> None:
