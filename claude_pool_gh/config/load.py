@@ -115,9 +115,8 @@ def _lay_over(
     for key, value in over.items():
         path = f"{prefix}{key}"
         if isinstance(value, dict):
-            if not isinstance(
-                under.get(key), dict
-            ):  # nothing yet, or a section that was given as null
+            # There is nothing yet, or a section that was given as null.
+            if not isinstance(under.get(key), dict):
                 under[key] = {}
                 sources.pop(path, None)
             _lay_over(under[key], value, name, sources, f"{path}.")

@@ -65,5 +65,5 @@ def without_login(text: str) -> str:
 
 
 def host_and_port(host: str, port: int) -> str:
-    """Where something listens, as it stands in an address: that of IPv6 in brackets."""
+    """The address and port at which something listens, as in a URL: an address of IPv6 in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import struct
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import pytest
@@ -69,12 +70,14 @@ class Call:
         )
 
 
+@cache
+def lines(machine: str) -> list[tuple[int, ...]]:
+    return list(struct.iter_unpack("=HBBI", program(machine)))
+
+
 def answer(machine: str, call: Call) -> int:
     """What the filter says to a call, as classic BPF is defined: the few instructions that it is made of."""
-    code = [
-        struct.unpack("=HBBI", program(machine)[at : at + 8])
-        for at in range(0, len(program(machine)), 8)
-    ]
+    code = lines(machine)
     at = held = 0
     for _ in range(len(code)):
         kind, then, other, value = code[at]

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from claude_pool_gh.sandbox import process
@@ -55,6 +54,8 @@ def run(tmp_path: Path) -> Run:
 async def test_the_status_is_the_one_that_bubblewrap_tells(run: Run, status: int) -> None:
     ran = await run(f"exit {status}")
     assert (ran.end, ran.status, ran.well) == (RunEnd.exited, status, status == 0)
+    await until(lambda: len(asyncio.all_tasks()) == 1)
+    assert asyncio.all_tasks() == {asyncio.current_task()}, "nobody looks at its memory any more"
 
 
 async def test_what_it_prints_and_reads_is_its_own(run: Run) -> None:
@@ -117,13 +118,13 @@ async def test_a_flood_is_ended_at_once_with_all_that_it_started(run: Run) -> No
 
 async def test_its_time_has_an_end(run: Run) -> None:
     nap = sleeping()
-    ran = await run(f"echo begun; {nap}", seconds=1)
+    ran = await run(f"echo begun; {nap}", seconds=4)
     assert (ran.end, ran.status, ran.output) == (RunEnd.timed_out, None, "begun\n")
     assert alive(nap) == []
 
 
 async def test_memory_of_all_its_processes_together_has_an_end(run: Run) -> None:
-    hold = "python3 -c \"import time; held = b'x' * (60 << 20); time.sleep(60)\""
+    hold = f"{sys.executable} -c \"import time; held = b'x' * (60 << 20); time.sleep(60)\""
     ran = await run(f"{hold} & {hold} & wait", memory=100 << 20)
     assert (ran.end, ran.status) == (RunEnd.out_of_memory, None)
 
@@ -144,11 +145,10 @@ async def test_whoever_stops_waiting_for_it_leaves_nothing(run: Run) -> None:
 async def test_it_is_the_first_to_go_where_memory_runs_out_and_has_no_terminal(
     run: Run,
 ) -> None:
-    ran = await run("cat /proc/self/oom_score_adj; ps -o sid= -p $$ | tr -d ' '")
+    ran = await run("cat /proc/self/oom_score_adj; cut -d' ' -f6 /proc/self/stat")
     score, session = ran.output.split()
     assert score == "1000"
     assert int(session) != os.getsid(0), "a terminal's Ctrl-C does not reach it"
-    assert psutil.Process().children(recursive=True) == []
 
 
 def test_a_limit_is_never_above_the_one_that_holds_already(tmp_path: Path) -> None:

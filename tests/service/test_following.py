@@ -12,6 +12,7 @@ import pytest
 from claude_pool_gh import ChainStep, Pool
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.outcomes import FAILURES, Verdict
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask
 from claude_pool_gh.pool.model.records import ChainProgress, ChainResult, ChainStatus, StepResult
 from claude_pool_gh.service.shell.following import (
     WAITS,
@@ -20,7 +21,7 @@ from claude_pool_gh.service.shell.following import (
     print_result,
     ways_on,
 )
-from tests.pool.puppet import Puppet
+from tests.pool.puppet import Puppet, said
 
 
 def step(**more: Any) -> StepResult:
@@ -171,16 +172,22 @@ async def test_where_every_gate_is_approved_the_chain_goes_to_its_end(
 async def test_whoever_stops_following_is_told_what_it_cost_and_how_to_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    never = Puppet(lambda *_task: asyncio.Event().wait())  # type: ignore[arg-type]
-    async with Pool.open(never, folder=tmp_path, name="script:x", state=None) as pool:
+    late = asyncio.Event()
+
+    async def act(_task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
+        await late.wait()
+        return said()
+
+    puppet = Puppet(act)
+    async with Pool.open(puppet, folder=tmp_path, name="script:x", state=None) as pool:
         chain_id = await pool.submit_chain(GATED)
         own = Followed(chain_id, "look", ("write", "tell"), as_json=False)
         following = asyncio.ensure_future(follow(pool, own, approve=True))
-        await never.arrived.wait()
+        await puppet.arrived.wait()
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         assert following.cancelled()
-        await pool.cancel_chain(chain_id)
+        late.set()
     assert capsys.readouterr().err == (
         f"stopped after $0.00; continue with: claude-pool-gh pool continue {chain_id}\n"
     )

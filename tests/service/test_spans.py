@@ -74,6 +74,7 @@ def test_a_chain_and_its_steps_hang_together() -> None:
             step("find", StepState.failed, started_ms=NOW + 1, ended_ms=NOW + 5),
             step("late", StepState.skipped),
             step("cut", StepState.cancelled, started_ms=NOW + 5),
+            step("never", StepState.cancelled, ended_ms=NOW + 6),
         ],
         created_ms=NOW - 100,
     )

@@ -171,6 +171,6 @@ def test_a_place_is_made_for_each_chain_and_known_as_such(work: Path) -> None:
 
 
 async def test_many_that_tidy_up_at_once_do_not_disturb_each_other(work: Path) -> None:
-    states = [stored(work, str(number), age=10**8, done=True) for number in range(6)]
-    await asyncio.gather(*(stores.remove_old(work) for _ in range(6)))
+    states = [stored(work, str(number), age=10**8, done=True) for number in range(3)]
+    await asyncio.gather(*(stores.remove_old(work) for _ in range(4)))
     assert not [each for each in states if each.exists()]
