@@ -62,7 +62,8 @@ def test_open_findings_are_counted_by_severity_with_what_is_new_or_back() -> Non
 def test_by_folder_only_severities_that_there_are_have_a_column() -> None:
     of = result(of_severity(1, "high"), of_severity(8, "low"))
     table = parts.by_folder(of)
-    assert table.startswith("| folder | high | low | all |\n")
+    assert table.startswith("| folder | high | low | all |\n|---|--:|--:|--:|\n")
+    assert "more" not in table
     assert rows(table) == [["`shop/`", "1", "1", "2"]]
     assert parts.by_folder(result()) == ""
     many = [defect(number, stated={"path": f"d{number:02}/x.py"}) for number in range(23)]

@@ -169,7 +169,7 @@ def _rest(result: AuditResult, home: str) -> Iterator[str]:
 
 
 def _why(each: ShardResult) -> str:
-    """Why a shard was not read, or which of its files were not."""
+    """The reason why a shard was not read, or those of its files that were not."""
     if each.state is ShardState.read:
         return f"not opened: {', '.join(each.unopened)}"
     return each.reason

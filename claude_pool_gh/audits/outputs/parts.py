@@ -229,7 +229,7 @@ def uncovered(result: AuditResult, most: int) -> str:
 
 
 def _why(each: ShardResult) -> str:
-    """Why a shard was not read, or which of its files were not."""
+    """The reason why a shard was not read, or those of its files that were not."""
     if each.state is not ShardState.read:
         return neutralize_line(each.reason, 200) if each.reason else ""
     names = ", ".join(code(path, 120) for path in each.unopened[:_UNOPENED])
