@@ -74,7 +74,7 @@ def end(database: Database, verdict: Verdict, conclusion: str = "") -> None:
                 name="claude-pool/review",
                 head="a" * 40,
                 status="completed",
-                conclusion=conclusion,  # type: ignore[arg-type]  # one of GitHub's
+                conclusion=conclusion,
                 title="t",
                 summary="s",
             )
