@@ -89,10 +89,10 @@ def test_a_job_is_as_red_as_its_reddest_command_and_what_github_refused_makes_it
 
 def test_the_newest_run_and_the_newest_gate_are_the_jobs_and_findings_add_up() -> None:
     first = CLEAN.model_copy(update={"chain_id": "c1", "gate": "g1", "findings": 2})
-    second = SPENT.model_copy(update={"chain_id": "c2", "upper_bound": True})
+    second = SPENT.model_copy(update={"chain_id": "c2", "gate": "g2", "upper_bound": True})
     third = CLEAN.model_copy(update={"findings": 3})
     found = results.whole((first, second, third), [], 0)
-    assert (found.chain_id, found.approval_pending, found.findings) == ("c2", "g1", 5)
+    assert (found.chain_id, found.approval_pending, found.findings) == ("c2", "g2", 5)
     assert found.upper_bound
     none = results.whole((CLEAN,), [], 0)
     assert (none.chain_id, none.approval_pending, none.findings) == ("", "", None)
