@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -54,3 +56,14 @@ DatabaseAddress = Annotated[str, AfterValidator(_database_address)]
 def plain(name: str) -> AliasChoices:
     """A variable that other tools read too, so it has no prefix."""
     return AliasChoices(name, name.lower())
+
+
+def pem(text: str) -> str:
+    """A key as a file holds it, also where it went through what holds one line only: escaped, quoted or in base64."""
+    lines = text.strip().strip("\"'").replace("\\n", "\n")
+    if "-----BEGIN" in lines:
+        return lines
+    try:
+        return base64.b64decode("".join(lines.split()), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return lines  # whoever signs with it says that it is none

@@ -26,6 +26,7 @@ from claude_pool_gh.service.setting_types import (
     OptionalAddress,
     OrNone,
     UpperCase,
+    pem,
     plain,
 )
 from claude_pool_gh.terms.links import Links
@@ -263,8 +264,8 @@ class Settings(BaseSettings):
     def key(self) -> str:
         """The App's private key, from wherever it was given."""
         if self.private_key_file is not None:
-            return self.private_key_file.read_text()
-        return self.private_key.get_secret_value().replace("\\n", "\n")
+            return pem(self.private_key_file.read_text())
+        return pem(self.private_key.get_secret_value())
 
     @property
     def database(self) -> str:
@@ -280,6 +281,7 @@ class Settings(BaseSettings):
                 (
                     *self.secrets,
                     self.key,
+                    self.private_key.get_secret_value(),
                     self.anthropic_api_key.get_secret_value(),
                     self.database_url,
                 ),
