@@ -291,7 +291,7 @@ class Settings(BaseSettings):
 
 def read(given: Mapping[str, Any] | None = None) -> Settings:
     """The settings from flags, which go first, and the environment. Raises SettingsError with everything wrong."""
-    faults = _unknown(os.environ)
+    faults = _unknown(os.environ) + _quoted(os.environ)
     try:
         settings = Settings(**(given or {}))
     except ValidationError as error:
@@ -344,6 +344,17 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
     return [
         f"{name}: there is no such setting{nearest(name.upper(), known)}"
         for name in sorted(strange)
+    ]
+
+
+def _quoted(environment: Mapping[str, str]) -> list[str]:
+    """Variables in quotes: not every reader of such a file takes them off, and a secret with them fits nothing."""
+    own = [variable(name) for name in Settings.model_fields if name != "private_key"]
+    values = {name: environment.get(name, "").strip() for name in own}
+    return [
+        f"{name}: the quotes around it are taken for a part of it: write it without"
+        for name, value in values.items()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
     ]
 
 

@@ -68,6 +68,15 @@ def test_what_is_no_key_is_not_made_one(written: str) -> None:
     assert "BEGIN" not in told(**{variable("private_key"): written}).key
 
 
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_value_in_quotes_is_refused_before_it_fits_nothing(quote: str) -> None:
+    name = variable("webhook_secret")
+    (fault,) = faults(**{name: f"{quote}{'s' * 40}{quote}"})
+    assert fault.startswith(f"{name}: the quotes")
+    assert "sss" not in fault
+    assert told(**{name: f"{'s' * 40}{quote}"}).secrets == (f"{'s' * 40}{quote}",)
+
+
 def test_without_any_setting_no_clock_stands_before_a_repositorys_own() -> None:
     assert told().wall_timeout is None
 
