@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -67,3 +69,14 @@ def without_login(text: str) -> str:
 def host_and_port(host: str, port: int) -> str:
     """The address and port at which something listens, as in a URL: an address of IPv6 in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def pem(text: str) -> str:
+    """A key as a file holds it, also where it went through what holds one line only: escaped, quoted or in base64."""
+    lines = text.strip().strip("\"'").replace("\\n", "\n")
+    if "-----BEGIN" in lines:
+        return lines
+    try:
+        return base64.b64decode("".join(lines.split()), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return lines  # whoever signs with it says that it is none
