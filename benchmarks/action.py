@@ -159,7 +159,7 @@ def _around(
         "GITHUB_RUN_ATTEMPT": "1",
         "GITHUB_TOKEN": github.create_token(github.actions_bot, repository, PERMISSIONS),
         "ANTHROPIC_API_KEY": "sk-ant-bench",
-        "POOL_STATE_KEY": "a key for states, of no use elsewhere",
+        "POOL_STATE_KEY": "a key for states that is of no use elsewhere",
         "ANTHROPIC_BASE_URL": model_url,
         "CLAUDE_POOL_WRITE_INTERVAL": "0",
     }

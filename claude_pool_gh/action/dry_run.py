@@ -18,8 +18,6 @@ from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.effect import Making
 from claude_pool_gh.github.effects.marks import marker
 from claude_pool_gh.github.errors import ForgeError, ForgeRefused
-from claude_pool_gh.rehearsal.example import ExampleAnswers
-from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.terms.ids import Repository, Thread
 
@@ -83,6 +81,9 @@ async def no_push(*_: Any) -> None:
 @asynccontextmanager
 async def scripted(settings: Settings) -> AsyncIterator[Settings]:
     """The settings of a rehearsal: with a scripted model in place of the real one, for as long as the block lasts."""
+    from claude_pool_gh.rehearsal.example import ExampleAnswers  # noqa: PLC0415 - few jobs are one
+    from claude_pool_gh.rehearsal.model import ScriptedModel  # noqa: PLC0415
+
     async with ScriptedModel.start(ExampleAnswers()) as model:
         yield settings.model_copy(
             update={"anthropic_api_key": SecretStr(_NO_KEY), "anthropic_base_url": model.url}

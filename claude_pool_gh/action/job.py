@@ -307,7 +307,7 @@ def _state_key(text: str) -> str:
     key = text.strip()
     if key and min(map(len, parts_of(key))) < _SHORTEST_KEY:
         raise Fault(
-            f"state_key: it has fewer than {_SHORTEST_KEY} characters, or one of several between commas has; "
+            f"state_key: it has fewer than {_SHORTEST_KEY} characters, or a line of it has; "
             "`openssl rand -hex 32` makes one"
         )
     return key

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from stamina import instrumentation
+
 from claude_pool_gh.action import protocol
 from claude_pool_gh.service.log.logs import extras
 
@@ -30,6 +32,8 @@ def of_run() -> Iterator[None]:
     handler.setFormatter(_Plain())
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # `stamina` would look for structlog, and load it where it is installed
+    instrumentation.set_on_retry_hooks([instrumentation.LoggingOnRetryHook])
     protocol.say("::group::Log of the run")
     protocol.say(f"::stop-commands::{token}")
     try:

@@ -35,9 +35,9 @@ BEGUN_ANEW: Final = (
     f"*What earlier jobs have kept here could not be used: it is damaged, or none of theirs. {_SO}*"
 )
 OTHER_KEY: Final = (
-    "*What earlier jobs have kept here was not accepted: it is not signed with this job's key, which is made from the "
-    f"API key or from `state_key`. {_SO} To keep what other threads have, give the input `state_key` both keys, the new "
-    "one first and a comma between them.*"
+    "*What earlier jobs have kept here was not accepted: it is not signed with this job's key, made from the "
+    f"API key or from `state_key`. {_SO} To keep what other threads have, give `state_key` both keys, the new "
+    "one on its first line and the earlier one on the next.*"
 )
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import aiohttp
-import jwt
 
 from claude_pool_gh.github.client import Client, sorted_errors
 from claude_pool_gh.github.errors import ForgeRefused, NotAdmitted, OperatorNeeded
@@ -228,6 +227,8 @@ class AppAccess:
     async def as_app(self, method: str, path: str, body: Any = None) -> Any:
         """One request as the App itself. Raises the errors of `errors`; OperatorNeeded where its key is refused."""
         # kept: it signs a new login only when the last one is about to expire
+        import jwt  # noqa: PLC0415 - with cryptography, which a job of the Action never needs
+
         if self._app is None:
             self._app = Client(
                 self.session, self.api_url, app_id=self.app_id, private_key=self.private_key

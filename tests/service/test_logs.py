@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from structlog.contextvars import bound_contextvars
 
 from claude_pool_gh.service.log import logs
 from claude_pool_gh.service.log.log_floods import LINES_A_MINUTE, SparingHandler
 from claude_pool_gh.service.log.log_names import NAMES
-from claude_pool_gh.storage import Database, Retries
+from claude_pool_gh.storage import Database, Retries, log_context
 
 logger = logging.getLogger("tests.of.the.log")
 PATIENT = {"where": "octo/shop#7", "verb": "review", "user": "mona"}
@@ -58,7 +57,7 @@ def test_a_line_that_knows_a_chain_or_a_run_names_thread_verb_and_user(text: io.
 
 
 def test_a_line_in_the_course_of_a_command_has_its_names(text: io.StringIO) -> None:
-    with bound_contextvars(where="octo/shop#7", user="mona"):
+    with log_context.named(where="octo/shop#7", user="mona"):
         logger.warning("not read")
     logger.warning("after")
     inside, after = text.getvalue().splitlines()

@@ -54,8 +54,8 @@ class StateKey:
 
 
 def parts_of(given: str) -> list[str]:
-    """The keys of an input, the newest first."""
-    return [each.strip() for each in given.split(",")]
+    """The keys of an input, one a line, the newest first."""
+    return [line.strip() for line in given.splitlines() if line.strip()]
 
 
 def _signature(secret: bytes, name: str, content: bytes) -> bytes:

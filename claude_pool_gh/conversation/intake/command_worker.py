@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from structlog.contextvars import bound_contextvars
-
 from claude_pool_gh.conversation.caps import CONVERSATION, account_of, name_of
 from claude_pool_gh.conversation.facts import ThreadFacts, chain_id_of, facts_of
 from claude_pool_gh.conversation.intake import rate_limits
@@ -38,7 +36,7 @@ from claude_pool_gh.pool.model.ports import Observer
 from claude_pool_gh.pool.store import chains, lookup
 from claude_pool_gh.pool.store.chains import ChainLabels, ChainRow
 from claude_pool_gh.reports import replies
-from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage import Transaction, log_context
 from claude_pool_gh.storage.causes import acting_for
 from claude_pool_gh.terms.ids import Trigger
 from claude_pool_gh.terms.markdown import SafeMarkdown
@@ -87,7 +85,7 @@ class CommandWorker:
         request = await self.services.database.transact(self._claim)
         if request is None:
             return None
-        with bound_contextvars(**_names(request)):
+        with log_context.named(**_names(request)):
             began = self.services.clock.now_ms()
             handled = await self._handle(request)
             if handled is None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 from claude_pool_gh.service.log.log_floods import SparingHandler
 from claude_pool_gh.service.log.log_names import NAMES
 from claude_pool_gh.service.log.outages import outage
+from claude_pool_gh.storage import log_context
 
 if TYPE_CHECKING:
     from structlog.types import Processor
@@ -76,7 +77,7 @@ def _formatter(form: Format) -> logging.Formatter:
     import structlog  # noqa: PLC0415 - 20 ms that a command without a log saves
 
     before: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_context,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
@@ -96,6 +97,11 @@ def _formatter(form: Format) -> logging.Formatter:
             render,
         ],
     )
+
+
+def _with_context(_logger: object, _method: str, event: Event) -> Event:
+    """Add what every line has in the course of a command; what a line says of itself goes before."""
+    return {**log_context.names(), **event}
 
 
 def _with_names(_logger: object, _method: str, event: Event) -> Event:
