@@ -11,15 +11,17 @@ from claude_pool_gh.action import results
 from claude_pool_gh.action.endings import JobOutcome
 from claude_pool_gh.action.results import CommandResult
 from claude_pool_gh.conversation.intake.command_policy import OUT_OF_REACH
-from claude_pool_gh.github import command_rows, inbox
+from claude_pool_gh.conversation.tracking.progress import Progress
+from claude_pool_gh.github import command_rows, inbox, thread_rows
 from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.store import chains, ledger
-from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms.ids import CommentRef, Thread
+from tests.conversation.simulated.kit import desk
 from tests.conversation.test_progress import (
     MONA,
     REPOSITORY,
@@ -159,3 +161,33 @@ def test_a_job_reads_its_own_commands_in_their_order_and_without_a_choice_all(
         JobOutcome.done,
     ]
     assert [each.outcome for each in read(database, second)] == [JobOutcome.done]
+
+
+async def test_a_patch_that_waits_makes_no_job_red_as_long_as_it_can_be_approved(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as here:
+        chain_id, gate = here.shown(here.facts())
+        request = CommandRequest(
+            thread=here.thread(), actor=MONA, source=CommentRef(id=5), line="/pool fix"
+        )
+
+        def begin(tx: Transaction) -> None:
+            inbox.store(tx, request, NOW)
+            command_rows.begin(tx, request.key, chain_id)
+            command_rows.close(tx, request.key, "started")
+
+        here.do(begin)
+        progress = Progress(here.clock, here.verbs)
+        (found,) = here.do(lambda tx: results.read(tx, progress))
+        assert (found.outcome, found.red, found.gate) == (
+            JobOutcome.awaiting_approval,
+            False,
+            gate,
+        )
+        here.do(lambda tx: thread_rows.note(tx, here.facts().key, head="f" * 40))
+        (stale,) = here.do(lambda tx: results.read(tx, progress))
+        assert (stale.outcome, stale.red, stale.gate) == (Verdict.failed, True, "")
+        here.end(chain_id, Verdict.cancelled)
+        (over,) = here.do(lambda tx: results.read(tx, progress))
+        assert (over.outcome, over.gate) == (Verdict.cancelled, "")

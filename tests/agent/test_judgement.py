@@ -36,7 +36,7 @@ def result(**more: Any) -> ResultMessage:
 
 
 def facts(**more: Any) -> AgentRunFacts:
-    record = Record(lambda text: text.replace("secret", "***"), "/work/tree")
+    record = Record(lambda text: text.replace("secret", "***"), "/srv/tree")
     return AgentRunFacts(record=record, **more)
 
 

@@ -126,8 +126,8 @@ def test_a_run_has_its_own_tools_the_one_for_its_answer_and_those_of_its_servers
 def test_a_run_is_held_to_what_its_tools_may_change(
     changes: dict[str, Any], held: str, *, trusted: bool
 ) -> None:
-    folders = powers.may_change(a_task("t", **changes), Path("/work"), trusted=trusted)
-    assert folders == {"nothing": (), "the folder": (Path("/work"),), "anything": None}[held]
+    folders = powers.may_change(a_task("t", **changes), Path("/srv"), trusted=trusted)
+    assert folders == {"nothing": (), "the folder": (Path("/srv"),), "anything": None}[held]
 
 
 OWN, THEIRS = {"command": "own"}, {"command": "theirs"}

@@ -6,16 +6,16 @@ from claude_pool_gh.agent.record import Record
 
 
 def record() -> Record:
-    return Record(lambda text: text.replace("secret", "***"), "/work/tree")
+    return Record(lambda text: text.replace("secret", "***"), "/srv/tree")
 
 
 def test_what_a_tool_was_refused_was_not_looked_at() -> None:
     kept = record()
-    kept.use("1", "Read", {"file_path": "/work/tree/app.py"})
+    kept.use("1", "Read", {"file_path": "/srv/tree/app.py"})
     kept.use("2", "Read", {"file_path": "/etc/passwd"})
     kept.use("3", "Grep", {"pattern": "TODO", "path": "src"})
     kept.use("4", "Glob", {"pattern": "**/*.py"})
-    kept.use("5", "Edit", {"file_path": "/work/tree/b.py"})
+    kept.use("5", "Edit", {"file_path": "/srv/tree/b.py"})
     kept.answer("2", "outside", error=True)
     for call in "1345":
         kept.answer(call, "fine", error=False)
@@ -39,7 +39,7 @@ def test_what_was_never_answered_was_not_looked_at_either_and_each_answer_counts
 
 def test_what_is_looked_at_twice_is_named_once_in_the_order_of_the_first_time() -> None:
     kept = record()
-    for call, path in enumerate(("/work/tree/b.py", "a.py", "b.py")):
+    for call, path in enumerate(("/srv/tree/b.py", "a.py", "b.py")):
         kept.use(str(call), "Read", {"file_path": path})
         kept.answer(str(call), "", error=False)
     kept.use("x", "Read", {})
