@@ -1,4 +1,4 @@
-"""What short values have in common: what deflating begins with, so that a finding takes two thirds of its own bytes.
+"""The text that short values have in common: deflating begins with it, so that a finding takes two thirds of its bytes.
 
 It never changes, or nobody could read what was stored with it: the names of fields may move on without it.
 """

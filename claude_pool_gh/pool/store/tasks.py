@@ -388,4 +388,5 @@ def _row(row: sa.Row[Any]) -> TaskRow:
 
 
 def _task(values: dict[str, Any]) -> TaskRow:
-    return TaskRow(**values | {"state": TaskState(values["state"])})
+    rest = {name: value for name, value in values.items() if name != "state"}
+    return TaskRow(**rest, state=TaskState(values["state"]))

@@ -14,7 +14,7 @@ _NO_DATABASE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """What is wrong, in a line, and what to do."""
+    """An error in a line, and what to do about it."""
 
     error: str
     do: str
