@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import sqlite3
 import time
 from contextlib import closing
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.action.state import image
+from claude_pool_gh.action.state import ref as refs
 from claude_pool_gh.action.state.image import Header
 from claude_pool_gh.action.state.keeper import Keeper, TakenOver
 from claude_pool_gh.action.state.ref import Ref, Refused, Stale, Unavailable, meaning
@@ -128,6 +130,23 @@ async def test_what_somebody_else_has_put_there_is_replaced_and_its_history_stay
     assert int(fetched) <= 1
     await ref.write(b"one")
     assert await (await opened(scene, tmp_path / "b")).read() == b"one"
+
+
+async def test_what_is_larger_than_any_state_is_not_fetched_and_keeps_no_job_waiting(
+    scene: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    largest = 100_000
+    monkeypatch.setattr(refs, "LARGEST", largest)
+    planted = await opened(scene, tmp_path / "p", contents="write")
+    await planted.write(random.Random(1).randbytes(20 * largest))  # noqa: S311 - no secret
+    ref = await opened(scene, tmp_path / "a", contents="write")
+    assert await ref.read() == b""
+    assert sum(each.stat().st_size for each in ref.folder.rglob("*") if each.is_file()) < largest
+    await ref.write(b"one")
+    assert await (await opened(scene, tmp_path / "b")).read() == b"one"
+    fits = random.Random(1).randbytes(largest // 2)  # noqa: S311 - no secret
+    await ref.write(fits)
+    assert await (await opened(scene, tmp_path / "c")).read() == fits, "the control"
 
 
 @pytest.mark.parametrize(

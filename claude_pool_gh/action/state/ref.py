@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import re
+import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ _SECONDS: Final = 60.0
 _NOTED: Final = "refs/noted/"
 _LISTED: Final = re.compile(r"^([0-9a-f]{40,64})\t(\S+)$", re.MULTILINE)
 _NAME: Final = "state"
+LARGEST: Final = 64 * 1024 * 1024
+"""Bytes of a state, deflated, that are fetched: a ref is written by whoever may push, and jobs wait for it."""
 _SUBJECT: Final = b"State of claude-pool"
 _NOW: Final = {
     "GIT_AUTHOR_DATE": "2000-01-01T00:00:00Z",
@@ -119,6 +122,7 @@ class Ref:
             "--quiet",
             "--no-tags",
             "--depth=1",
+            f"--filter=blob:limit={LARGEST}",
             self.login.url,
             f"+{self.name}:refs/kept/state",
         )
@@ -126,14 +130,23 @@ class Ref:
         self.commit = (
             (await git("rev-parse", "refs/kept/state", git_dir=self.folder)).decode().strip()
         )
-        blob = f"{self.commit}:{_NAME}"
-        asked = f"{blob}\n".encode()
-        kind = await git(
-            "cat-file", "--batch-check=%(objecttype)", git_dir=self.folder, stdin=asked
-        )
-        if kind.strip() != b"blob":
+        try:
+            blob = f"{self.commit}:{_NAME}"
+            asked = f"{blob}\n".encode()
+            kind = await git(
+                "cat-file", "--batch-check=%(objecttype)", git_dir=self.folder, stdin=asked
+            )
+            if kind.strip() != b"blob":
+                return b""
+            return await git("cat-file", "blob", blob, git_dir=self.folder)
+        except WorktreeError as error:
+            if "promisor remote" not in str(error):
+                raise
+            logger.warning("what stands in %s is larger than any state", self.name)
+            # a repository that lacks a blob of it could not push what replaces it
+            await asyncio.to_thread(shutil.rmtree, self.folder)
+            await self.open()
             return b""
-        return await git("cat-file", "blob", blob, git_dir=self.folder)
 
     async def write(self, content: bytes, note: bytes = b"") -> None:
         """Replace what we know to stand there. Raises Stale, Refused, and WorktreeError as `read`.
