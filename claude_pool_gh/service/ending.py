@@ -26,6 +26,8 @@ class Ending:
 
     def listen(self) -> None:
         """Hear of those signals that nobody ignores or handles already: `nohup` keeps its meaning."""
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            return  # a background job of a script: asyncio has no other way to end its tasks
         for number in _ENDS:
             with suppress(ValueError):  # not the main thread
                 if signal.getsignal(number) is signal.SIG_DFL:
@@ -34,14 +36,10 @@ class Ending:
 
     def _end(self, number: int, _frame: FrameType | None) -> None:
         self.number = number
-        if (
-            number == signal.SIGHUP
-        ):  # what is written there fails from now on, also while tidying up
+        if number == signal.SIGHUP:  # what is written there fails from now on
             nowhere = os.open(os.devnull, os.O_RDWR)
             for screen in self._screens:
                 os.dup2(nowhere, screen)
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a shell's background job
-            raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)
 
 
