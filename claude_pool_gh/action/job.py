@@ -135,7 +135,7 @@ class Job:
 
     @property
     def asked_ms(self) -> int:
-        """When the job was asked for, by GitHub's clock where its event says so."""
+        """The moment at which the job was asked for, by GitHub's clock where its event says so."""
         for part in ("comment", "review"):
             said = self.payload.get(part)
             if isinstance(said, dict) and (
