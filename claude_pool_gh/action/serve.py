@@ -80,7 +80,7 @@ class Serving:
 
     @property
     def told(self) -> str:
-        """What the thread and the job's page are told of what earlier jobs have kept; "" where all is well."""
+        """One line for the thread and the job's page about what earlier jobs have kept; "" where all is well."""
         if self.is_alone:
             return told_alone(self.keeper.why_not)
         anew = self.keeper.is_begun_anew
