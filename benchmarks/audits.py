@@ -25,7 +25,7 @@ from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.audits.estimate import rates
 from claude_pool_gh.audits.files import Wanted, list_files, sift
 from claude_pool_gh.audits.model import Cut
-from claude_pool_gh.audits.plan import PlanFacts, make_plan
+from claude_pool_gh.audits.plan import PlanFacts, in_order, make_plan
 from claude_pool_gh.audits.risk import Signals
 from claude_pool_gh.audits.shards import Grouping, group_of
 from claude_pool_gh.pool.model.clock import SystemClock
@@ -113,7 +113,7 @@ async def _plan(git_dir: Path, commit: str) -> dict[str, float]:
         budget=10**12,
         slots=SLOTS,
     )
-    plan = make_plan(files, skipped, facts)
+    plan = make_plan(in_order(files, facts), skipped, facts)
     return {
         "files": len(files),
         "shards": len(plan.shards) + len(plan.beyond),

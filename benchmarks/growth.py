@@ -7,12 +7,20 @@ import sqlite3
 import tempfile
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from benchmarks.figures import Figure
 from benchmarks.model import DEFECTS, defects, model_process
 from benchmarks.stage import Stage, staged
+from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.service.server.retention import kinds_of
+from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.storage import Database
 from claude_pool_gh.storage.deflated import deflated, inflated
+from claude_pool_gh.storage.piecemeal import delete_all
 
 REVIEWS = 10_000
 FINDINGS, WITH_FINDINGS = 10, 1_000
@@ -22,14 +30,16 @@ _TABLES = (
     *("findings", "reviewed", "threads"),
 )
 Stored = str | bytes | int | float | None
-_FORGOTTEN = (
-    "UPDATE tasks SET transcript = NULL, prompt = NULL, asked = NULL",
-    "DELETE FROM patches",
-    "DELETE FROM deliveries",
-    "UPDATE chains SET created_ms = created_ms - 40 * 86400000, ended_ms = ended_ms - 40 * 86400000",
-    "UPDATE reservations SET created_ms = created_ms - 40 * 86400000",
-)
-"""What a month leaves of it, by the settings as they are."""
+_DAYS = 40
+_AGED = {
+    "chains": ("created_ms", "ended_ms"),
+    "reservations": ("created_ms", "settled_ms"),
+    "patches": ("created_ms",),
+    "deliveries": ("received_ms",),
+    "commands": ("received_ms",),
+    "effects": ("changed_ms",),
+}
+"""What retention goes by."""
 
 
 async def measure() -> list[Figure]:
@@ -92,8 +102,20 @@ async def _grown(here: Stage, number: int, reviews: int) -> int:
     await here.github.until(lambda: _ended(file), timeout=400)
     await asyncio.sleep(2)
     await here.server.stop()
+    await _month_later(file)
     await asyncio.to_thread(_multiply, file, here.repository.id, number, reviews)
     return file.stat().st_size
+
+
+async def _month_later(file: Path) -> None:
+    """Let retention leave of the review what the settings keep as they are."""
+    database = Database.open(f"sqlite:///{file}")
+    for table, columns in _AGED.items():
+        older = ", ".join(f"{each} = {each} - {_DAYS * 86_400_000}" for each in columns)
+        statement = sa.text(f"UPDATE {table} SET {older}")  # noqa: S608 - ours
+        await database.transact(partial(sa.Connection.execute, statement=statement))
+    await delete_all(database.transact, kinds_of(Settings(), SystemClock().now_ms()), 0)
+    database.close()
 
 
 async def _restarted(here: Stage) -> float:
@@ -114,11 +136,10 @@ def _ended(file: Path) -> bool:
 def _multiply(file: Path, repository: int, thread: int, reviews: int) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as rows:
         rows.create_function("renamed", 3, _renamed, deterministic=True)
-        for statement in _FORGOTTEN:
-            rows.execute(statement)
         (chain,) = rows.execute("SELECT id FROM chains").fetchone()
         (key,) = rows.execute("SELECT key FROM commands WHERE chain_id IS NOT NULL").fetchone()
         comment = key.split(":")[2]
+        rows.execute("UPDATE reservations SET id = chain_id || id WHERE level = 'request'")
         copies = [_copy(rows, table, chain, comment, f"{repository}:{thread}") for table in _TABLES]
         rows.execute("BEGIN")
         for number in range(1, reviews):

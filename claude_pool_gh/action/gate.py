@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from claude_pool_gh.action.permissions import Refusal, of_effect
 from claude_pool_gh.agent.claude import ClaudeAgent
-from claude_pool_gh.agent.upstream import Credential
+from claude_pool_gh.agent.connection import Credential
 from claude_pool_gh.github.effects import lookups
-from claude_pool_gh.github.effects.rows import EffectRow
+from claude_pool_gh.github.effects.rows import EffectRow, Unreadable
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.pool.model.ports import (
     Agent,
@@ -46,13 +46,13 @@ class Gate:
     passed: set[str] = field(default_factory=set)
     """The chains whose agents were let through, so that they may have spent money."""
     is_refused: bool = False
-    """Whether GitHub has refused something that people must see before money is spent."""
+    """Whether something will not stand that people must see before money is spent."""
     _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def refused(self, row: EffectRow, refusal: ForgeRefused) -> None:
-        """Note a refusal of GitHub's; the same one once."""
-        self.is_refused = self.is_refused or row.effect.kind in _FIRST
-        found = of_effect(row.effect, refusal)
+    def refused(self, row: EffectRow | Unreadable, refusal: ForgeRefused) -> None:
+        """Note that something will not stand; the same refusal once."""
+        self.is_refused = self.is_refused or row.kind in _FIRST
+        found = of_effect(row.kind, refusal)
         if found not in self.refusals:
             self.refusals.append(found)
 

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
-from claude_pool_gh.github.effects.effect import Effect
-from claude_pool_gh.github.errors import ForgeRefused, NotFound
+from claude_pool_gh.github.effects.registry import kinds
+from claude_pool_gh.github.errors import ForgeRefused, GivenUp, NotFound
 
 _MISSING: Final = frozenset({401, 403, 404})
 
@@ -19,21 +19,32 @@ class Refusal:
     what: str
     permission: str
     message: str
+    is_githubs: bool = True
+    """False where GitHub was not even reached, or said nothing of the kind."""
 
     @property
     def advice(self) -> str:
         """One line: the act, GitHub's words, what to change."""
         how = f" {grant(self.permission)}" if self.permission else ""
-        return f"GitHub refused {self.what}: {self.message.rstrip('.')}.{how}"
+        told = (
+            f"GitHub refused {self.what}"
+            if self.is_githubs
+            else f"{self.what[:1].upper()}{self.what[1:]} could not be written"
+        )
+        return f"{told}: {self.message.rstrip('.')}.{how}"
 
 
-def of_effect(effect: Effect, refusal: ForgeRefused) -> Refusal:
+def of_effect(kind: str, refusal: ForgeRefused) -> Refusal:
     """The meaning of an effect's refusal. A token without a permission gets 404 in places where others get 403."""
     lacks = refusal.status in _MISSING or "not accessible by" in refusal.message
     # A check that is refused becomes a commit status, and what GitHub answers to that would be the wrong advice.
-    named = "" if effect.kind == "check" else refusal.permissions
-    needed = (named or effect.permission) if lacks else ""
-    return Refusal(effect.called, readable(needed), str(refusal))
+    named = "" if kind == "check" else refusal.permissions
+    effect = kinds().get(kind)
+    needed = (named or (effect.permission if effect else "")) if lacks else ""
+    called = effect.called if effect else f"{kind!r}, which this version does not know"
+    return Refusal(
+        called, readable(needed), str(refusal), is_githubs=not isinstance(refusal, GivenUp)
+    )
 
 
 def of_read(what: str, needed: str, refusal: ForgeRefused) -> Refusal:

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from claude_pool_gh.agent import conversations, models, powers, process
-from claude_pool_gh.agent.gateway import PLACEHOLDER_KEY, Gateway
+from claude_pool_gh.agent.connection import Connection, Credential
 from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.outcome import AgentRunFacts, judge
-from claude_pool_gh.agent.passes import Pass, SignsOfLife
+from claude_pool_gh.agent.own_gateway import OwnGateway
+from claude_pool_gh.agent.passes import PLACEHOLDER_KEY, Pass, RunAdmission, SignsOfLife
 from claude_pool_gh.agent.record import Record
-from claude_pool_gh.agent.upstream import Connection, Credential
 from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Clock, Ending
 from claude_pool_gh.storage import Database
@@ -79,7 +79,7 @@ class ClaudeAgent:
     """How long a request waits for a model's API that is overloaded, broken or not there."""
     credential: Credential | None = None
     """What the API knows us by, in place of the key."""
-    gateway: Gateway | None = None
+    gateway: RunAdmission | None = None
     """An open one, where several share it; else each pool opens its own."""
     proxy: str = ""
     """Through which the model's API is reached; "": directly, whatever the environment names."""
@@ -111,7 +111,7 @@ class ClaudeAgent:
 
     @asynccontextmanager
     async def at_work(self, database: Database, clock: Clock) -> AsyncIterator[None]:
-        """Open the gateway. Raises ValueError without a key."""
+        """Have a gateway for the runs. Raises ValueError without a key."""
         if self.gateway is not None:
             yield
             return
@@ -122,20 +122,17 @@ class ClaudeAgent:
             )
         process.sweep()
         upstream = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or _API
-        self.gateway = Gateway(
-            Meter(database, clock),
-            upstream,
-            key,
-            patience=self.patience_seconds,
-            connection=Connection(self.credential, self.proxy, self.answers),
+        connection = Connection(self.credential, self.proxy, self.answers)
+        gateway = OwnGateway(
+            Meter(database, clock), upstream, key, self.patience_seconds, connection
         )
+        self.gateway = gateway
         if self.redact is None and len(key) >= _LEAST_SECRET:
             self.redact = lambda text: text.replace(key, "[key]")
-        await self.gateway.start()
         try:
             yield
         finally:
-            await self.gateway.close()
+            await gateway.close()
             self.gateway = None
 
     async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:

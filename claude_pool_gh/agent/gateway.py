@@ -31,17 +31,17 @@ from aiohttp import web
 
 from claude_pool_gh.agent import admission, counted, refusals
 from claude_pool_gh.agent.call import Call
+from claude_pool_gh.agent.connection import Connection
 from claude_pool_gh.agent.funding import Funding
 from claude_pool_gh.agent.meter import Meter
-from claude_pool_gh.agent.passes import UNWANTED, Pass
-from claude_pool_gh.agent.upstream import Connection, NoCredential, Upstream, UpstreamResponse
+from claude_pool_gh.agent.passes import PLACEHOLDER_KEY, UNWANTED, Pass
+from claude_pool_gh.agent.upstream import NoCredential, RunOver, Upstream, UpstreamResponse
 from claude_pool_gh.agent.usage import StreamUsage, is_error, whole_usage
 
 logger = logging.getLogger(__name__)
 
 __all__ = ["PLACEHOLDER_KEY", "UNWANTED", "Gateway", "Pass"]
 
-PLACEHOLDER_KEY: Final = "held-by-the-gateway"
 _BODY_LIMIT: Final = 64 * 2**20
 _FORWARDED: Final = ("anthropic-version", "content-type", "accept", "user-agent")
 _BETA: Final = "anthropic-beta"
@@ -228,11 +228,11 @@ class Gateway:
             await self._meter.settle_unanswered(call.request_id)
             refusals.log(call.run, call.model, "unreachable", str(error) or type(error).__name__)
             return call.answer(refusals.unreachable(call.run, error, self._patience))
+        except RunOver:
+            await self._meter.settle_unanswered(call.request_id)
+            return call.answer(refusals.over())
         except (aiohttp.ClientError, TimeoutError) as error:
-            if call.run.over.is_set() and call.run.trouble:  # the last answer was a refusal
-                await self._meter.settle_unanswered(call.request_id)
-            else:
-                await self._unknown(call)  # nobody knows whether the API worked for it
+            await self._unknown(call)  # nobody knows whether the API worked for it
             return call.answer(refusals.lost(error))
         async with found.response:
             if found.status != 200:

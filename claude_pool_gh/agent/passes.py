@@ -6,12 +6,14 @@ import asyncio
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from claude_pool_gh.agent.counted import Counts
 
+PLACEHOLDER_KEY: Final = "held-by-the-gateway"
+"""What an agent has in place of the API's key."""
 UNWANTED: Final = 1.0
 """Seconds that open answers are read on when nobody wants the run any more."""
 
@@ -104,3 +106,18 @@ class Pass:
         """Note the first reason for which the run cannot go on."""
         if self.verdict is None:
             self.verdict, self.detail = verdict, detail
+
+
+class RunAdmission(Protocol):
+    """Lets runs through to the model's API; see `Gateway`."""
+
+    def admit(
+        self,
+        run_id: str,
+        models: frozenset[str],
+        most: int | None = None,
+        *,
+        step: int | None = None,
+    ) -> AbstractAsyncContextManager[tuple[Pass, str]]:
+        """Let a run through while the block lasts; gives its pass and its base URL."""
+        ...

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import aiohttp
 
+from claude_pool_gh.agent.connection import Connection
 from claude_pool_gh.agent.passes import Pass
 from claude_pool_gh.agent.usage import StreamUsage
 
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 _PASSING: Final = frozenset({429, 500, 502, 503, 504, 529})
 _LONG: Final = 120.0
 """Seconds that a 429 may ask to wait before it counts as an exhausted quota."""
+_YEAR: Final = 31_536_000.0
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 _COUNT_SECONDS: Final = 15.0
@@ -79,24 +81,8 @@ class NoCredential(aiohttp.ClientError):
     """There is nothing to ask the API with now, so it was not asked."""
 
 
-class Credential(Protocol):
-    """A credential of ours at the API, where that is no key: it may change from one request to the next."""
-
-    async def headers(self) -> Mapping[str, str]:
-        """The headers of a request. Raises ClientError."""
-        ...
-
-
-@dataclass(slots=True)
-class Connection:
-    """The way to the model's API, where it differs from the usual."""
-
-    credential: Credential | None = None
-    """What it knows us by, in place of the key."""
-    proxy: str = ""
-    """Through which it is reached; "": directly, whatever the environment names."""
-    answers: Counter[str] = field(default_factory=Counter)
-    """How often each HTTP status was answered with; `unreachable` where there was no answer."""
+class RunOver(aiohttp.ClientError):
+    """The run ended while it waited to ask again: each try had ended in a refusal, and none is open."""
 
 
 @dataclass(slots=True)
@@ -119,7 +105,11 @@ class Upstream:
         query: Mapping[str, str],
         headers: Mapping[str, str],
     ) -> UpstreamResponse:
-        """The answer; the last one where patience has ended. Raises ClientConnectorError, or another ClientError."""
+        """The answer; the last one where patience has ended.
+
+        Raises ClientConnectorError, NoCredential and RunOver where nothing can have come of the request, and another
+        ClientError or TimeoutError where nobody knows. `run.trouble` is what this request met with, and no earlier one.
+        """
         loop = asyncio.get_running_loop()
         # Where there is another model to go on with, the agent is to hear of an overload soon.
         patience = self.patience if len(run.models) < 2 else 0.0
@@ -130,6 +120,7 @@ class Upstream:
                 found = await self._once(body, query, headers)
                 self.connection.answers[str(found.status)] += 1
                 if not found.passes:
+                    run.trouble = ""
                     return found
                 wait = max(found.wait, pause)
                 run.trouble = _named(found.status)
@@ -138,6 +129,10 @@ class Upstream:
                 run.trouble = "it cannot be reached"
                 if loop.time() + wait > deadline:
                     raise
+            except (aiohttp.ClientError, TimeoutError) as error:
+                asked = not isinstance(error, NoCredential)
+                run.trouble = "it broke off before it answered" if asked else ""
+                raise
             if found is not None:
                 if loop.time() + wait > deadline:
                     return found
@@ -152,7 +147,7 @@ class Upstream:
                 async with asyncio.timeout(wait):
                     await run.over.wait()
             if run.over.is_set():
-                raise aiohttp.ClientConnectionError("the run is over")
+                raise RunOver
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _once(
@@ -232,8 +227,9 @@ def _named(status: int) -> str:
 
 
 def seconds(text: str | None) -> float:
-    """A header's number of seconds."""
+    """A header's number of seconds: of what is none, 0; of what no clock reaches, a year."""
     try:
-        return float(text or 0)
+        given = float(text or 0)
     except ValueError:
         return 0.0
+    return min(max(given, 0.0), _YEAR) if math.isfinite(given) else 0.0

@@ -265,7 +265,7 @@ async def _attributes(git_dir: Path, commit: str, listed: bytes) -> Mapping[str,
     parts = iter(out.split(b"\0"))
     for path, name, value in zip(parts, parts, parts, strict=False):
         if value != b"unspecified":
-            said.setdefault(path.decode(errors="backslashreplace"), {})[name.decode()] = (
+            said.setdefault(path.decode(errors="surrogateescape"), {})[name.decode()] = (
                 value.decode(errors="replace")
             )
     return said

@@ -16,7 +16,7 @@ from claude_pool_gh.terms.severity import Severity
 
 
 class SkipReason(StrEnum):
-    """The reason why a file is not read. None of these makes an audit partial: they are decided before it starts."""
+    """The reason why a file is not read. Only `missing` makes an audit partial: the others are decided by rules."""
 
     binary = "binary"
     generated = "generated"
@@ -32,9 +32,8 @@ class SkipReason(StrEnum):
     unchanged = "unchanged"
     """An earlier run has read it as it is, and the audit reads only the rest."""
     odd_name = "name that is not UTF-8"
-    """No agent could open it by its name."""
     missing = "missing"
-    """The object store does not have its content."""
+    """The object store lacks its content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +229,8 @@ class Coverage:
     @property
     def whole(self) -> bool:
         """True where everything that was to be read was."""
-        return all(each.state is ShardState.read and not each.unopened for each in self.shards)
+        read = (each.state is ShardState.read and not each.unopened for each in self.shards)
+        return SkipReason.missing not in self.reasons() and all(read)
 
     def reasons(self) -> Mapping[SkipReason, int]:
         """The number of files that are left out for each reason, the most first."""
@@ -290,7 +290,7 @@ class AuditFinding:
     reason: str = ""
     """Why it was dismissed, in that person's words."""
     file_gone: bool = False
-    """Its file is not there any more at the result's commit."""
+    """Its file is gone at the result's commit."""
 
     @property
     def stands(self) -> bool:
@@ -319,7 +319,7 @@ class Completeness(StrEnum):
 
     complete = "complete"
     partial = "partial"
-    """Something failed, was cut, cancelled, or is beyond the budget: what is missing says nothing."""
+    """Something failed, was cut, is beyond the budget or not settled: what is missing says nothing."""
     nothing = "nothing"
     """No shard was read, or there was none."""
 
@@ -351,6 +351,8 @@ class AuditResult:
     """Claims that a fresh agent refuted: counted, not shown."""
     unplaced: int = 0
     """Claims whose quote stands nowhere in the repository."""
+    malformed: int = 0
+    """Claims without the form asked for."""
     beyond_limit: int = 0
     """Claims that were over the number that one shard may make."""
     unverified: int = 0
@@ -386,7 +388,13 @@ class AuditResult:
         return {severity: counts[severity] for severity in reversed(Severity)}
 
     @property
+    def unjudged(self) -> int:
+        """The number of claims of which nobody could say, or was asked, whether they are true."""
+        dropped = self.unplaced + self.malformed + self.beyond_limit
+        return len(self.unsettled) + self.unverified + dropped
+
+    @property
     def is_clean(self) -> bool:
         """True where nothing is open and nothing is missing: the only case in which people may be told so."""
         missing = self.completeness is not Completeness.complete or self.problems
-        return not (missing or self.standing or self.unsettled)
+        return not (missing or self.standing or self.unjudged)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from claude_pool_gh.audits.estimate import Rates, estimate, reach
+from claude_pool_gh.audits.estimate import Rates, Reach, estimate, reach
 from claude_pool_gh.audits.model import AuditPlan, Cut, Shard, SkippedFile, SkipReason, SourceFile
 from claude_pool_gh.audits.risk import Signals, riskiest_first
 from claude_pool_gh.audits.shards import cut
@@ -37,21 +37,30 @@ class PlanFacts:
     notices: tuple[str, ...] = ()
 
 
+def in_order(files: Sequence[SourceFile], facts: PlanFacts) -> list[Shard]:
+    """The shards of these files, the greatest risk first."""
+    return riskiest_first(cut(files, facts.by, facts.group_of), facts.signals)
+
+
+def reached(ordered: Sequence[Shard], facts: PlanFacts) -> Reach:
+    """Divide shards at the budget, and at the most of one run."""
+    found = reach(ordered[:MOST_SHARDS], facts.rates, facts.budget)
+    return Reach(within=found.within, beyond=(*found.beyond, *ordered[MOST_SHARDS:]))
+
+
 def make_plan(
-    files: Sequence[SourceFile], skipped: Sequence[SkippedFile], facts: PlanFacts
+    ordered: Sequence[Shard], skipped: Sequence[SkippedFile], facts: PlanFacts
 ) -> AuditPlan:
-    """Cut, order by risk, price, and divide at the budget."""
-    ordered = riskiest_first(cut(files, facts.by, facts.group_of), facts.signals)
-    reached = reach(ordered[:MOST_SHARDS], facts.rates, facts.budget)
-    beyond = (*reached.beyond, *ordered[MOST_SHARDS:])
+    """Price shards that are in order, and divide them at the budget."""
+    divided = reached(ordered, facts)
     return AuditPlan(
         audit=facts.audit,
         repository=facts.repository,
         commit=facts.commit,
         branch=facts.branch,
         by=facts.by,
-        shards=reached.within,
-        beyond=_shortened(beyond),
+        shards=divided.within,
+        beyond=_shortened(divided.beyond),
         skipped=_joined(skipped),
         estimate=estimate(ordered, facts.rates, facts.slots),
         budget=facts.budget,
@@ -62,19 +71,14 @@ def make_plan(
     )
 
 
-def sifted(
-    plan: AuditPlan, kept: Sequence[SourceFile], left_out: Sequence[SkippedFile]
-) -> AuditPlan:
-    """The plan without the files of its shards that turned out, by their content, not to be read."""
-    by_path = {file.path: file for file in kept}
-    shards = []
-    for shard in plan.shards:
-        paths = tuple(path for path in shard.paths if path in by_path)
-        if paths:
-            tokens = sum(by_path[path].tokens for path in paths)
-            size = sum(by_path[path].size for path in paths)
-            shards.append(replace(shard, paths=paths, tokens=tokens, size=size))
-    return replace(plan, shards=tuple(shards), skipped=_joined([*plan.skipped, *left_out]))
+def shrunk(shard: Shard, kept: Mapping[str, SourceFile]) -> Shard | None:
+    """A shard without those of its files that turned out, by their content, not to be read; None where none is left."""
+    paths = tuple(path for path in shard.paths if path in kept)
+    if not paths:
+        return None
+    tokens = sum(kept[path].tokens for path in paths)
+    size = sum(kept[path].size for path in paths)
+    return replace(shard, paths=paths, tokens=tokens, size=size)
 
 
 def _shortened(shards: Sequence[Shard]) -> tuple[Shard, ...]:

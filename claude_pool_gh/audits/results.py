@@ -15,6 +15,7 @@ from claude_pool_gh.audits.model import (
     Coverage,
     ShardResult,
     ShardState,
+    SkipReason,
 )
 from claude_pool_gh.audits.stated import StatedMerge, is_typed
 from claude_pool_gh.audits.weighing import Candidate, files_opened
@@ -95,14 +96,29 @@ def _shard_result(
     )
 
 
-def completeness(covered: Coverage) -> Completeness:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unjudged:
+    """The numbers of claims that nobody has judged, by what became of them."""
+
+    unsettled: int = 0
+    """Claims of which a second reader could not say whether they are true, or that broke its run."""
+    broken: int = 0
+    """Runs of second readers that ended without an answer."""
+    unverified: int = 0
+    beyond: int = 0
+    unplaced: int = 0
+    malformed: int = 0
+
+
+def completeness(covered: Coverage, left: Unjudged) -> Completeness:
     """The extent to which its plan was done."""
     if not any(each.state is ShardState.read for each in covered.shards):
         return Completeness.nothing
-    return Completeness.complete if covered.whole else Completeness.partial
+    done = covered.whole and left == Unjudged()
+    return Completeness.complete if done else Completeness.partial
 
 
-def problems(covered: Coverage, *, unverified: int, broken: int) -> tuple[str, ...]:
+def problems(covered: Coverage, left: Unjudged) -> tuple[str, ...]:
     """The reasons why a run is not complete, in sentences, the shards for each reason together."""
     reasons: dict[str, int] = {}
     for each in covered.shards:
@@ -110,14 +126,17 @@ def problems(covered: Coverage, *, unverified: int, broken: int) -> tuple[str, .
             reasons[each.reason] = reasons.get(each.reason, 0) + each.shard.files
         elif each.unopened:
             reasons[_UNOPENED] = reasons.get(_UNOPENED, 0) + len(each.unopened)
+    if missing := covered.reasons().get(SkipReason.missing):
+        reasons["their content is not here"] = missing
     told = [f"{count(files, 'file')} not read: {reason}." for reason, files in reasons.items()]
-    if unverified:
-        told.append(
-            f"{count(unverified, 'serious claim')} not verified: over the limit of one run."
-        )
-    if broken:
-        told.append(f"{count(broken, 'claim')} not verified: the run that should do it failed.")
-    return tuple(told)
+    claims = (
+        (left.unverified, "serious claim", "not verified: over the limit of one run"),
+        (left.broken, "claim", "not verified: the run that should do it failed"),
+        (left.beyond, "claim", "not looked at: over the number that one part may make"),
+        (left.malformed, "claim", "not looked at: without the form asked for"),
+        (left.unplaced, "claim", "not settled: the quoted code stands nowhere in the repository"),
+    )
+    return (*told, *(f"{count(number, what)} {why}." for number, what, why in claims if number))
 
 
 def outcome(result: AuditResult, tasks: Sequence[Mapping[str, Any]]) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, ValidationError
 
@@ -21,6 +21,7 @@ _READ_AT_MOST: Final = 1_000
 class StatedClaim(StatedModel):
     """One asserted fault, as the agent of a shard states it."""
 
+    only_whole: ClassVar[frozenset[str]] = frozenset({"path", "suggestion"})
     rule: Annotated[str, Field(description="Which of the audit's rules it breaks")]
     path: Annotated[
         str, Field(min_length=1, max_length=500, description="File, from the repository's root")

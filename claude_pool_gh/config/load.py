@@ -115,8 +115,14 @@ def _lay_over(
     for key, value in over.items():
         path = f"{prefix}{key}"
         if isinstance(value, dict):
-            _lay_over(under.setdefault(key, {}), value, name, sources, f"{path}.")
+            # There is nothing yet, or a section that was given as null.
+            if not isinstance(under.get(key), dict):
+                under[key] = {}
+                sources.pop(path, None)
+            _lay_over(under[key], value, name, sources, f"{path}.")
         else:
+            for inner in [each for each in sources if each.startswith(f"{path}.")]:
+                del sources[inner]
             under[key] = value
             sources[path] = name
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
 from claude_pool_gh.terms import schedules
 
-Dollars = Annotated[float, Field(gt=0, le=100_000, description="US dollars")]
+Whole = Annotated[int, Strict()]
+"""A number, as the JSON Schema has it: `yes` and `true` are none, also where somebody takes it for a switch."""
+Dollars = Annotated[float, Strict(), Field(gt=0, le=100_000, description="US dollars")]
 RoleName = Literal["read", "triage", "write", "maintain", "admin"]
 ModelId = Annotated[str, Field(pattern=r"^claude-[A-Za-z0-9.@-]+$", max_length=80)]
 Globs = Annotated[
@@ -46,10 +48,10 @@ class Limits(Section):
     """Commands per hour. Beyond the limit the bot says so once an hour and otherwise stays silent."""
 
     user_hour: Annotated[
-        int, Field(ge=1, le=10_000, description="One user's commands in an hour")
+        Whole, Field(ge=1, le=10_000, description="One user's commands in an hour")
     ] = 30
     thread_hour: Annotated[
-        int, Field(ge=1, le=10_000, description="Commands in one thread in an hour")
+        Whole, Field(ge=1, le=10_000, description="Commands in one thread in an hour")
     ] = 60
 
 
@@ -73,12 +75,12 @@ class Review(Section):
         Field(description="Findings of this severity or worse fail the check; else it is neutral"),
     ] = "never"
     most_comments: Annotated[
-        int, Field(ge=1, le=30, description="Inline comments in one review")
+        Whole, Field(ge=1, le=30, description="Inline comments in one review")
     ] = 10
     exclude: Annotated[
         Globs, Field(description="Paths that are not read; patterns as in CODEOWNERS")
     ] = ()
-    turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 40
+    turns: Annotated[Whole, Field(ge=1, le=500, description="Maximum turns of each agent")] = 40
     on_push: Annotated[
         bool,
         Field(description="When the head moves, cancel a running review and review the new head"),
@@ -95,14 +97,14 @@ class Check(Section):
     run: Annotated[
         str, Field(min_length=1, max_length=2_000, description="Shell command, at the top")
     ]
-    minutes: Annotated[int, Field(ge=1, le=60, description="Maximum minutes")] = 10
+    minutes: Annotated[Whole, Field(ge=1, le=60, description="Maximum minutes")] = 10
 
 
 class Changes(Section):
     """The limits of `fix`, `implement` and workflows that change files, and who approves what they do."""
 
     approvals: Annotated[
-        int, Field(ge=1, le=10, description="People who must approve the same patch")
+        Whole, Field(ge=1, le=10, description="People who must approve the same patch")
     ] = 1
     four_eyes: Annotated[
         bool, Field(description="The requester of a change does not count as an approver")
@@ -117,17 +119,17 @@ class Changes(Section):
         ),
     ] = ()
     protected_approvals: Annotated[
-        int,
+        Whole,
         Field(ge=1, le=10, description="People who must approve what touches protected paths"),
     ] = 2
     max_rejections: Annotated[
-        int, Field(ge=1, le=20, description="The rejection with this number ends the chain")
+        Whole, Field(ge=1, le=20, description="The rejection with this number ends the chain")
     ] = 3
     most_files: Annotated[
-        int, Field(ge=1, le=1000, description="Files that one change may touch")
+        Whole, Field(ge=1, le=1000, description="Files that one change may touch")
     ] = 50
     most_lines: Annotated[
-        int, Field(ge=1, le=100_000, description="Lines that one change may add and remove")
+        Whole, Field(ge=1, le=100_000, description="Lines that one change may add and remove")
     ] = 2_000
     checks: Annotated[
         tuple[Check, ...],
@@ -150,7 +152,7 @@ class Changes(Section):
             description="Prefix of new branches",
         ),
     ] = "pool/"
-    turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 60
+    turns: Annotated[Whole, Field(ge=1, le=500, description="Maximum turns of each agent")] = 60
 
     @field_validator("checks")
     @classmethod
@@ -207,7 +209,7 @@ class Audit(Section):
             description="What no two parts share: nothing, a top-level folder, a pattern of `paths`, owner, package"
         ),
     ] = "size"
-    slots: Annotated[int, Field(ge=1, le=64, description="Most agents at the same time")] = 4
+    slots: Annotated[Whole, Field(ge=1, le=64, description="Most agents at the same time")] = 4
     budget: Annotated[
         Dollars | None, Field(description="Cap of one run; default: that of a command")
     ] = None
@@ -219,7 +221,7 @@ class Audit(Section):
         Literal["always", "changed"],
         Field(description="`changed`: read only what no earlier run has read as it is now"),
     ] = "always"
-    turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 60
+    turns: Annotated[Whole, Field(ge=1, le=500, description="Maximum turns of each agent")] = 60
     code_scanning: Annotated[
         bool,
         Field(
@@ -256,7 +258,7 @@ class RepositoryConfig(Section):
         Field(description="Verb -> lowest role that may use it, never below read"),
     ] = Field(default_factory=dict)
     bots: Annotated[
-        tuple[Annotated[int, Field(gt=0)], ...],
+        tuple[Annotated[Whole, Field(gt=0)], ...],
         Field(
             description="Numeric ids of bot accounts that may give commands; they need the role, like a person"
         ),
@@ -275,7 +277,7 @@ class RepositoryConfig(Section):
         Field(max_length=50, description="Name -> audit, for `/pool audit NAME`"),
     ] = Field(default_factory=dict)
     wall_minutes: Annotated[
-        int, Field(ge=1, le=240, description="Maximum minutes of one agent run")
+        Whole, Field(ge=1, le=240, description="Maximum minutes of one agent run")
     ] = 15
     on_error: Annotated[
         Literal["neutral", "failure"],

@@ -30,15 +30,32 @@ def _digest_of_code(finding: Finding) -> str:
     return finding.code_digest or _digest(code_of(finding))
 
 
+def _digest_of_within(finding: Finding) -> str:
+    return finding.within_digest or _digest(finding.within or "")
+
+
+def _digest_of_title(finding: Finding) -> str:
+    return finding.title_digest or _digest(" ".join(finding.title.split()).casefold())
+
+
+def with_title_digest(finding: Finding) -> Finding:
+    """The finding as it is kept: its title may lose what looks like a secret."""
+    return finding.model_copy(update={"title_digest": _digest_of_title(finding)})
+
+
+def titled_alike(one: Finding, other: Finding) -> bool:
+    """True where both have the same title, whatever of it is kept."""
+    return _digest_of_title(one) == _digest_of_title(other)
+
+
 def fingerprint(finding: Finding) -> str:
     """Twenty hex digits that name a finding: the name it was given, else one of its code and place in the file."""
     if finding.mark:
         return finding.mark
     if finding.within is None:  # as findings were named before definitions were known
         return _digest(f"{finding.path}\n{finding.category}\n{code_of(finding)}")
-    return _digest(
-        "\0".join((finding.path, finding.side, finding.within, str(finding.nth), code_of(finding)))
-    )
+    place = (finding.path, finding.side, _digest_of_within(finding), str(finding.nth))
+    return _digest("\0".join((*place, _digest_of_code(finding))))
 
 
 def named_apart(finding: Finding, taken: Collection[str]) -> Finding:
@@ -65,7 +82,8 @@ def located(finding: Finding, text: str) -> Finding:
     within = definition_of(lines, finding.start_line)
     same = [at for at in occurrences(finding, lines) if definition_of(lines, at) == within]
     nth = sum(at < finding.start_line for at in same) + 1
-    return finding.model_copy(update={"within": within, "nth": nth})
+    place = {"within": within, "within_digest": _digest(within), "nth": nth}
+    return finding.model_copy(update=place)
 
 
 def still_there(finding: Finding, text: str) -> Finding | None:
@@ -76,7 +94,8 @@ def still_there(finding: Finding, text: str) -> Finding | None:
     lines = lines_of(text)
     found = occurrences(finding, lines)
     if finding.within is not None:
-        found = [at for at in found if definition_of(lines, at) == finding.within]
+        around = _digest_of_within(finding)
+        found = [at for at in found if _digest(definition_of(lines, at)) == around]
         found = found[finding.nth - 1 : finding.nth]
     if len(found) != 1:
         return None
@@ -104,7 +123,7 @@ def requoted(finding: Finding, path: str, start_line: int, evidence: str) -> Fin
 
 def carried(finding: Finding, now: Finding) -> Finding:
     """An earlier finding where a later run placed it: everything about the place is new, its name is the old one."""
-    place = ("path", "side", "start_line", "end_line", "within", "nth")
+    place = ("path", "side", "start_line", "end_line", "within", "within_digest", "nth")
     fields = (*place, "evidence", "code_digest", "suggestion")
     return _renamed(finding, {field: getattr(now, field) for field in fields})
 
@@ -126,7 +145,7 @@ def same_defect(before: Finding, now: Finding) -> bool:
         return False
     if before.within is None or now.within is None:
         return before.within == now.within and before.category == now.category
-    return (before.within, before.nth) == (now.within, now.nth)
+    return before.nth == now.nth and _digest_of_within(before) == _digest_of_within(now)
 
 
 def hides(dismissed: Finding, now: Finding, old_path: str = "") -> bool:
@@ -141,7 +160,7 @@ def hides(dismissed: Finding, now: Finding, old_path: str = "") -> bool:
     if _digest_of_code(dismissed) != _digest_of_code(now):
         return False
     here = now.model_copy(update={"path": dismissed.path})
-    titled = " ".join(dismissed.title.split()).casefold() == " ".join(now.title.split()).casefold()
+    titled = titled_alike(dismissed, now)
     if dismissed.within is None:
         return titled
     alike = dismissed.category == now.category and now.severity.rank <= dismissed.severity.rank

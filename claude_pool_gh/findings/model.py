@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from claude_pool_gh.terms.severity import Severity
 
@@ -15,9 +15,32 @@ Long = Annotated[str, Field(min_length=1, max_length=EVIDENCE_LIMIT)]
 
 
 class StatedModel(BaseModel):
-    """Base of what agents state: closed, so that a misspelt field is an error and not a loss."""
+    """Base of what agents state: closed, so that a misspelt field is an error and not a loss.
+
+    A text over its limit is cut to that: a mark in the place of a secret is longer than some secrets, and what an
+    earlier job has kept must be readable in a later one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    only_whole: ClassVar[frozenset[str]] = frozenset()
+    """Fields that say nothing where they are cut: such a one is left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cut(cls, stated: Any) -> Any:
+        if not isinstance(stated, dict):
+            return stated
+        return {name: cls._fitting(name, value) for name, value in stated.items()}
+
+    @classmethod
+    def _fitting(cls, name: str, value: Any) -> Any:
+        field = cls.model_fields.get(name)
+        if field is None or not isinstance(value, str):
+            return value
+        limits = [most for each in field.metadata if (most := getattr(each, "max_length", 0))]
+        if not limits or len(value) <= limits[-1]:
+            return value
+        return None if name in cls.only_whole else value[: limits[-1]]
 
 
 class Category(StrEnum):
@@ -33,6 +56,8 @@ class Category(StrEnum):
 
 class Claim(StatedModel):
     """One asserted defect, as an agent states it."""
+
+    only_whole: ClassVar[frozenset[str]] = frozenset({"path", "suggestion", "restates"})
 
     path: Annotated[
         str, Field(min_length=1, max_length=500, description="File, from the repository's root")
@@ -77,12 +102,17 @@ class Claim(StatedModel):
 class Finding(Claim):
     """One asserted defect, with what the host knows of its place. Agents never state these fields."""
 
-    within: Annotated[str | None, Field(max_length=2000)] = None
+    path: Annotated[str, Field(min_length=1)]
+    within: str | None = None
     """The definitions around it, outermost first; None where they are not known, as in older rows."""
     nth: Annotated[int, Field(ge=1)] = 1
     """Which of the places with the same code in the same definition it is."""
     code_digest: Annotated[str, Field(max_length=20)] = ""
     """Of its lines as the file has them, since they may be kept without the secrets in them; "" in older rows."""
+    within_digest: Annotated[str, Field(max_length=20)] = ""
+    """Of the definitions around it, for the same reason."""
+    title_digest: Annotated[str, Field(max_length=20)] = ""
+    """Of its title as it was stated, for the same reason."""
     mark: Annotated[str, Field(max_length=20)] = ""
     """The name that it keeps although its place or code has changed; "" where its fingerprint is its name."""
 

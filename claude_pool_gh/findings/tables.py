@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.findings.identity import fingerprint
+from claude_pool_gh.findings.identity import fingerprint, with_title_digest
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.states import FINDING, FindingEvent, Standing
 from claude_pool_gh.pool.store.moves import after
@@ -149,7 +149,7 @@ def remember(
     added = []
     for finding in new:
         mark = fingerprint(finding)
-        stated = finding.model_dump(mode="json")
+        stated = with_title_digest(finding).model_dump(mode="json")
         values = {
             "id": f"{thread}.{mark}",
             "thread": thread,
@@ -183,7 +183,9 @@ def carry(tx: Transaction, thread: str, finding: Finding, head: str) -> None:
         _F.thread == thread, _F.fingerprint == fingerprint(finding), _F.state == Standing.open
     )
     tx.execute(
-        findings.update().where(own).values(stated=finding.model_dump(mode="json"), head=head)
+        findings.update()
+        .where(own)
+        .values(stated=with_title_digest(finding).model_dump(mode="json"), head=head)
     )
 
 

@@ -45,16 +45,17 @@ async def names_of_failed(forge: Forge, repository: Repository, commit: str) -> 
 
 
 async def _runs(forge: Forge, repository: Repository, commit: str) -> list[Any]:
+    found: list[Any] = []
+    every = forge.pages(repository, f"/commits/{commit}/check-runs", key="check_runs")
     try:
-        answer = await forge.read(repository, f"/commits/{commit}/check-runs", per_page=100)
+        async for run in every:
+            if run.get("conclusion") in _FAILED and not _is_ours(run):
+                found.append(run)
+                if len(found) == _CHECKS_LIMIT:
+                    break
     except ForgeRefused:
         return []
-    runs = [
-        run
-        for run in answer["check_runs"]
-        if run.get("conclusion") in _FAILED and not _is_ours(run)
-    ]
-    return runs[:_CHECKS_LIMIT]
+    return found
 
 
 def _is_ours(run: Any) -> bool:

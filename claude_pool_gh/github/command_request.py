@@ -64,7 +64,7 @@ def requests(
             ordinal=ordinal,
             leads=line.leads,
         )
-        for ordinal, line in enumerate(find(body))
+        for ordinal, line in enumerate(find(as_stored(body)))
     ]
 
 

@@ -10,6 +10,7 @@ ForgeError
 `- ForgeRefused       4xx: it did not happen and will not by asking again
    |- NotAsApproved   what was approved does not hold any more
    |- PushDeclined    GitHub does not take this commit on this branch
+   |- GivenUp         it was not GitHub that said no
    |- NotAdmitted     the App has no access to the account or the repository now
    `- NotFound        404 or 410
       |- Moved        it is in another repository now
@@ -95,6 +96,16 @@ class PushDeclined(ForgeRefused):
 
     def __init__(self, message: str) -> None:
         super().__init__(422, message)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class GivenUp(ForgeRefused):
+    """Tried often enough, and written never: for a reason of our own, or of something between us and GitHub."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(0, message)
 
     def __str__(self) -> str:
         return self.message

@@ -16,6 +16,9 @@ from claude_pool_gh.terms.roles import Role
 
 logger = logging.getLogger(__name__)
 
+_LISTED_AT_MOST: Final = 1_000
+"""Entries of a folder."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
@@ -150,19 +153,18 @@ async def merge_base(forge: Forge, repository: Repository, base: str, head: str)
 
 @checked
 async def is_ancestor(forge: Forge, repository: Repository, older: str, newer: str) -> bool:
-    """True where a commit goes on from another one, however many lie between. Not where GitHub no longer knows it."""
-    try:
-        answer = await forge.read(
-            repository, f"/compare/{segment(older)}...{segment(newer)}", per_page=1
-        )
-    except NotFound:
-        return False
+    """True where a commit goes on from another one, however many lie between."""
+    path = f"/compare/{segment(older)}...{segment(newer)}"
+    answer = await forge.read(repository, path, per_page=1)
     return answer["status"] in ("ahead", "identical")
 
 
 @checked
 async def object_id(forge: Forge, repository: Repository, commit: str, path: str) -> str:
-    """The id of a file's or folder's content at a commit, the whole tree's for ""; "" where there is none."""
+    """The id of a file's or folder's content at a commit, the whole tree's for ""; "" where there is none.
+
+    The commit's own where GitHub does not list all of its folder: at another commit it may be other content.
+    """
     if not path:
         return str((await forge.read(repository, f"/commits/{commit}"))["commit"]["tree"]["sha"])
     folder = "/".join(segment(part) for part in path.split("/")[:-1])
@@ -171,7 +173,8 @@ async def object_id(forge: Forge, repository: Repository, commit: str, path: str
     except NotFound:
         return ""
     found = listed if isinstance(listed, list) else []
-    return next((str(each["sha"]) for each in found if each["path"] == path), "")
+    unlisted = commit if len(found) >= _LISTED_AT_MOST else ""
+    return next((str(each["sha"]) for each in found if each["path"] == path), unlisted)
 
 
 @checked

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.github.command_states import CommandState
 from claude_pool_gh.github.effects.states import EffectState
-from claude_pool_gh.github.tables import commands, deliveries, effects, repositories
+from claude_pool_gh.github.tables import commands, deliveries, effects, repositories, whole
 from claude_pool_gh.storage import Transaction
 
 _AT_ONCE: Final = 500
@@ -41,6 +41,19 @@ def forget_effects(tx: Transaction, before_ms: int) -> int:
     own = sa.and_(_E.state != EffectState.wanted, _E.changed_ms < before_ms)
     some = sa.select(_E.key).where(own).limit(_AT_ONCE)
     return tx.execute(effects.delete().where(_E.key.in_(some))).rowcount
+
+
+def forget_texts(tx: Transaction, before_ms: int) -> int:
+    """The texts of what was written to GitHub and not changed since: the key says what stands there.
+
+    Checks keep theirs: a press under one changes a part of it. What is wanted again brings all of its text.
+    """
+    own = sa.and_(whole(), _E.state == EffectState.written, _E.changed_ms < before_ms)
+    keys = tx.execute(sa.select(_E.key).where(own).order_by(_E.changed_ms).limit(_AT_ONCE))
+    some = _E.key.in_(list(keys.scalars()))
+    texts = sa.and_(some, _E.kind != "check")
+    tx.execute(effects.update().where(texts).values(wanted={}))
+    return tx.execute(effects.update().where(some).values(trimmed_ms=before_ms)).rowcount
 
 
 def unreachable(tx: Transaction) -> list[int]:

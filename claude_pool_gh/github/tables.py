@@ -93,12 +93,26 @@ effects: Final = sa.Table(
     # When it was last wanted anew or written: what came to rest long ago is deleted some day.
     sa.Column("changed_ms", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("ix_effects_changed_ms", "state", "changed_ms"),
+    # It lost its text with what had changed last before this moment.
+    sa.Column("trimmed_ms", sa.BigInteger),
     # The chain or command that it was last wanted for, as `storage.causes` names it.
     sa.Column("cause", sa.String(80)),
     # What GitHub called something that it had taken and not finished.
     sa.Column("note", sa.String(200)),
     sa.Index("ix_effects_state", "state", "installation_id", "priority"),
 )
+
+
+def whole() -> sa.ColumnElement[bool]:
+    """A condition that is true where an effect has its text."""
+    return effects.c.trimmed_ms.is_(sa.null())
+
+
+def partial_indexes() -> None:
+    """See `claude_pool_gh.pool.store.tables.partial_indexes`."""
+    changed = (effects.c.state, effects.c.changed_ms)
+    sa.Index("ix_effects_whole", *changed, sqlite_where=whole(), postgresql_where=whole())
+
 
 leases: Final = sa.Table(
     "leases",

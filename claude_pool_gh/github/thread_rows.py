@@ -36,7 +36,7 @@ def note(
     """A thread is open or closed now (None: not told) and, unless they are empty, has this head and base."""
     told: dict[str, Any] = {"head": head, "base": base, "open": is_open}
     told = {name: value for name, value in told.items() if value not in ("", None)}
-    if not insert_once(tx, threads, {"key": key, **told}):
+    if not insert_once(tx, threads, {"key": key, **told}) and told:
         tx.execute(threads.update().where(threads.c.key == key).values(**told))
 
 

@@ -56,6 +56,7 @@ class Core:
 
     async def write(self, work: Callable[[Transaction], T], *, forever: bool = False) -> T:
         """One transaction; what it changes is told to whoever listens, once it is committed."""
+        self.waiting.check_loop()
         answer, moves = await self.database.transact(recorded(work), forever=forever)
         self.observer.committed()
         self.feed.publish(moves)

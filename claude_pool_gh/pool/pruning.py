@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from claude_pool_gh.pool.core import Core
-from claude_pool_gh.pool.store import planned_steps, retention
+from claude_pool_gh.pool.store import planned_steps, retention, trimming
 from claude_pool_gh.storage.piecemeal import Kind, delete_all
 
 _DAY_MS: Final = 86_400_000
@@ -19,7 +19,7 @@ class PoolRetention:
     """For how many days after its end what belongs to a chain is kept; None: for ever."""
 
     transcripts: float | None
-    """What agents were asked, and said and did on the way."""
+    """What only the run itself needed: what agents were asked, and said and did on the way."""
     patches: float | None
     chains: float | None
     """Chains with their steps, tasks and results. What they cost stays in every sum."""
@@ -32,6 +32,8 @@ class PoolPruned:
     transcripts: int
     patches: int
     chains: int
+    trimmed: int = 0
+    """Chains that lost what their steps only passed on."""
 
 
 async def prune(core: Core, older_than_secs: float) -> int:
@@ -41,6 +43,7 @@ async def prune(core: Core, older_than_secs: float) -> int:
     kinds = (
         _kind("chains", retention.prune, core.queue, before),
         _kind("transcripts", retention.forget_transcripts, core.queue, before),
+        _kind("trimmed", trimming.trim, core.queue, before),
         _unused_plans(now),
     )
     return (await delete_all(core.database.transact, kinds, 0))["chains"]
@@ -51,7 +54,10 @@ async def apply(core: Core, wanted: PoolRetention, pause_secs: float) -> PoolPru
     kinds = kinds_of(wanted, core.queue, core.clock.now_ms())
     deleted = await delete_all(core.database.transact, kinds, pause_secs)
     return PoolPruned(
-        transcripts=deleted["transcripts"], patches=deleted["patches"], chains=deleted["chains"]
+        transcripts=deleted["transcripts"],
+        patches=deleted["patches"],
+        chains=deleted["chains"],
+        trimmed=deleted["trimmed"],
     )
 
 
@@ -62,6 +68,7 @@ def kinds_of(wanted: PoolRetention, pool: str, now_ms: int) -> Iterator[Kind]:
         ("patches", wanted.patches, retention.forget_patches),
         ("chains", wanted.chains, retention.prune_shared),
         ("chains", wanted.chains, retention.prune),
+        ("trimmed", wanted.transcripts, trimming.trim),
     ):
         if days is not None:
             yield _kind(name, step, pool, now_ms - int(days * _DAY_MS))

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote
 
 from claude_pool_gh.reports import secrets
+from claude_pool_gh.reports.private_keys import without_keys
 from claude_pool_gh.reports.secrets import Suspicion, suspicions
 
 _HIDDEN: Final = "[redacted]"
@@ -23,8 +24,6 @@ _PATTERNS: Final = re.compile(
       | github_pat_[A-Za-z0-9_]{20,}
       | sk-ant-[A-Za-z0-9_-]{10,}
       | eyJ[A-Za-z0-9_-]{10,1000}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+
-      | -----BEGIN\ [A-Z ]*PRIVATE\ KEY(?:\ BLOCK)?-----[\s\S]*?
-        (?:-----END\ [A-Z ]*PRIVATE\ KEY(?:\ BLOCK)?-----|\Z)
       | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b
       | \bxox[abposr]-[A-Za-z0-9-]{10,}
     """,
@@ -32,9 +31,25 @@ _PATTERNS: Final = re.compile(
 )
 
 
+def _shapeless(text: str) -> str:
+    return without_keys(_PATTERNS.sub(_HIDDEN, text), _HIDDEN)
+
+
 def blanked(text: str) -> str:
     """Code of a repository's own without the secrets in it: a report of them would be held back whole."""
-    return secrets.blanked(_PATTERNS.sub(_HIDDEN, text), _HIDDEN)
+    return secrets.blanked(_shapeless(text), _HIDDEN)
+
+
+_WITHHELD: Final = "[withheld: contains what looks like a secret]"
+
+
+def cleared(text: str) -> str:
+    """An agent's words without the secrets in them; one in a form that only its reader joins costs all of the text.
+
+    A post with such a text would be withheld whole.
+    """
+    left = blanked(text)
+    return _WITHHELD if secrets.secrets(unescape(left)) else left
 
 
 VEIL: Final = "[withheld: looks like a random token]"
@@ -98,7 +113,7 @@ class Redactor:
         """
         for form in self._known:
             text = text.replace(form, self._mark)
-        return _PATTERNS.sub(_HIDDEN, text)
+        return _shapeless(text)
 
 
 def _forms(secret: str) -> Iterable[str]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+from claude_pool_gh.reports.private_keys import without_keys
+
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _LONG_AGO: Final = 1_704_067_200
@@ -111,14 +113,10 @@ def secrets(text: str) -> tuple[str, ...]:
 
 
 def blanked(text: str, mark: str) -> str:
-    """The text with a mark in the place of each secret of a known format: of a private key, of all that follows too.
-
-    Whoever looks for a secret in what is left would find no beginning of it any more.
-    """
+    """The text with a mark in the place of each secret of a known format."""
     for kind, shape, holds in _KINDS:
         if kind == _UNBOUNDED:
-            begins = shape.search(text)
-            text = text if begins is None else text[: begins.start()] + mark
+            text = without_keys(text, mark, shape)
             continue
         found = {each[0] for each in shape.finditer(text) if holds(each[0])}
         for secret in sorted(found, key=len, reverse=True):

@@ -37,13 +37,15 @@ _PATH: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/
 
 NOT_UNPACKED: Final = 125
 UNPACK: Final = (
-    f"ulimit -u {{processes}} 2>/dev/null || ulimit -p {{processes}} || exit {NOT_UNPACKED}; "
+    "ulimit -u {processes} 2>/dev/null || ulimit -p {processes} 2>/dev/null || "
+    f'[ "$(ulimit -u 2>/dev/null || ulimit -p)" -le {{processes}} ] || exit {NOT_UNPACKED}; '
     f'tar -xf - || exit {NOT_UNPACKED}; exec /bin/sh -c "$0" </dev/null'
 )
 """Lays the files of the commit out, inside the sandbox, and becomes the command.
 
 The processes are limited in here because Linux counts them for each user namespace: outside, all sandboxes of a user
-are counted together, and what one has started would be refused to another. Shells disagree on the letter.
+are counted together, and what one has started would be refused to another. Shells disagree on the letter. Where this
+machine allows fewer, so that the limit cannot be set, those hold.
 """
 
 

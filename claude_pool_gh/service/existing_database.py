@@ -8,8 +8,12 @@ from claude_pool_gh.storage import Database, for_people, migrations
 from claude_pool_gh.storage.errors import DatabaseError, reason
 
 
+class NoPoolDatabase(click.ClickException):
+    """There is none, or what is there has no tables of a pool's."""
+
+
 def existing_database(url: str) -> Database:
-    """A pool's database that is there already. Raises ClickException for none, or one that cannot be reached."""
+    """A pool's database that is there already. Raises NoPoolDatabase; ClickException where it cannot be reached."""
     try:
         database = Database.open_existing(url)
         try:
@@ -21,7 +25,7 @@ def existing_database(url: str) -> Database:
         database.close()
         raise FileNotFoundError(f"there is no pool's database at {for_people(url)}")  # noqa: TRY301 - said once, below
     except FileNotFoundError as error:
-        raise click.ClickException(f"{error}; name its folder with --state-dir") from error
+        raise NoPoolDatabase(f"{error}; name its folder with --state-dir") from error
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     except DatabaseError as error:

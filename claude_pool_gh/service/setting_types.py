@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
@@ -54,3 +56,27 @@ DatabaseAddress = Annotated[str, AfterValidator(_database_address)]
 def plain(name: str) -> AliasChoices:
     """A variable that other tools read too, so it has no prefix."""
     return AliasChoices(name, name.lower())
+
+
+def without_login(text: str) -> str:
+    """An address without what may be a secret in it; any other text as it is."""
+    if "://" not in text:
+        return text
+    address = urlsplit(text)
+    return urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
+
+
+def host_and_port(host: str, port: int) -> str:
+    """The address and port at which something listens, as in a URL: an address of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def pem(text: str) -> str:
+    """A key as a file holds it, also where it went through what holds one line only: escaped, quoted or in base64."""
+    lines = text.strip().strip("\"'").replace("\\n", "\n")
+    if "-----BEGIN" in lines:
+        return lines
+    try:
+        return base64.b64decode("".join(lines.split()), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return lines  # whoever signs with it says that it is none

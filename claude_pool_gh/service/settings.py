@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -27,6 +28,7 @@ from claude_pool_gh.service.setting_types import (
     OptionalAddress,
     OrNone,
     UpperCase,
+    pem,
     plain,
 )
 from claude_pool_gh.terms.links import Links
@@ -191,7 +193,9 @@ class Settings(BaseSettings):
     keep_transcripts_days: Annotated[
         Days,
         OrNone,
-        Field(description="Days that transcripts and prompts of agents are kept; `none`: forever"),
+        Field(
+            description="Days that prompts, transcripts, results passed on and written texts are kept; `none`: forever"
+        ),
     ] = 30.0
     keep_patches_days: Annotated[
         Days,
@@ -264,8 +268,8 @@ class Settings(BaseSettings):
     def key(self) -> str:
         """The App's private key, from wherever it was given."""
         if self.private_key_file is not None:
-            return self.private_key_file.read_text()
-        return self.private_key.get_secret_value().replace("\\n", "\n")
+            return pem(self.private_key_file.read_text())
+        return pem(self.private_key.get_secret_value())
 
     @property
     def database(self) -> str:
@@ -281,8 +285,11 @@ class Settings(BaseSettings):
                 (
                     *self.secrets,
                     self.key,
+                    self.private_key.get_secret_value(),
                     self.anthropic_api_key.get_secret_value(),
                     self.database_url,
+                    unquote(urlsplit(self.proxy).password or ""),
+                    unquote(urlsplit(self.anthropic_base_url).password or ""),
                     *self._more_secrets,
                 ),
             )
@@ -297,7 +304,7 @@ class Settings(BaseSettings):
 
 def read(given: Mapping[str, Any] | None = None) -> Settings:
     """The settings from flags, which go first, and the environment. Raises SettingsError with everything wrong."""
-    faults = _unknown(os.environ)
+    faults = _unknown(os.environ) + _quoted(os.environ)
     try:
         settings = Settings(**(given or {}))
     except ValidationError as error:
@@ -319,13 +326,15 @@ def read_what_can_be(given: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...
         return read(given), ()
     except SettingsError as error:
         faults = error.faults
+    usable = dict(given)
     defaults: dict[str, Any] = {}
     while True:
         try:
-            return Settings(**{**given, **defaults}), faults
+            return Settings(**{**usable, **defaults}), faults
         except ValidationError as error:
             for problem in error.errors():
                 name = _field(problem)
+                usable.pop(name, None)
                 # Given to the class, a value wins over the environment; a field with an alias has only that name.
                 alias = Settings.model_fields[name].validation_alias
                 key = str(alias.choices[0]) if isinstance(alias, AliasChoices) else name
@@ -350,6 +359,17 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
     return [
         f"{name}: there is no such setting{nearest(name.upper(), known)}"
         for name in sorted(strange)
+    ]
+
+
+def _quoted(environment: Mapping[str, str]) -> list[str]:
+    """Variables in quotes: not every reader of such a file takes them off, and a secret with them fits nothing."""
+    own = [variable(name) for name in Settings.model_fields if name != "private_key"]
+    values = {name: environment.get(name, "").strip() for name in own}
+    return [
+        f"{name}: the quotes around it are taken for a part of it: write it without"
+        for name, value in values.items()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
     ]
 
 

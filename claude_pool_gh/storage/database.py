@@ -322,7 +322,7 @@ def for_people(url: str) -> str:
     """A database's URL as it may be shown: without the password, wherever it stands in it."""
     parsed = parsed_url(url)
     hidden = {
-        name: "***" if "pass" in name.lower() else value for name, value in parsed.query.items()
+        name: "..." if "pass" in name.lower() else value for name, value in parsed.query.items()
     }
     return parsed.set(query=hidden).render_as_string(hide_password=True)
 

@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-LEAST: Final = 400
+from claude_pool_gh.storage.dictionary import DICTIONARY
+
+LEAST: Final = 80
 """Characters from which deflating is worth its time."""
 
 _KINDS: Final = ("TEXT", "JSON")
@@ -29,13 +31,17 @@ def deflated(text: str) -> bytes | str:
     if len(text) < LEAST:
         return text
     plain = text.encode()
-    short = zlib.compress(plain)
+    making = zlib.compressobj(zdict=DICTIONARY)
+    short = making.compress(plain) + making.flush()
     return short if len(short) < len(plain) else text
 
 
 def inflated(stored: bytes | str) -> str:
     """The text of `deflated`."""
-    return stored if isinstance(stored, str) else zlib.decompress(stored).decode()
+    if isinstance(stored, str):
+        return stored
+    reading = zlib.decompressobj(zdict=DICTIONARY)  # earlier versions deflated without it
+    return (reading.decompress(stored) + reading.flush()).decode()
 
 
 def inflate_all(database: sqlite3.Connection) -> None:

@@ -7,7 +7,9 @@ machine, and there one PID namespace. Neither a clock that is set nor another ho
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import re
 import shutil
 import socket
 import time
@@ -21,6 +23,8 @@ from uuid import uuid4
 
 import psutil
 
+logger = logging.getLogger(__name__)
+
 GONE: Final = "gone/0/0"
 """The owner of what a machine was at that is no more: gone for every process that asks."""
 _held: Final[dict[Path, int]] = {}
@@ -29,6 +33,8 @@ _OLD_SECONDS: Final = 86_400
 _START: Final = "s"
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _NUMBERS: Final = Path("/proc/self/ns/pid")
+_NUMBER: Final = re.compile(r"[0-9]{1,10}")
+_MOST: Final = 2**31 - 1
 _STARTED: Final = 19
 """The place of the start, in ticks since the boot, among what follows the name in `/proc/PID/stat`."""
 
@@ -51,8 +57,11 @@ def is_gone(owner: str) -> bool:
     """
     if owner == GONE:
         return True
-    host, pid, start = owner.split("/")[:3]
-    return host == f"{_host()}@{_space()}" and not _runs(int(pid), lambda own: own == start)
+    match owner.split("/"):
+        case [host, number, start, *_] if (pid := _pid(number)) is not None:
+            return host == f"{_host()}@{_space()}" and not _runs(pid, lambda own: own == start)
+        case _:
+            return False
 
 
 @cache
@@ -62,20 +71,20 @@ def own_mark() -> str:
 
 
 def is_mark_gone(mark: str) -> bool:
-    """True where no process that can be seen here has such an `own_mark`. False for what is none.
+    """True where no process that can be seen here has such an `own_mark`. False for what is none, whoever named it.
 
     Unlike an owner's, its process may run in another container of the same name: see `hold`.
     """
     match mark.split("."):
-        case [host, pid, start] if pid.isdecimal() and start[:1] == _START:
-            runs = _runs(int(pid), lambda own: _mark_of(own) == start)
+        case [host, number, start] if (pid := _pid(number)) is not None and start[:1] == _START:
+            runs = _runs(pid, lambda own: _mark_of(own) == start)
             return host == _short(_host()) and not runs
-        case [host, pid, created] if pid.isdecimal() and _is_hex(created):
+        case [host, number, created] if (pid := _pid(number)) is not None and _is_hex(created):
             # As versions before this one name theirs, which may still run, by a time of the clock.
-            return host == _short(_host()) and not _began_at(int(pid), int(created, 16))
-        case [pid] if pid.isdecimal():
+            return host == _short(_host()) and not _began_at(pid, int(created, 16))
+        case [number] if (pid := _pid(number)) is not None:
             # As versions before this one named them. Nothing of this process has such a name any more.
-            return int(pid) == os.getpid() or not psutil.pid_exists(int(pid))
+            return pid == os.getpid() or not psutil.pid_exists(pid)
         case _:
             return False
 
@@ -90,7 +99,7 @@ def hold(place: Path) -> None:
     if file in _held:
         return
     for left in place.glob(".*.lock"):
-        with suppress(FileNotFoundError):  # another process that starts now deletes the same ones
+        with suppress(OSError):  # another process that starts now deletes the same ones
             # One that was made just now may not be locked yet.
             mark, age = left.name[1 : -len(".lock")], time.time() - left.stat().st_mtime
             if age > _OLD_SECONDS and is_mark_gone(mark) and not _is_held(place, mark):
@@ -126,12 +135,19 @@ def sweep(
     *,
     remove: Callable[[Path], None] = lambda folder: shutil.rmtree(folder, ignore_errors=True),
 ) -> None:
-    """Remove the folders that bear the mark of a process that is gone."""
+    """Remove the folders that bear the mark of a process that is gone.
+
+    Others may write where they lie, as in a folder for temporary files: what cannot be removed costs itself alone.
+    """
     for folder in folders:
         mark = mark_of(folder)
-        if is_mark_gone(mark) and not _is_held(folder.parent, mark):
-            remove(folder)
-            _lock_of(folder.parent, mark).unlink(missing_ok=True)
+        try:
+            if is_mark_gone(mark) and not _is_held(folder.parent, mark):
+                remove(folder)
+                _lock_of(folder.parent, mark).unlink(missing_ok=True)
+        except OSError as error:
+            said = {"folder": ascii(folder.name), "reason": type(error).__name__}
+            logger.warning("not removed", extra={"action": "sweep_failed"} | said)
 
 
 def _host() -> str:
@@ -170,6 +186,13 @@ def _began_at(pid: int, seconds: int) -> bool:
         return int(psutil.Process(pid).create_time()) == seconds
     except psutil.NoSuchProcess:
         return False
+    except psutil.Error:  # one that hides from this user
+        return True
+
+
+def _pid(text: str) -> int | None:
+    """The number of a process; None for what no system gives one."""
+    return int(text) if _NUMBER.fullmatch(text) and int(text) <= _MOST else None
 
 
 def _mark_of(start: str) -> str:

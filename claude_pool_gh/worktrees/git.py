@@ -37,6 +37,7 @@ _SAFE: Final = (
     "core.attributesFile=/dev/null",
     "core.excludesFile=/dev/null",
     "core.pager=cat",
+    "core.fsync=reference",  # beside what git makes sure of anyway: else a power cut leaves empty refs
     "credential.helper=",
     "diff.external=",
     "gc.auto=0",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -91,7 +92,7 @@ async def _diff(
 
 
 async def changed_paths(mirror: Path, old: str, new: str) -> list[str]:
-    """The files that differ between two commits, by their names in the newer one where they have one."""
+    """The files that differ between two commits, as people are shown their names in the newer one, or the older."""
     out = await git(
         "diff",
         "--name-only",
@@ -125,7 +126,7 @@ async def commits_of_paths(mirror: Path, commit: str) -> dict[str, int]:
         git_dir=mirror,
         environment={"GIT_ALLOW_PROTOCOL": "none"},
     )
-    return dict(Counter(path for path in out.decode(errors="replace").split("\0") if path))
+    return dict(Counter(_utf8(out.split(b"\0"))))
 
 
 async def read_files(
@@ -141,13 +142,21 @@ async def read_files(
 
 
 async def list_paths(mirror: Path, commit: str) -> list[str]:
-    """Every file of a commit."""
+    """Every file of a commit whose name is UTF-8."""
     out = await git("ls-tree", "-r", "-z", "--name-only", checked_commit(commit), git_dir=mirror)
-    return [path for path in out.decode(errors="replace").split("\0") if path]
+    return list(_utf8(out.split(b"\0")))
 
 
 async def blobs_of_paths(mirror: Path, commit: str) -> dict[str, str]:
-    """The content's id of every file of a commit, by its path."""
+    """The content's id of every file of a commit whose name is UTF-8, by its path."""
     out = await git("ls-tree", "-r", "-z", checked_commit(commit), git_dir=mirror)
-    listed = (line.partition("\t") for line in out.decode(errors="replace").split("\0") if line)
+    listed = (line.partition("\t") for line in _utf8(out.split(b"\0")))
     return {path: meta.split(" ")[2] for meta, _, path in listed}
+
+
+def _utf8(lines: Iterable[bytes]) -> Iterator[str]:
+    """Those that are UTF-8. With a sign in place of odd bytes, one name could be taken for that of another file."""
+    for line in lines:
+        if line:
+            with suppress(UnicodeDecodeError):
+                yield line.decode()

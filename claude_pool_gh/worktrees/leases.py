@@ -237,7 +237,14 @@ class Worktrees:
         removed = 0
         for path in sorted((self.state / "mirrors").glob("*.git")):
             if path.stem.isdecimal():
-                removed += await pruning.prune_refs(self.mirror(int(path.stem)), older_than_secs)
+                try:
+                    removed += await pruning.prune_refs(
+                        self.mirror(int(path.stem)), older_than_secs
+                    )
+                except (OSError, WorktreeError) as error:  # it costs this mirror only
+                    logger.warning(
+                        "%s not pruned: %s", path, error, extra={"action": "mirror_not_pruned"}
+                    )
         return removed
 
     async def remove_unused(self, kept: Collection[int]) -> int:

@@ -15,7 +15,7 @@ from typing import Final
 from uuid import uuid4
 
 from claude_pool_gh.storage.private import private_folder
-from claude_pool_gh.worktrees import faults, trees
+from claude_pool_gh.worktrees import breakage, faults, trees
 from claude_pool_gh.worktrees.answers import GitOutcome, is_login_refused, meaning_of, reason_of
 from claude_pool_gh.worktrees.errors import (
     LoginRefused,
@@ -101,7 +101,7 @@ class Mirror:
         """True where a fetch brought a commit here. A yes is remembered; `pruning` lets objects outlive their refs."""
         if commit in self.present:
             return True
-        kept = f"refs/pool/commits/{checked_commit(commit)}"
+        kept = f"refs/pool/commits/{checked_commit(commit)}^{{commit}}"  # and it is really here
         try:
             await git("rev-parse", "--verify", "--quiet", kept, git_dir=self.path)
         except WorktreeError:
@@ -155,6 +155,7 @@ class Mirror:
             self._remove_locks()
             self._remove_partial(0.0)
             self._remove_partial(time.time(), "??/tmp_obj_*", _OLD_SECONDS)
+            breakage.drop_unreadable(self.path)
 
     def _remove_locks(self, older: float = 0.0) -> None:
         """Remove git's lock files, or those older than so many seconds."""
@@ -183,6 +184,18 @@ class Mirror:
         take_bytes_as_they_are(self.path)
 
     async def _fetch(self, login: Credentials, refspecs: list[str], depth: int | None) -> None:
+        """Fetch, and where something that is broken here was in the way, once more without that."""
+        try:
+            await self._fetch_once(login, refspecs, depth)
+        except (OriginUnavailable, TookTooLong, OutOfDisk):
+            raise
+        except WorktreeError:
+            if not await breakage.drop_broken(self.path):
+                raise
+            self.present.clear()
+            await self._fetch_once(login, refspecs, depth)
+
+    async def _fetch_once(self, login: Credentials, refspecs: list[str], depth: int | None) -> None:
         """One fetch. What it leaves half done when it fails, or is ended, goes: nothing could go on from it."""
         began, finished, removed = time.time() - 1, False, 0
         # Of a process that was killed; git itself may have gone on for a while.

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from claude_pool_gh.worktrees.breakage import drop_broken
 from claude_pool_gh.worktrees.checkouts.removal import remove
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
@@ -34,6 +35,8 @@ async def prune_refs(mirror: Mirror, older_than_secs: float) -> int:
     if not (mirror.path / "HEAD").exists():
         return 0
     async with mirror.alone():
+        if await drop_broken(mirror.path):
+            mirror.present.clear()
         before = time.time() - older_than_secs
         old = await asyncio.to_thread(_older, mirror.path, before)
         if old:

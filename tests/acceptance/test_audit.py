@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from claude_pool_gh.rehearsal.model import Answer, Fail, ToolUse
-from tests.acceptance.auditor import RESULT, Auditor, claim
+from tests.acceptance.auditor import RESULT, Auditor, claim, files_of
 from tests.acceptance.colleague import Colleague, write
 from tests.acceptance.world import World
 
 PRICES, STORE = "shop/prices.py", "shop/store.py"
 TOTAL = claim(PRICES, 8, "    return unit_cents * quantity", "A line has no discount")
 ROW = claim(STORE, 19, "    return cursor.lastrowid", "The id may be of another order")
+COMPLETED = "SELECT count(*) FROM tasks WHERE step = '{}' AND state = 'completed'"
 BY_FOLDER = "audits:\n  defects:\n    by: folder\n"
 
 
@@ -46,7 +48,9 @@ def gathered(here: World) -> dict[str, Any]:
 async def test_an_audit_ends_in_a_report_of_what_a_second_agent_confirms(
     here: World, auditor: Auditor
 ) -> None:
-    auditor.claims = (TOTAL, ROW, claim(PRICES, 3, "BULK_FROM = 11", "Misquoted"))
+    key = "sk_live_" + "x1Y" * 8
+    told = TOTAL | {"scenario": f"With {key} in the file"}
+    auditor.claims = (told, ROW, claim(PRICES, 3, "BULK_FROM = 11", "Misquoted"))
     auditor.verdicts = {ROW["title"]: "refuted"}
     issue = here.repository.open_issue("Audit", "Please.", here.maintainer)
     await here.say("/pool audit defects", number=issue.number)
@@ -55,9 +59,11 @@ async def test_an_audit_ends_in_a_report_of_what_a_second_agent_confirms(
     assert ROW["title"] not in shown, "what is refuted is counted, not shown"
     assert "Refuted by a second reader: 1" in shown
     result = gathered(here)
-    assert result["completeness"] == "complete"
     assert (result["refuted"], result["unplaced"]) == (1, 1)
+    assert result["completeness"] == "partial", "a claim was not settled"
     (finding,) = result["findings"]
+    assert finding["finding"]["scenario"] == "With [redacted] in the file"
+    assert key not in json.dumps(result)
     assert (finding["rule"], finding["state"], finding["verified"]) == (
         "defects/wrong-result",
         "new",
@@ -205,7 +211,7 @@ async def test_a_finding_is_dismissed_or_fixed_by_its_id_in_an_issue(
     assert states == {TOTAL["title"]: "open", ROW["title"]: "dismissed"}
 
 
-async def test_a_cancelled_audit_keeps_what_its_parts_have_said_and_says_that_nobody_verified_it(
+async def test_a_cancelled_audit_says_what_it_has_and_the_next_one_goes_on_and_pays_for_nothing_twice(
     here: World, auditor: Auditor
 ) -> None:
     configure(here, BY_FOLDER)
@@ -216,18 +222,39 @@ async def test_a_cancelled_audit_keeps_what_its_parts_have_said_and_says_that_no
         else None
     )
     await here.say("/pool audit")
-    await here.until(
-        lambda: (
-            here.rows("SELECT count(*) FROM tasks WHERE step = 'find' AND state = 'completed'")[0][
-                0
-            ]
-            >= 2
-        )
-    )
+    await here.until(lambda: here.rows(COMPLETED.format("find"))[0][0] >= 2)
     await here.say("/pool cancel")
     shown = await here.shows("audit", "NOT AUDITED: cancelled")
     assert "what they say is not verified" in shown
     assert TOTAL["title"] in shown
+    assert "The same command goes on with the rest" in shown
+    auditor.instead = lambda _: None
+    await here.say("/pool audit")
+    await here.shows("audit", "### 🔎 1 new")
+    asked = Counter(tuple(files_of(each)) for each in auditor.asked("audit-defects"))
+    (again,) = (files for files, number in asked.items() if number > 1)
+    assert "AGENTS.md" in again, "only what had not ended is read again"
+    assert gathered(here)["completeness"] == "complete"
+
+
+async def test_one_that_was_cancelled_while_it_verified_reads_and_judges_nothing_again(
+    here: World, auditor: Auditor
+) -> None:
+    configure(here, BY_FOLDER)
+    auditor.claims, auditor.waits = (TOTAL, ROW), (TOTAL["title"],)
+    await here.say("/pool audit")
+    await here.until(lambda: here.rows(COMPLETED.format("verify"))[0][0] == 1)
+    await here.say("/pool cancel")
+    await here.shows("audit", "NOT AUDITED: cancelled")
+    auditor.waits, finders = (), len(auditor.asked("audit-defects"))
+    await here.say("/pool audit")
+    await here.shows("audit", "### 🔎 2 new")
+    assert len(auditor.asked("audit-defects")) == finders, "everything was read"
+    judged = [each for each in auditor.asked("verify-audit") if ROW["title"] in each.text]
+    assert len(judged) == 1
+    await here.say("/pool audit --fresh")
+    await here.shows("audit", "### 🔎 2 still open")
+    assert len(auditor.asked("audit-defects")) > finders
 
 
 async def test_of_two_audits_of_one_name_at_once_one_runs_and_the_other_is_told(

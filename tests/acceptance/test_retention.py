@@ -80,6 +80,7 @@ async def test_each_thing_goes_in_its_time_and_a_review_afterwards_is_as_always(
     assert first.deliveries == before["deliveries"]
     assert first.commands == 1, "that started nothing"
     assert (first.chains, first.effects, first.patches) == (0, 0, 0)
+    assert (first.trimmed, first.texts) == (before["chains"], before["effects"])
     assert w.rows(texts) == [(0,)]
     assert w.ledger == ledger
 
@@ -112,6 +113,34 @@ async def test_each_thing_goes_in_its_time_and_a_review_afterwards_is_as_always(
         lambda: w.rows("SELECT count(*) FROM tasks WHERE state = 'completed'") != [(0,)]
     )
     await w.until(lambda: any("action=chain_ended" in line for line in w.bot.log))
+
+
+async def test_a_finding_of_a_trimmed_review_is_dismissed_and_its_report_tells_the_same(
+    found: World,
+) -> None:
+    w = found
+    w.repository.commit("develop", {"other.py": "x = 1\n"}, author=w.maintainer)
+    await w.say("/pool review")
+    await w.reviewed()
+    await w.written()
+    await w.bot.stop()
+    told = w.tracking
+    trimmed = await pruned(w, 31)
+    assert (trimmed.trimmed, trimmed.texts) == (1, counts(w)["effects"])
+    assert await pruned(w, 31) == Deleted()
+    await w.begin()
+    finding = w.rows("SELECT fingerprint FROM findings")[0][0]
+    await w.say(f"/pool dismiss {finding} meant")
+    await w.until(lambda: w.rows("SELECT state FROM findings") == [("dismissed",)])
+    w.repository.retarget(w.pull, "develop", w.maintainer)
+    await w.until(lambda: "It goes into `develop` now" in w.tracking)
+    folds = ("Steps", "Bill", "What the agents looked at")
+    for fold in folds:
+        assert _fold(w.tracking, fold) == _fold(told, fold) != "", fold
+
+
+def _fold(body: str, name: str) -> str:
+    return body.partition(f"<summary>{name}</summary>")[2].partition("</details>")[0]
 
 
 async def test_nothing_is_deleted_where_the_settings_say_none_and_never_what_has_not_ended(

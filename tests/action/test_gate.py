@@ -12,7 +12,7 @@ from claude_pool_gh.action.gate import Gate
 from claude_pool_gh.github import inbox
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.comment import Comment
-from claude_pool_gh.github.errors import ForgeRefused
+from claude_pool_gh.github.errors import ForgeRefused, GivenUp
 from claude_pool_gh.pool.store import tables as pool_tables
 from claude_pool_gh.rehearsal.github import Fault, Respond
 from claude_pool_gh.storage import Database, Transaction, migrations
@@ -131,6 +131,34 @@ async def test_where_github_refuses_to_show_one_no_further_chain_passes(
     assert gate.is_shut
     assert await gate.wait(database, "first.t", asyncio.Event()), (
         "the control: it was let through before"
+    )
+    stop.set()
+    assert not await waiting
+
+
+async def test_what_could_not_be_written_is_shown_to_nobody_and_no_chain_passes(
+    database: Database, tmp_path: Path
+) -> None:
+    """Also where it was not GitHub that refused it: a filter in between, an error of our own."""
+    gate, done = opened_gate(tmp_path)
+    with database.engine.begin() as tx:
+        task(tx, "first")
+        want(tx, "the first runs")
+    stop = asyncio.Event()
+    waiting = asyncio.create_task(gate.wait(database, "first.t", stop))
+    await asyncio.sleep(LOOK_SECONDS)
+    with database.engine.begin() as tx:
+        row = rows.next_due(tx, 0, 10**15)
+        assert isinstance(row, rows.EffectRow)
+        rows.refused(tx, row, "something in between refuses it")
+    await asyncio.sleep(LOOK_SECONDS)
+    assert done == [], "it does not stand, whoever has heard of it"
+    gate.refused(row, GivenUp("something in between refuses it"))
+    assert gate.is_shut
+    (told,) = gate.refusals
+    assert (
+        told.advice
+        == "The comment that shows the run could not be written: something in between refuses it."
     )
     stop.set()
     assert not await waiting

@@ -16,6 +16,8 @@ from claude_pool_gh.action.state.database_redactor import NOTE, DatabaseRedactor
 from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
 from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.conversation.secret_filter import without_secrets
+from claude_pool_gh.findings import tables
+from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.pool.store import cap_uses
 from claude_pool_gh.pool.store.tables import chains, reservations
@@ -23,6 +25,7 @@ from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.deflated import deflated
 from claude_pool_gh.storage.owners import is_gone
+from tests.findings.make import finding
 from tests.pool.make import caps
 
 HEADER = Header(repository=1, thread=2, run="r", until_ms=0)
@@ -297,6 +300,33 @@ def test_what_posts_withhold_is_in_no_column_of_what_is_kept(
         assert secret.encode() not in there.read_bytes()
     assert task == (None, None, None)
     assert "This post was withheld" in wanted
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"title": f"{RANDOM} {'x' * (199 - len(RANDOM))}"},
+        {"evidence": f"k = '{RANDOM}'\n" * 95},
+        {"scenario": " ".join([RANDOM] * 17)},
+        {"suggestion": f"k = '{RANDOM}'\n" * 95},
+        {"path": f"{'a.' * 233}{RANDOM}"},
+    ],
+    ids=lambda stated: next(iter(stated)),
+)
+def test_a_finding_is_read_back_whatever_the_marks_in_it_are_longer_than(
+    database: Path, tmp_path: Path, stated: dict[str, str]
+) -> None:
+    opened = Database.open(f"sqlite:///{database}")
+    with opened.engine.begin() as tx:
+        tables.remember(tx, "1:2", "c", "review", [finding(**stated)], 0)
+    opened.close()
+    image.unpack(image.pack(database, DatabaseRedactor()), tmp_path / "there.sqlite")
+    opened = Database.open(f"sqlite:///{tmp_path / 'there.sqlite'}")
+    with opened.engine.begin() as tx:
+        (known,) = tables.every(tx, "1:2")
+    opened.close()
+    assert RANDOM not in known.finding.model_dump_json()
+    assert known.mark == fingerprint(finding(**stated))
 
 
 def test_what_posts_withhold_does_not_hide_in_deflated_text(database: Path) -> None:

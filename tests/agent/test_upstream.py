@@ -109,6 +109,49 @@ async def test_a_run_that_ends_is_not_waited_for_by_its_patience(bench: Bench) -
     assert await bench.settle(task) == (0, False)
 
 
+async def test_an_old_refusal_makes_no_later_request_free(bench: Bench) -> None:
+    """Its open answer breaks off after the run's end: the API may have worked for it."""
+    asked, cut = asyncio.Event(), asyncio.Event()
+    overloaded = {"type": "error", "error": {"type": "overloaded_error"}}
+    answer = {"type": "message", "usage": {"input_tokens": 10, "output_tokens": 5}}
+    replies = [(529, overloaded), (200, answer)]
+
+    async def api(request: web.Request) -> web.Response:
+        await request.read()
+        if replies:
+            status, body = replies.pop(0)
+            return web.json_response(body, status=status)
+        asked.set()
+        await cut.wait()
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/v1/messages", api)
+    runner = web.AppRunner(app, shutdown_timeout=0.2)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with patient(bench, 30, f"http://127.0.0.1:{runner.addresses[0][1]}") as gateway:
+            task = await bench.grant(300_000)
+            async with gateway.admit(f"{task}.1", frozenset({MODEL})) as (run, url):
+                run.read_on = PATIENCE
+                assert (await ask(url, stream=False))[0] == 200
+                assert run.trouble == "", "what was got over is no reason of a later fault"
+                left = asyncio.create_task(ask(url, stream=False))
+                await asked.wait()
+                run.over.set()
+                cut.set()
+            assert (await left)[0] == 502
+            assert run.trouble == "it broke off before it answered"
+    finally:
+        await runner.cleanup()
+    rows = sorted(await bench.requests_in_ledger(task), key=lambda row: row.created_ms)
+    assert [row.upper_bound for row in rows] == [False, True]
+    assert rows[1].settled == rows[1].reserved
+
+
 async def test_waiting_for_the_api_is_no_silence(bench: Bench) -> None:
     async with patient(bench, 30):
         busy = Fail(529, "overloaded_error")

@@ -14,7 +14,7 @@ import pytest
 from claude_pool_gh.audits.estimate import rates
 from claude_pool_gh.audits.files import Wanted, list_files, sift
 from claude_pool_gh.audits.model import Cut, SkipReason
-from claude_pool_gh.audits.plan import MOST_SHARDS, PlanFacts, make_plan
+from claude_pool_gh.audits.plan import MOST_SHARDS, PlanFacts, in_order, make_plan
 from claude_pool_gh.audits.risk import Signals
 from claude_pool_gh.audits.shards import Grouping, group_of
 from claude_pool_gh.conversation.audit import known
@@ -74,7 +74,7 @@ async def test_two_hundred_thousand_files_have_a_plan_that_counts_each_of_them(
     commit = await asyncio.to_thread(imported, tmp_path / "many.git", names)
     listing = await list_files(tmp_path / "many.git", commit, Wanted())
     assert (listing.total, len(listing.files)) == (number, number)
-    plan = make_plan(listing.files, listing.skipped, FACTS)
+    plan = make_plan(in_order(listing.files, FACTS), listing.skipped, FACTS)
     assert len(plan.shards) == MOST_SHARDS
     told = sum(shard.files for shard in (*plan.shards, *plan.beyond))
     assert told == number, "what is beyond the most parts of a run is counted"

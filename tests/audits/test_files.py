@@ -52,6 +52,7 @@ def test_json_says_all_that_the_result_holds_and_reads_back() -> None:
     assert whole["not_listed"] == {
         "refuted": 5,
         "unplaced": 2,
+        "malformed": 0,
         "beyond_limit": 0,
         "unverified": 0,
     }

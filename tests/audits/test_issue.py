@@ -67,14 +67,14 @@ def test_clean_is_said_only_where_nothing_is_missing() -> None:
 
 def test_unsettled_claims_are_not_clean() -> None:
     text = issue.body(result(unsettled=rich().unsettled), HOME)
-    assert text.startswith("### 🔎 no finding open, 1 claim that nobody could settle\n")
+    assert text.startswith("### ⚠️ PARTLY AUDITED: 1 claim not settled; no finding open\n")
     assert "**high** A lock may be taken twice `shop/lock.py:9`" in text
 
 
 def test_serious_claims_that_nobody_verified_are_not_clean() -> None:
     short = result(unverified=3, problems=("3 serious claims not verified.",))
     text = issue.body(short, HOME)
-    assert text.startswith("### ⚠️ PARTLY AUDITED: not everything was settled; no finding open\n")
+    assert text.startswith("### ⚠️ PARTLY AUDITED: 3 claims not settled; no finding open\n")
     assert "> ⚠️ 3 serious claims not verified." in text
 
 

@@ -13,6 +13,7 @@ from claude_pool_gh.audits import files as files_
 from claude_pool_gh.audits.files import Listing, TooManyFiles, Wanted, list_files, sift
 from claude_pool_gh.audits.model import SkipReason
 from claude_pool_gh.audits.reads import Reads
+from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 Make = Callable[[Mapping[str, bytes]], tuple[Path, str]]
@@ -200,3 +201,18 @@ async def test_content_counts_where_it_is_minified_or_not_ascii(make: Make) -> N
     assert why(found) == {"packed.js": SkipReason.generated}
     tokens = {each.path: each.tokens for each in found.files}
     assert tokens["kana.md"] > 900 / 4 * 1.3 * 1.9
+
+
+async def test_a_file_that_is_not_read_does_not_count_as_read_under_anothers_name(
+    make: Make,
+) -> None:
+    shown, odd = "\ufffd.py", "\udcff.py"  # the bytes ff, shown with a sign for what is no UTF-8
+    directory, commit = make({shown: b"print('fine')\n", odd: b"print('evil')\n"})
+    found = await list_files(directory, commit, Wanted())
+    assert (paths(found), why(found)) == ([shown], {"\\xff.py": SkipReason.odd_name})
+    blobs = await history.blobs_of_paths(directory, commit)
+    now = Reads().with_(paths(found), blobs, "rules")
+    assert now.have(shown, found.files[0].blob)
+    assert not now.have(shown, run(directory, "hash-object", str(directory.parent / odd)))
+    assert await history.list_paths(directory, commit) == [shown]
+    assert await history.commits_of_paths(directory, commit) == {shown: 1}

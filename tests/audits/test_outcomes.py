@@ -20,8 +20,11 @@ from claude_pool_gh.audits.model import (
     Range,
     Shard,
     ShardState,
+    SkippedFile,
+    SkipReason,
 )
-from claude_pool_gh.audits.results import ShardCounts
+from claude_pool_gh.audits.outputs import summary
+from claude_pool_gh.audits.results import ShardCounts, Unjudged
 from claude_pool_gh.audits.rules import KINDS, RULES
 from claude_pool_gh.audits.stated import MOST_OF_ONE, claims_of, schemas
 from claude_pool_gh.audits.weighing import Candidate, weigh
@@ -69,15 +72,16 @@ _FIELDS = (
 
 def result(tasks: Sequence[Mapping[str, Any]], **fields: Any) -> AuditResult:
     """A result of these finders."""
-    covered = results.coverage(PLAN, tasks, COUNTS)
+    planned = replace(PLAN, skipped=fields.pop("skipped", ()))
+    covered = results.coverage(planned, tasks, COUNTS)
     values: dict[str, Any] = {
         "plan": PLAN,
         "coverage": covered,
-        "completeness": results.completeness(covered),
+        "completeness": results.completeness(covered, Unjudged()),
         "findings": (),
         "started_ms": 1,
         "ended_ms": 2,
-        "problems": results.problems(covered, unverified=0, broken=0),
+        "problems": results.problems(covered, Unjudged()),
     }
     return AuditResult(**values | fields)
 
@@ -143,9 +147,9 @@ def test_a_file_that_the_agent_of_its_part_did_not_open_was_not_read() -> None:
 def test_what_is_beyond_the_budget_keeps_an_audit_from_being_complete() -> None:
     plan = replace(PLAN, shards=(A,), beyond=(B,))
     covered = results.coverage(plan, [said()], COUNTS)
-    assert results.completeness(covered) is Completeness.partial
+    assert results.completeness(covered, Unjudged()) is Completeness.partial
     assert covered.unread == ("b.py", "c.py")
-    told = results.problems(covered, unverified=2, broken=0)
+    told = results.problems(covered, Unjudged(unverified=2))
     assert told[0] == "2 files not read: the budget does not reach it."
     assert "2 serious claims not verified" in told[1]
 
@@ -171,6 +175,19 @@ def test_only_what_was_read_whole_and_settled_is_clean(
     assert found.verdict is verdict
     assert made.is_clean == (verdict is Verdict.clean)
     assert found.reason or verdict in (Verdict.clean, Verdict.findings)
+
+
+def test_a_file_whose_content_is_not_here_is_missed_and_one_that_nobody_can_read_is_named() -> None:
+    def left_out(reason: SkipReason) -> AuditResult:
+        skipped = (SkippedFile(path="x.py", reason=reason),)
+        return result([said(), said()], plan=replace(PLAN, skipped=skipped), skipped=skipped)
+
+    missing = left_out(SkipReason.missing)
+    assert missing.problems == ("1 file not read: their content is not here.",)
+    assert (missing.completeness, missing.is_clean) == (Completeness.partial, False)
+    odd = summary.verdict(left_out(SkipReason.odd_name)).text
+    assert odd == "nothing found in 3 files; 1 file cannot be read (1 name that is not UTF-8)"
+    assert summary.verdict(left_out(SkipReason.binary)).text == "nothing found in 3 files"
 
 
 def test_an_audit_of_some_paths_says_so_where_it_found_nothing() -> None:

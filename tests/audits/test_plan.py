@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from claude_pool_gh.audits.estimate import PastRun, Rates, estimate, rates, reach
 from claude_pool_gh.audits.model import Cut, Shard, SkippedFile, SkipReason, SourceFile
-from claude_pool_gh.audits.plan import PlanFacts, make_plan, sifted
+from claude_pool_gh.audits.plan import PlanFacts, in_order, make_plan, shrunk
 from claude_pool_gh.audits.risk import Signals, risk_of, riskiest_first
 
 FLAT = Rates(cost=(5.0, 10.0, 20.0), seconds=(1.0, 2.0, 3.0), runs=4)
@@ -92,7 +92,8 @@ def test_what_changed_fails_changes_often_had_findings_or_has_no_owner_comes_fir
 def test_a_plan_says_what_it_does_not_reach_and_what_it_leaves_out() -> None:
     files = [source("a/x.py"), source("b/y.py", 200_000), source("c/z.py")]
     left = [SkippedFile(path="p.png", reason=SkipReason.binary)]
-    plan = make_plan(files, left, facts(budget=50_000))
+    own = facts(budget=50_000)
+    plan = make_plan(in_order(files, own), left, own)
     assert [each.paths for each in plan.shards] == [("a/x.py",), ("c/z.py",)]
     assert [each.paths for each in plan.beyond] == [("b/y.py",)]
     assert plan.skipped == tuple(left)
@@ -103,7 +104,8 @@ def test_a_plan_says_what_it_does_not_reach_and_what_it_leaves_out() -> None:
 def test_a_plan_of_too_much_stays_small_and_counts_what_it_does_not_list() -> None:
     files = [source(f"d{at % 900}/f{at}.py", 10) for at in range(20_000)]
     left = [SkippedFile(path=f"{at}.png", reason=SkipReason.binary) for at in range(5_000)]
-    plan = make_plan(files, left, facts(budget=10**9))
+    own = facts(budget=10**9)
+    plan = make_plan(in_order(files, own), left, own)
     assert len(plan.shards) == 500
     assert sum(len(each.paths) for each in plan.beyond) == 5_000
     assert plan.files + sum(each.files for each in plan.beyond) == 20_000
@@ -112,9 +114,8 @@ def test_a_plan_of_too_much_stays_small_and_counts_what_it_does_not_list() -> No
 
 
 def test_what_turns_out_not_to_be_source_leaves_its_shard() -> None:
-    plan = make_plan([source("a/x.py"), source("a/y.py"), source("b/z.py")], [], facts())
-    left = [SkippedFile(path=path, reason=SkipReason.binary) for path in ("a/y.py", "b/z.py")]
-    kept = [replace(source("a/x.py"), tokens=7)]
-    found = sifted(plan, kept, left)
-    assert [(each.paths, each.tokens) for each in found.shards] == [(("a/x.py",), 7)]
-    assert {each.path for each in found.skipped} == {"a/y.py", "b/z.py"}
+    files = [source("a/x.py"), source("a/y.py"), source("b/z.py")]
+    kept = {"a/x.py": replace(source("a/x.py"), tokens=7)}
+    first, second = (shrunk(each, kept) for each in in_order(files, facts()))
+    assert first is not None
+    assert (first.paths, first.tokens, second) == (("a/x.py",), 7, None)

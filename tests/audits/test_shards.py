@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from claude_pool_gh.audits.model import Cut, Shard, SourceFile
 from claude_pool_gh.audits.packages import package_of, packages
 from claude_pool_gh.audits.shards import MOST_FILES, TARGET_TOKENS, Grouping, cut, group_of
+from claude_pool_gh.audits.tokens import tokens_of
 
 SIZE = group_of(Cut.size, Grouping())
 
@@ -51,6 +54,21 @@ def test_every_file_is_in_exactly_one_shard_and_none_is_too_large() -> None:
     usual = sorted(each.tokens for each in found)
     assert usual[len(usual) // 10] >= TARGET_TOKENS // 5, "parts are balanced"
     assert sum(usual) / len(usual) >= 0.55 * TARGET_TOKENS, "and as few as that allows"
+
+
+def test_parts_of_a_real_tree_are_more_than_half_full_and_few_are_small() -> None:
+    root = Path(json.__file__).parents[1]
+    files = [
+        SourceFile(path=name, blob="", size=size, tokens=tokens_of(name, size))
+        for folder in ("", "asyncio", "email", "importlib", "json", "unittest", "xml", "lib2to3")
+        for each in (root / folder).glob("*.py")
+        if (size := each.stat().st_size)
+        for name in [each.relative_to(root).as_posix()]
+    ]
+    sizes = sorted(each.tokens for each in shards(files) if len(each.paths) > 1)
+    assert len(sizes) > 20
+    assert sum(sizes) / len(sizes) >= TARGET_TOKENS / 2
+    assert sum(size < TARGET_TOKENS / 4 for size in sizes) <= len(sizes) / 8
 
 
 def test_the_same_files_give_the_same_shards_in_whatever_order() -> None:

@@ -88,6 +88,27 @@ def test_a_value_that_is_the_default_all_the_same_was_given_by_its_file() -> Non
     )
 
 
+SCHEDULED = "audits: {nightly: {schedule: {cron: '0 3 * * *', timezone: UTC}}}\n"
+UNSCHEDULED = "audits: {nightly: {schedule: null}}\n"
+
+
+def test_a_section_that_the_organization_left_out_in_words_can_be_given() -> None:
+    found = holds(UNSCHEDULED, SCHEDULED)
+    schedule = found.value.audits["nightly"].schedule
+    assert schedule is not None
+    assert schedule.cron == "0 3 * * *"
+    assert found.sources == {
+        "audits.nightly.schedule.cron": PATH,
+        "audits.nightly.schedule.timezone": PATH,
+    }
+
+
+def test_a_section_that_the_organization_gives_can_be_left_out_in_words() -> None:
+    found = holds(SCHEDULED, UNSCHEDULED)
+    assert found.value.audits["nightly"].schedule is None
+    assert found.sources == {"audits.nightly.schedule": PATH}
+
+
 def test_without_files_everything_is_the_default() -> None:
     assert merge([], VERBS) == Configuration(RepositoryConfig())
     assert holds("", "# nothing").sources == {}

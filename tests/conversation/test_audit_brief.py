@@ -8,6 +8,7 @@ import pytest
 
 from claude_pool_gh.audits.files import Listing
 from claude_pool_gh.audits.model import SourceFile
+from claude_pool_gh.audits.rules import KINDS
 from claude_pool_gh.config.model import Audit
 from claude_pool_gh.conversation.audit import brief
 from claude_pool_gh.conversation.audit.host import Subject
@@ -116,7 +117,9 @@ def test_the_whole_is_told_in_the_hosts_words() -> None:
     )
 
 
-def test_another_kind_other_steps_or_rules_are_another_audit() -> None:
+def test_another_kind_other_steps_or_rules_are_another_audit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def context(prompt: str) -> HostStepContext:
         limits = Limits(task=1, chain=1, wall_seconds=1, idle_seconds=1)
         steps = (AgentRun(name="find", prompt=prompt),)
@@ -131,6 +134,9 @@ def test_another_kind_other_steps_or_rules_are_another_audit() -> None:
     assert len(set(digests)) == 4
     cheaper = subject(settings=Audit(budget=1, slots=1))
     assert brief._digest(cheaper, context("p"), "r") == digests[0]
+    with monkeypatch.context() as later:
+        later.setattr(brief, "KINDS", {**KINDS, "defects": KINDS["defects"][1:]})
+        assert brief._digest(subject(), context("p"), "r") not in digests, "with other rules"
     other = subject(commit="f" * 40, paths=("x",))
     assert brief._digest(other, context("p"), "r") == digests[0], "not what it reads"
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from claude_pool_gh.audits.model import UnsettledClaim
-from claude_pool_gh.audits.stated import ReadClaims
+from claude_pool_gh.audits.stated import ReadClaim, ReadClaims
 from claude_pool_gh.conversation.audit import check_claims, gather
-from claude_pool_gh.conversation.audit.check_claims import _Now, _Placed
+from claude_pool_gh.conversation.audit.check_claims import _Now, _Placed, _Stated
 from claude_pool_gh.conversation.audit.known import ChangedFinding, Earlier
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
@@ -215,17 +215,24 @@ def test_what_earlier_runs_have_found_survives_its_row() -> None:
 # ---- what the next run reads again
 
 
-def test_the_files_of_a_part_with_more_claims_than_it_may_make_are_noted() -> None:
-    shards = [{"paths": ["b.py", "a.py"]}, {"paths": ["c.py"]}]
-    read = [ReadClaims(stated=26, beyond=1), ReadClaims(stated=25)]
-    assert check_claims._over_the_bound(shards, read) == ["a.py", "b.py"]
+def test_the_files_of_claims_that_nobody_looked_at_are_noted() -> None:
+    shards = [{"id": "one", "paths": ["b.py", "a.py"]}, {"id": "two", "paths": ["c.py", "d.py"]}]
+    neither, more = ReadClaims(stated=25), ReadClaims(stated=26, beyond=1)
+    odd = ReadClaims(stated=1, malformed=1)
+    assert check_claims._dropped_in(shards, [more, neither], []) == ["a.py", "b.py"]
+    assert check_claims._dropped_in(shards, [neither, odd], []) == ["c.py", "d.py"]
+    named, nowhere = (
+        _Stated("two", ReadClaim(rule=RULE, finding=there(path=path))) for path in ("c.py", "x.py")
+    )
+    assert check_claims._dropped_in(shards, [neither, neither], [named]) == ["c.py"]
+    assert check_claims._dropped_in(shards, [neither, neither], [nowhere]) == ["c.py", "d.py"]
 
 
 def test_files_with_a_claim_that_nobody_could_judge_are_named_for_the_next_run() -> None:
     open_ = UnsettledClaim(
         title="t", path="lock.py", line=9, severity=Severity.high, reason="no answer"
     )
-    check = {"unverified_in": ["late.py"], "beyond_in": ["a.py", "b.py"]}
+    check = {"unverified_in": ["late.py"], "dropped_in": ["a.py", "b.py"]}
     found = gather._open_in(result(unsettled=(open_,)), check)
     assert found == {"lock.py", "late.py", "a.py", "b.py"}
     assert gather._open_in(result(), {}) == set(), "of a run that an earlier version began"

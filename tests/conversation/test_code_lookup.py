@@ -93,6 +93,13 @@ def test_whoever_fixes_it_is_told_the_quote_the_scenario_and_the_suggestion() ->
     )
 
 
+def test_a_suggestion_that_is_kept_without_a_secret_is_handed_to_nobody() -> None:
+    stated = STATED.model_copy(update={"suggestion": "key = '[redacted]'"})
+    assert "suggests" not in described(stated, "abc", Whereabouts(stated.path, 2, 2))
+    whole = STATED.model_copy(update={"suggestion": "key = load()"})
+    assert "suggests" in described(whole, "abc", Whereabouts(whole.path, 2, 2)), "the control"
+
+
 def test_a_place_that_is_gone_or_elsewhere_is_said() -> None:
     assert "changed, moved or already fixed. Look before" in described(
         STATED, "m", Whereabouts("app/calc.py")

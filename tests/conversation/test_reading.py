@@ -161,14 +161,21 @@ async def test_a_file_that_looks_generated_is_read_where_the_command_names_it(
             f"every changed file that matches {LOOKS} web/go.sum",
         ),
         (("x.png", "docs/a.md"), (), "every changed file is binary or excluded"),
-        (("docs/a.md",), ("docs/a.md",), "every changed file is binary or excluded"),
+        (("docs/a.md",), ("docs/a.md",), "every changed file that matches is binary or excluded"),
+        (("app/new", "a.py"), ("app/",), "no line is changed: app/new (new, empty)"),
+        (
+            ("app/new", "app/x.png", "b/new"),
+            ("app/",),
+            "no line is changed: app/new (new, empty); what else is changed is binary or excluded",
+        ),
     ],
 )
 async def test_where_there_is_nothing_to_read_the_reason_is_true(
     repository: Path, changed: tuple[str, ...], paths: tuple[str, ...], reason: str
 ) -> None:
     base = commit(repository, {"README": b"x\n"})
-    head = commit(repository, {path: b"\0\n" if ".png" in path else b"1\n" for path in changed})
+    texts = {"png": b"\0\n", "new": b""}
+    head = commit(repository, {path: texts.get(path[-3:], b"1\n") for path in changed})
     found = await read(repository, base, head, "docs/", paths=paths)
     assert found.changes == ()
     assert nothing_to_read(found, paths) == reason

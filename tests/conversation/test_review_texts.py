@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 
 import pytest
 
@@ -10,10 +11,11 @@ from claude_pool_gh.conversation.review.earlier import ChangedFinding, EarlierFi
 from claude_pool_gh.conversation.review.host_facts import host_facts, name_of
 from claude_pool_gh.conversation.review.hunks import by_old_path, by_path
 from claude_pool_gh.conversation.review.questions import of_claim, of_known
-from claude_pool_gh.conversation.review.stated import MOST_STATED, stated_by
+from claude_pool_gh.conversation.review.stated import MOST_STATED, remark, stated_by
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Claim
 from claude_pool_gh.findings.tables import KnownFinding, Standing
+from claude_pool_gh.reports.secrets import secrets
 from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
 
@@ -147,7 +149,7 @@ def test_a_very_long_hunk_is_cut_and_says_so() -> None:
 def test_one_claim_of_another_form_costs_that_claim_alone() -> None:
     good = finding().model_dump(mode="json", include=set(Claim.model_fields))
     bad = [
-        good | {"title": "x" * 201},
+        good | {"title": ""},
         {"title": "Half", "severity": "high"},
         "words",
         None,
@@ -183,3 +185,18 @@ def test_too_many_claims_are_cut_from_the_least_and_each_is_named() -> None:
 )
 def test_what_has_no_form_at_all_states_nothing(structured: object) -> None:
     assert stated_by({"structured": structured}).claims == ()
+
+
+@pytest.mark.parametrize("form", ["sk_live_{}", "sk&#95;live&#95;{}"])
+def test_a_secret_in_a_claim_costs_that_text_and_not_the_review(form: str) -> None:
+    """A post that holds one is withheld whole."""
+    key = form.format("x1Y" * 8)
+    stated = finding(**dict.fromkeys(("title", "body", "scenario", "evidence"), f"k = {key}"))
+    whole = stated.model_dump(mode="json", include=set(Claim.model_fields))
+    (claim,) = stated_by({"structured": {"findings": [whole]}}).claims
+    assert key not in f"{claim.title}{claim.body}{claim.scenario}"
+    assert claim.evidence == f"k = {key}", "it is looked up in the file"
+    told = remark(claim, f"it is {key}")
+    assert secrets(unescape(f"{told.title} {told.reason} {claim.body}")) == ()
+    (lost,) = stated_by({"structured": {"findings": [{"title": key}]}}).lost
+    assert secrets(unescape(lost.title)) == ()

@@ -28,6 +28,7 @@ from claude_pool_gh.findings.identity import (
     named_apart,
     same_defect,
     still_there,
+    with_title_digest,
 )
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.reports.redact import Redactor
@@ -339,6 +340,31 @@ def test_a_finding_about_a_secret_is_the_same_when_it_comes_back_from_a_job(secr
     assert not hides(kept, located(now.model_copy(update={"code_digest": ""}), other)), (
         "another secret in its place"
     )
+
+
+@pytest.mark.parametrize("secret", ["AWS", "Stripe", "random"])
+def test_a_finding_below_a_header_with_a_secret_is_the_same_when_it_comes_back(secret: str) -> None:
+    """Also where the secret stands in what is around its code, or in its title."""
+    value = SECRETS[secret].partition("= ")[2]
+    header = f"client = Client({value},"
+    text = f"import os\n\n{header}\n    timeout=0)\n"
+    stated = finding(
+        evidence="    timeout=0)", start_line=4, end_line=4, title=f"No time for {value}"
+    )
+    now = located(stated, text)
+    assert now.within == header, "the control"
+    row = with_title_digest(now).model_dump(mode="json")
+    kept = Finding.model_validate({n: _kept(each) for n, each in row.items()})
+    assert header != kept.within
+    assert kept.title != now.title
+    assert same_defect(kept, now)
+    assert fingerprint(kept) == fingerprint(now)
+    assert hides(kept, now.model_copy(update={"severity": Severity.critical})), "by its title"
+    found = still_there(kept, "x = 1\n" + text)
+    assert found is not None
+    assert (found.start_line, found.within) == (5, header)
+    elsewhere = located(stated, text.replace("Client(", "Server("))
+    assert not same_defect(kept, elsewhere)
 
 
 def _kept(value: Any) -> Any:

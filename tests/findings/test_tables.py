@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.identity import carried, fingerprint, located
+from claude_pool_gh.findings.identity import (
+    carried,
+    fingerprint,
+    located,
+    with_title_digest,
+)
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import ReviewBasis, Standing
 from claude_pool_gh.storage import Database, Transaction, migrations
-from tests.findings.make import finding
+from tests.findings import make
+
+
+def finding(**more: Any) -> Finding:
+    """A finding as rows have it."""
+    return with_title_digest(make.finding(**more))
 
 
 @pytest.fixture

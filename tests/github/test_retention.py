@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.github import retention
 from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.tables import commands, deliveries, effects, repositories
@@ -53,6 +54,25 @@ def test_a_comment_that_is_still_wanted_or_was_changed_lately_is_known(tx: Trans
     assert keys(tx, effects.c.key) == {"edited", "again", "wanted"}
 
 
+def test_what_was_written_loses_its_text_and_is_written_again_when_wanted(tx: Transaction) -> None:
+    check = CheckRun(name="x", head="h", status="queued", title="t", summary="s")
+    rows.want(tx, "check", REPOSITORY, check, OLD)
+    due = rows.next_due(tx, 9, OLD)
+    assert isinstance(due, EffectRow)
+    rows.written(tx, due, 4, OLD)
+    rows.written(tx, comment(tx, "old", "one", OLD), 5, OLD)
+    rows.written(tx, comment(tx, "young", "one", OLD), 6, YOUNG)
+    waits = comment(tx, "wanted", "one", OLD)
+    assert [retention.forget_texts(tx, BETWEEN) for _ in range(2)] == [2, 0]
+    texts = dict(tx.execute(sa.select(effects.c.key, effects.c.wanted)).tuples().all())
+    assert {key for key, text in texts.items() if text} == {"check", "young", "wanted"}
+    rows.written(tx, waits, 7, OLD)
+    again = comment(tx, "old", "one", YOUNG)
+    assert (again.key, again.remote_id, again.first) == ("old", 5, False)
+    rows.written(tx, again, 5, YOUNG)
+    assert retention.forget_texts(tx, YOUNG + 1) == 3, "also of what was wanted anew"
+
+
 def command(tx: Transaction, key: str, **values: object) -> None:
     usual = {"state": "handled", "thread": "1:7", "actor_id": 3, "line": "/pool help"}
     usual |= {"request": {}, "tries": 0, "due_ms": 0, "received_ms": OLD}
@@ -88,6 +108,8 @@ def test_deletion_asks_an_index_and_not_the_whole_table(tx: Transaction) -> None
     for statement in (
         "SELECT guid FROM deliveries WHERE received_ms < 5 LIMIT 5",
         "SELECT key FROM effects WHERE state = 'written' AND changed_ms < 5 LIMIT 5",
+        "SELECT key FROM effects WHERE trimmed_ms IS NULL AND state = 'written' AND changed_ms < 5 LIMIT 5",
+        "SELECT id FROM chains WHERE trimmed_ms IS NULL AND ended_ms IS NOT NULL AND ended_ms < 5",
         "SELECT id FROM chains WHERE state = 'done' AND ended_ms < 5 ORDER BY ended_ms LIMIT 5",
         "SELECT run_id FROM patches WHERE created_ms < 5 LIMIT 5",
         "SELECT chain_id FROM tasks WHERE transcript IS NOT NULL OR prompt IS NOT NULL LIMIT 5",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+import re
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from claude_pool_gh.github.effects.review import InlineComment, Review
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable
 from claude_pool_gh.rehearsal.github import Fault, Pull, Reset, Respond, SimulatedGitHub
+from claude_pool_gh.rehearsal.github.web.faults import Moment
 from claude_pool_gh.terms import ids
 
 REVIEWS = "/repos/{owner}/{repo}/pulls/{pull_number}/reviews"
@@ -28,7 +32,11 @@ OUTSIDE = InlineComment(path="a.txt", line=25, body="OUTSIDE", listed="listed OU
 OVER = InlineComment(path="a.txt", start_line=10, line=40, body="OVER", listed="listed OVER")
 WRONG_SIDE = InlineComment(path="gone.txt", line=2, body="WRONG SIDE", listed="listed WRONG SIDE")
 NO_FILE = InlineComment(path="b.txt", line=1, body="NO FILE")
-BLANK = InlineComment(path="a.txt", line=10, body="", listed="listed BLANK")
+ODD = InlineComment(path="a.txt", line=10, body="ODD", listed="listed odd")
+MANY = tuple(
+    InlineComment(path="many.txt", line=n, body=f"n{n}.", listed=f"listed {n}.", mark=f"f{n}")
+    for n in range(1, 21)
+)
 
 
 @asynccontextmanager
@@ -43,7 +51,9 @@ async def stage(folder: Path) -> AsyncIterator[tuple[SimulatedGitHub, Pull, Forg
         )
         repository.grant(author, "write")
         head = OLD.replace("10\n", "ten\nmore\n").replace("40\n", "")
-        repository.commit("topic", {"a.txt": head, "gone.txt": None}, message="m", author=author)
+        repository.commit(
+            "topic", {"a.txt": head, "gone.txt": None, "many.txt": OLD}, message="m", author=author
+        )
         pull = repository.open_pull("topic", base="main", title="t", body="b", author=author)
         installation = github.install(app, "octo", [repository])
         forge = Forge(
@@ -80,6 +90,17 @@ def row(
 
 async def made_by(forge: Forge, wanted: EffectRow) -> int | None:
     return await wanted.effect.make(forge, wanted.making)
+
+
+def odd(github: SimulatedGitHub, *words: str) -> None:
+    """Let GitHub refuse each request with a comment of these words, for a reason that it does not tell."""
+
+    def holds(moment: Moment) -> bool:
+        said = json.loads(moment.body).get("comments") or ()
+        return any(one["body"].startswith(f"{word}\n") for one in said for word in words)
+
+    no = Respond(422, "Unprocessable Entity")
+    github.faults.add(Fault(no, method="POST", route=REVIEWS, times=10**6, when=holds))
 
 
 def posts(github: SimulatedGitHub) -> int:
@@ -124,14 +145,96 @@ async def test_a_text_that_would_be_too_long_says_how_much_it_leaves_out(tmp_pat
         assert "*2 more are left out here" in review.body
 
 
-async def test_what_github_refuses_for_a_reason_of_its_own_is_found_by_leaving_it_out(
+async def test_of_a_text_without_room_for_any_of_them_it_is_said_how_many_those_are(
     tmp_path: Path,
 ) -> None:
     async with stage(tmp_path) as (_github, pull, forge, repository):
-        await made_by(forge, row(pull, repository, FITS, BLANK, LEFT))
+        await made_by(forge, row(pull, repository, FITS, OUTSIDE, NO_FILE, body="B" * 63_990))
         [review] = pull.reviews
-        assert [comment.body.split("\n")[0] for comment in review.comments] == ["FITS", "LEFT"]
-        assert "listed BLANK" in review.body
+        told = review.body.removeprefix("B" * 63_990).strip()
+        assert told.startswith("*2 more are left out here")
+
+
+@pytest.mark.parametrize(
+    ("refused", "most"), [([7], 12), ([1, 20], 20), (range(1, 21, 2), 43), (range(1, 21), 43)]
+)
+async def test_only_those_that_github_refuses_lose_their_place(
+    tmp_path: Path, refused: Sequence[int], most: int
+) -> None:
+    async with stage(tmp_path) as (github, pull, forge, repository):
+        odd(github, *(f"n{n}." for n in refused))
+        wanted = row(pull, repository, *MANY)
+        made = await made_by(forge, wanted)
+        check_many(pull, refused)
+        assert made == pull.reviews[0].id == await wanted.effect.find(forge, wanted.making)
+        assert posts(github) <= most
+        before = posts(github)
+        assert await wanted.effect.update(forge, wanted.making, made) == made
+        check_many(pull, refused)
+        assert posts(github) - before <= 2 * len(refused), "only what is missing is tried again"
+
+
+def check_many(pull: Pull, refused: Sequence[int]) -> None:
+    """Each comment stands once: at its line, or where that is refused in the text of the one review with a text."""
+    placed = [int(one.body.split(".")[0][1:]) for one in pull.review_comments]
+    assert sorted(placed) == [n for n in range(1, 21) if n not in refused]
+    first, *parts = pull.reviews
+    assert first.body.startswith("BODY\n\n")
+    listed = [int(each) for each in re.findall(r"^listed (\d+)\.$", first.body, re.MULTILINE)]
+    assert sorted(listed) == list(refused)
+    assert ("GitHub takes no comment" in first.body) == bool(refused)
+    assert all(part.body == "" and part.comments for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("number", "after_effect"),
+    [(1, False), (4, False), (8, False), (0, True), (1, True), (3, True)],
+)
+async def test_nothing_is_lost_or_doubled_wherever_the_process_dies(
+    tmp_path: Path, number: int, *, after_effect: bool
+) -> None:
+    """At its end, as the writer does after a death, what may have been made is looked for and completed."""
+    refused = [3, 4]
+    async with stage(tmp_path) as (github, pull, forge, repository):
+        odd(github, *(f"n{n}." for n in refused))
+        wanted = row(pull, repository, *MANY)
+        dies = Fault(Reset(), route=REVIEWS, method="POST", skip=number, after_effect=after_effect)
+        github.faults.plan.insert(0, dies)
+        try:
+            await made_by(forge, wanted)
+        except ForgeUnavailable:
+            again = wanted.making
+            found = await wanted.effect.find(forge, again)
+            if found is None:
+                await wanted.effect.make(forge, again)
+            else:
+                await wanted.effect.update(forge, again, found)
+        assert dies.hits == 1
+        check_many(pull, refused)
+
+
+async def test_a_death_before_the_text_is_completed_loses_nothing(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (github, pull, forge, repository):
+        odd(github, "n3.")
+        wanted = row(pull, repository, *MANY)
+        dies = github.faults.add(Fault(Reset(), method="PUT", times=10**6))
+        with pytest.raises(ForgeUnavailable):
+            await made_by(forge, wanted)
+        dies.times = 0
+        found = await wanted.effect.find(forge, wanted.making)
+        assert found is not None
+        await wanted.effect.update(forge, wanted.making, found)
+        check_many(pull, [3])
+
+
+async def test_a_comment_of_an_earlier_review_is_none_of_this_one(tmp_path: Path) -> None:
+    """What was fixed once and came back is about the same finding, and stands there again."""
+    async with stage(tmp_path) as (github, pull, forge, repository):
+        await made_by(forge, row(pull, repository, MANY[4]))
+        odd(github, "n3.")
+        wanted = row(pull, repository, *MANY)
+        await made_by(forge, replace(wanted, key="review:c2"))
+        assert sum(one.body.startswith("n5.") for one in pull.review_comments) == 2
 
 
 async def test_where_nothing_can_stand_at_its_line_all_is_said_in_words(tmp_path: Path) -> None:
@@ -159,9 +262,17 @@ async def test_a_text_that_a_refusal_left_behind_is_completed_and_not_posted_aga
         wanted = row(pull, repository, FITS)
         kind = Respond(422, "Unprocessable Entity")
         github.faults.add(Fault(kind, method="POST", route=REVIEWS, after_effect=True))
+
+        async def without_comments(moment: Moment) -> None:
+            if moment.phase == "after" and posts(github) == 1:
+                pull.review_comments.clear()
+                pull.reviews[0].comments.clear()
+
+        github.faults.hooks.append(without_comments)
         made = await made_by(forge, wanted)
-        [review] = pull.reviews
-        assert (review.id, posts(github), review.body.startswith("FALLBACK")) == (made, 1, True)
+        review, part = pull.reviews
+        assert (review.id, posts(github), review.body.startswith("BODY")) == (made, 2, True)
+        assert [one.body.split("\n")[0] for one in part.comments] == ["FITS"]
         assert await wanted.effect.find(forge, wanted.making) == made
 
 
@@ -181,6 +292,7 @@ async def test_a_difference_that_is_too_large_to_be_compared_keeps_no_review_bac
         too_large = Respond(status, "this diff is taking too long to generate")
         route = "/repos/{owner}/{repo}/compare/{basehead}"
         github.faults.add(Fault(too_large, method="GET", route=route, times=99))
-        await made_by(forge, row(pull, repository, FITS, BLANK))
-        [review] = pull.reviews
-        assert [comment.body.split("\n")[0] for comment in review.comments] == ["FITS"]
+        odd(github, "ODD")
+        await made_by(forge, row(pull, repository, FITS, ODD))
+        assert [one.body.split("\n")[0] for one in pull.review_comments] == ["FITS"]
+        assert "listed odd" in pull.reviews[0].body

@@ -27,6 +27,7 @@ from claude_pool_gh import (
     PoolConfig,
     TaskOverrides,
 )
+from claude_pool_gh.agent.own_gateway import OwnGateway
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.tables import reservations, tags
@@ -44,10 +45,9 @@ async def main(folder: Path) -> None:
     async with Pool.open(
         agent, folder=folder / "work", state=folder / "state", slots=orders["slots"], config=config
     ) as pool:
-        assert agent.gateway is not None
-        agent.gateway._read_on_seconds = orders[
-            "read_on"
-        ]  # timed-out runs need not be waited for so long
+        assert isinstance(agent.gateway, OwnGateway)
+        # timed-out runs need not be waited for so long
+        (await agent.gateway._opened())._read_on_seconds = orders["read_on"]
         await pool.database.transact(lambda tx: watch.begin(tx, config.budget_microdollars or 0))
         known = await pool.database.read(_by_tag)
         cancelling = asyncio.create_task(_cancel(pool, orders["jobs"]))

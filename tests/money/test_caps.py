@@ -24,6 +24,7 @@ from claude_pool_gh import (
     PoolConfig,
     TaskOverrides,
 )
+from claude_pool_gh.agent.own_gateway import OwnGateway
 from claude_pool_gh.pool.model.caps import Account
 from claude_pool_gh.pool.model.money import dollars
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
@@ -287,8 +288,8 @@ class Place:
             slots=slots,
             config=settings,
         ) as pool:
-            assert self.agent.gateway is not None
-            self.agent.gateway._read_on_seconds = 0.2
+            assert isinstance(self.agent.gateway, OwnGateway)
+            (await self.agent.gateway._opened())._read_on_seconds = 0.2
             yield pool
             held = sa.select(sa.func.count()).where(reservations.c.settled.is_(None))
             assert await pool.database.read(lambda tx: tx.execute(held).scalar_one()) == 0
@@ -448,9 +449,10 @@ async def test_a_model_that_the_task_may_not_use_is_refused_and_costs_nothing(pl
 
     async def script(request: ModelRequest) -> Reply:
         """While the CLI waits for its answer, somebody asks for another model in its name."""
-        assert place.agent.gateway is not None
-        (token,) = place.agent.gateway._passes
-        url = f"{place.agent.gateway._url}/run/{token}/v1/messages"
+        assert isinstance(place.agent.gateway, OwnGateway)
+        gateway = await place.agent.gateway._opened()
+        (token,) = gateway._passes
+        url = f"{gateway._url}/run/{token}/v1/messages"
         async with aiohttp.ClientSession() as session:
             for model in (OPUS, "", HAIKU.upper()):
                 async with session.post(url, json={**request.body, "model": model}) as answer:

@@ -131,7 +131,7 @@ REVIEWED: Final = ReviewReport(
             reason="its evidence is not in the file, or in several places",
         ),
     ),
-    left_out=("uv.lock",),
+    left_out=("docs/logo.png",),
 )
 CHANGED: Final = ChangeReport(
     files=files_of(PATCH),

@@ -13,10 +13,19 @@ import pytest
 
 from claude_pool_gh.pool.model.config import PoolConfig, TaskOverrides
 from claude_pool_gh.pool.model.errors import CapReached
-from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
+from claude_pool_gh.pool.model.ports import (
+    AgentChannel,
+    AgentOutcome,
+    AgentTask,
+    Done,
+    Ending,
+    HostStepContext,
+)
 from claude_pool_gh.pool.model.states import SlotState
+from claude_pool_gh.pool.pool import Pool
+from claude_pool_gh.pool.recipes.workflows import ChainStep
 from tests.pool.kit import GUARD, QUICK, run_chain, step
-from tests.pool.puppet import OpenPool, said
+from tests.pool.puppet import OpenPool, Puppet, said
 
 ANSWER: dict[str, Any] = {
     "type": "object",
@@ -139,6 +148,68 @@ async def test_a_plain_function_and_a_call_of_exit_end_the_task_and_nothing_else
     assert exits.reason == "the agent called sys.exit(3)"
     assert left.reason == "the agent called sys.exit('bye')"
     assert {each.ending for each in (plain_result, exits, left)} == {Ending.failed}
+
+
+def itself() -> None:
+    """Cancel the task that runs this."""
+    own = asyncio.current_task()
+    assert own is not None
+    own.cancel()
+
+
+@pytest.mark.parametrize(
+    ("error", "how"),
+    [
+        (GeneratorExit("of mine"), "raised GeneratorExit: of mine"),
+        (BaseExceptionGroup("of mine", [asyncio.CancelledError()]), "raised BaseExceptionGroup"),
+        (asyncio.CancelledError(), "ended itself by a cancel"),
+        (None, "ended itself by a cancel"),
+    ],
+    ids=["generator", "group", "cancel", "cancel of its task"],
+)
+async def test_what_ends_more_than_an_agent_ends_its_task_in_words_and_costs_one_run(
+    error: BaseException | None, how: str
+) -> None:
+    runs = []
+
+    async def act(task: AgentTask, _line: AgentChannel) -> AgentOutcome:
+        runs.append(task.run_id)
+        if error is not None:
+            raise error
+        itself()
+        await asyncio.sleep(GUARD)
+        return said()
+
+    async with Pool.open(Own(act), config=QUICK) as pool:
+        result = await asyncio.wait_for(pool.run("a"), GUARD)
+        assert (await pool.run("b")).ending is Ending.failed, "the slot takes the next one"
+    assert result.ending is Ending.failed
+    assert result.reason.startswith(f"the agent {how}")
+    assert len(runs) == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [GeneratorExit(), SystemExit(3), asyncio.CancelledError(), None],
+    ids=["generator", "exit", "cancel", "cancel of its task"],
+)
+async def test_what_ends_more_than_a_host_step_ends_its_chain(
+    error: BaseException | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("claude_pool_gh.pool.run.troubles._LONGEST_DELAY", 0.01)
+
+    async def host(_: HostStepContext) -> Done:
+        if error is not None:
+            raise error
+        itself()
+        await asyncio.sleep(GUARD)
+        return Done(None)
+
+    async with Pool.open(Puppet(), config=QUICK, host_steps={"host": host}) as pool:
+        chain = await pool.submit_chain([ChainStep(name="host", host="host")])
+        result = await asyncio.wait_for(pool.wait_chain(chain), GUARD)
+    assert result is not None
+    assert not result.success
 
 
 async def test_the_pool_measures_how_long_it_took_where_it_does_not_say(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig
-from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.model.errors import CapReached, PoolError, UnknownChain
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.store import cap_uses, chains
+from claude_pool_gh.pool.run.chain_waiters import ChainWaiters
+from claude_pool_gh.pool.store import cap_uses, chains, retention
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.retries import Retries
 from tests.pool.kit import GUARD, QUICK, until
+from tests.pool.make import NOW, account, caps, plan
 from tests.pool.puppet import Gate, Puppet
 from tests.storage.flaky import Flaky
 
@@ -159,7 +163,7 @@ async def test_whoever_looks_for_the_end_of_chains_elsewhere_survives_any_error(
     broken = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def breaks(_tx: Transaction, chain_ids: object) -> list[str]:  # noqa: ARG001
+    def breaks(_tx: Transaction, chain_ids: object) -> set[str]:  # noqa: ARG001
         loop.call_soon_threadsafe(broken.set)
         raise KeyError("a fault of ours")
 
@@ -171,8 +175,73 @@ async def test_whoever_looks_for_the_end_of_chains_elsewhere_survives_any_error(
         queued = await pool.submit("b")
         waiting = asyncio.create_task(pool.wait(queued))
         with monkeypatch.context() as patch:
-            patch.setattr("claude_pool_gh.pool.store.lookup.at_rest", breaks)
+            patch.setattr("claude_pool_gh.pool.store.lookup.under_way", breaks)
             await asyncio.wait_for(broken.wait(), GUARD)
         await flaky.database.transact(lambda tx: chains.request_cancel(tx, queued, 1))
         assert (await asyncio.wait_for(waiting, GUARD)).ending == "cancelled"
     assert "waiting_failed" in {getattr(record, "action", "") for record in caplog.records}
+
+
+async def test_a_pool_is_used_in_the_loop_that_opened_it_and_says_so_elsewhere() -> None:
+    """What is done in another thread's loop would wake nobody here."""
+
+    def elsewhere(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        asyncio.run(asyncio.wait_for(work(), GUARD))
+
+    async with Pool.open(Puppet(), config=QUICK) as pool:
+        known = await pool.submit("a")
+        for work in (lambda: pool.run("b"), lambda: pool.wait(known)):
+            with pytest.raises(PoolError, match="run_coroutine_threadsafe"):
+                await asyncio.to_thread(elsewhere, work)
+        assert (await pool.wait(known)).success
+        here = asyncio.get_running_loop()
+        told = await asyncio.to_thread(
+            lambda: asyncio.run_coroutine_threadsafe(pool.run("c"), here).result(GUARD)
+        )
+    assert told.success
+
+
+async def test_a_caller_is_told_the_error_that_keeps_its_chain_from_being_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does not pass, so waiting for a better time would be waiting for ever."""
+
+    def breaks(_tx: Transaction, chain_ids: object) -> set[str]:  # noqa: ARG001
+        raise KeyError("a fault of ours")
+
+    caplog.set_level(logging.CRITICAL)
+    flaky = opened(tmp_path)
+    await flaky.database.transact(
+        lambda tx: chains.create(tx, "lone", plan(), account(), caps(), NOW)
+    )
+    waiters = ChainWaiters(flaky.database)
+    caller = asyncio.create_task(waiters.rest("lone"))
+    looking = asyncio.create_task(waiters.look_for_ever(lambda: False))
+    await until(lambda: "lone" in waiters.events)
+    with monkeypatch.context() as patch:
+        for name in ("under_way", "states_of"):
+            patch.setattr(f"claude_pool_gh.pool.store.lookup.{name}", breaks)
+        with pytest.raises(KeyError):
+            await asyncio.wait_for(caller, GUARD)
+    looking.cancel()
+
+
+async def test_a_caller_hears_that_its_chain_was_deleted_elsewhere(tmp_path: Path) -> None:
+    """It had ended and was deleted between two looks."""
+    flaky = opened(tmp_path)
+    await flaky.database.transact(
+        lambda tx: chains.create(tx, "lone", plan(), account(), caps(), NOW)
+    )
+    waiters = ChainWaiters(flaky.database)
+    caller = asyncio.create_task(waiters.rest("lone"))
+    looking = asyncio.create_task(waiters.look_for_ever(lambda: False))
+    await until(lambda: "lone" in waiters.events)
+
+    def end_and_delete(tx: Transaction) -> int:
+        chains.request_cancel(tx, "lone", NOW)
+        return retention.prune_shared(tx, chains.MAIN, NOW + 1)
+
+    assert await flaky.database.transact(end_and_delete) == 1
+    with pytest.raises(UnknownChain):
+        await asyncio.wait_for(caller, GUARD)
+    looking.cancel()

@@ -20,6 +20,7 @@ from claude_pool_gh.pool.model.errors import PoolError, Superseded
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
 from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan, WorkspaceSpec
 from claude_pool_gh.pool.pool import Pool
+from claude_pool_gh.pool.run.dispatcher import end_overdue
 from claude_pool_gh.pool.run.queues import (
     BEAT_SECONDS,
     SILENCE_SECONDS,
@@ -180,6 +181,30 @@ async def test_all_workers_together_carry_no_more_than_the_bound(store: Store) -
         await store.database().transact(partial(add, name=f"c{number}"))
     claims = await asyncio.gather(*(each.claim(at_most=3) for each in both * 3))
     assert sum(claim is not None for claim in claims) == 3
+
+
+# ---- a chain that nobody took up in time
+
+
+@pytest.mark.parametrize("meanwhile", ["taken up", "begun", "given back", "nothing"])
+async def test_what_was_taken_up_since_it_was_found_overdue_goes_on(
+    store: Store, meanwhile: str
+) -> None:
+    own, database = await store.queue("a"), store.database()
+    await database.transact(partial(add, name="c"))
+    await database.transact(lambda tx: ledger.reserve_chain(tx, "c", account(), caps(), NOW))
+    await database.transact(lambda tx: tx.execute(rows.update().values(deadline_ms=NOW)))
+    ((chain_id, generation),) = await own.overdue()
+    if meanwhile != "nothing":
+        assert await names(own) == ["c"]
+    if meanwhile == "begun":
+        await database.transact(lambda tx: chains.begin(tx, chains.get(tx, "c"), NOW))
+    if meanwhile == "given back":
+        await own.let_go("c")
+    ended = await database.transact(lambda tx: end_overdue(tx, chain_id, generation, NOW))
+    assert ended == (meanwhile == "nothing")
+    state = await database.read(lambda tx: chains.get(tx, "c").state)
+    assert state == {"nothing": "done", "begun": "running"}.get(meanwhile, "queued")
 
 
 # ---- one transaction

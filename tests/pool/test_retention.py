@@ -18,6 +18,7 @@ from claude_pool_gh.pool.pruning import PoolRetention
 from claude_pool_gh.pool.store import cap_uses, chains, lookup
 from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.pool.store.tables import patches, reservations, steps, tags, tasks
+from claude_pool_gh.pool.store.tasks import of_chain, transcript
 from claude_pool_gh.storage import Transaction
 from tests.pool.kit import spender, step
 from tests.pool.make import DAY, NOW, account, caps, plan
@@ -139,7 +140,9 @@ async def test_a_threads_chains_stay_with_their_results_and_lose_their_transcrip
             ["long"],
         )
         assert await pool.prune(older_than_secs=SOON) == 0
-        assert await pool.database.read(lambda tx: tx.execute(kept).one()) == ({"text": "x"}, None)
+        (task,) = await pool.database.read(lambda tx: of_chain(tx, "bot"))
+        assert task.outcome == {"text": "x"}
+        assert await pool.database.read(lambda tx: transcript(tx, task.id)) == []
         assert await pool.chain_result(ChainId("bot")) is not None
 
 

@@ -91,5 +91,5 @@ def test_the_chains_of_a_scope_are_found_by_verb_and_state(tx: Transaction) -> N
         ("c2", "a"),
         ("c0", "a"),
     ]
-    assert lookup.at_rest(tx, ["c0", "c1", "c2"]) == ["c1"]
+    assert lookup.under_way(tx, ["c0", "c1", "none"]) == {"c0"}
     assert (lookup.state_of(tx, "c0"), lookup.state_of(tx, "none")) == ("running", None)

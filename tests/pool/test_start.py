@@ -39,9 +39,21 @@ print(*sys.modules)
 """
 
 
-def test_a_script_that_runs_a_task_without_a_store_loads_nothing_that_it_does_not_use() -> None:
+WAITING = """
+import asyncio, sys
+from claude_pool_gh import ClaudeAgent, Pool
+async def main():
+    async with Pool.open(ClaudeAgent(key="x"), folder=sys.argv[1]):
+        pass
+asyncio.run(main())
+print(*sys.modules)
+"""
+
+
+def loaded(script: str, *arguments: str) -> set[str]:
+    """The modules that a script has loaded at its end."""
     done = subprocess.run(
-        [sys.executable, "-c", OPENED],
+        [sys.executable, "-c", script, *arguments],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -50,4 +62,12 @@ def test_a_script_that_runs_a_task_without_a_store_loads_nothing_that_it_does_no
         timeout=100,
     )
     assert done.returncode == 0, done.stderr
-    assert not UNUSED & set(done.stdout.split())
+    return set(done.stdout.split())
+
+
+def test_a_script_that_runs_a_task_without_a_store_loads_nothing_that_it_does_not_use() -> None:
+    assert not UNUSED & loaded(OPENED)
+
+
+def test_what_only_an_agents_run_needs_is_loaded_by_the_first_one(tmp_path: Path) -> None:
+    assert not UNUSED & loaded(WAITING, str(tmp_path))

@@ -94,6 +94,10 @@ async def test_what_the_next_upload_does_not_list_is_fixed_and_opens_again(
         (document(result(locations=[])), "locations must not be empty"),
         (document(result("no/rule")), "no rule no/rule"),
         (document(result(), results=None), "rules and results are required"),
+        (
+            document(result(), invocations=[{"executionSuccessful": False}]),
+            "unsuccessful execution",
+        ),
         ({"$schema": "x", "version": "2.1.0", "runs": [{}] * 21}, "at most 20 runs"),
         ({"version": "2.1.0", "runs": []}, r"\$schema"),
     ],

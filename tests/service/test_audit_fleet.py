@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from claude_pool_gh.audits.model import AuditResult
 from claude_pool_gh.rehearsal.github import Fault, Repository, SimulatedGitHub, bad_gateway
 from claude_pool_gh.rehearsal.model import ScriptedModel
+from claude_pool_gh.service.audit import reports
 from claude_pool_gh.service.audit.fleet import run
 from claude_pool_gh.service.audit.fleet.options import (
     Filters,
@@ -294,6 +296,46 @@ async def test_what_github_cannot_give_now_is_tried_again_by_the_next_command(
     assert await run.audit(options(Organization("octo"))) == 1
     assert len(auditor.asked("audit-defects")) == before + 1, "the other one is not read again"
     assert rows(capsys)["octo/shop"]["state"] == "findings"
+
+
+async def test_a_fleet_has_ended_only_once_its_reports_are_written(
+    github: SimulatedGitHub,
+    model: ScriptedModel,
+    token: Callable[..., str],
+    options: Callable[..., FleetOptions],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    token(github.create_repository("octo/shop", SHOP), github.create_repository("octo/mill", MILL))
+    write = reports.write
+
+    def full(result: AuditResult, *more: Any) -> list[Path]:
+        if result.plan.repository == "octo/mill":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(result, *more)
+
+    async def stopped(_self: Worktrees, _seconds: float) -> int:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(reports, "write", full)
+        assert await run.audit(options(Organization("octo"))) == 2
+    seen = rows(capsys)
+    assert seen["octo/shop"]["state"] == "findings", "one report costs only its own"
+    assert seen["octo/mill"]["state"] == "not finished"
+    assert "No space left on device; run the same command" in seen["octo/mill"]["reason"]
+    before = len(model.requests)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Worktrees, "prune", stopped)
+        with pytest.raises(asyncio.CancelledError):
+            await run.audit(options(Organization("octo")))
+    assert {name: row["state"] for name, row in rows(capsys).items()} == {
+        "octo/shop": "findings",
+        "octo/mill": "clean",
+    }
+    assert (tmp_path / "out" / "octo" / "mill" / "report.json").is_file()
+    assert len(model.requests) == before, "nothing is paid again"
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -10,10 +12,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from claude_pool_gh.pool.store import chains
 from claude_pool_gh.rehearsal.model import Fail, Reply, ScriptedModel
-from claude_pool_gh.service.audit import local
+from claude_pool_gh.service.audit import carrying, local, reports
 from claude_pool_gh.service.audit.options import Form
 from claude_pool_gh.service.audit.refused import AuditRefused
+from claude_pool_gh.storage import Database
 from tests.acceptance.auditor import Auditor, files_of
 from tests.patience import until
 from tests.service import auditing
@@ -161,6 +165,32 @@ async def test_a_part_that_fails_is_not_covered_and_costs_only_itself(
     assert told["coverage"]["files_read"] == 1
 
 
+async def test_a_run_whose_reports_were_not_written_is_told_by_the_next_command_and_not_paid_again(
+    model: ScriptedModel,
+    auditor: Auditor,
+    shop: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    auditor.claims = (TOTAL,)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(reports, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            await local.audit(options(model, tmp_path), shop)
+    before = len(model.requests)
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    told = capsys.readouterr()
+    assert len(model.requests) == before
+    assert "which ended before they were written" in told.err
+    assert [each["state"] for each in json.loads(told.out)["findings"]] == ["new"]
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    assert len(model.requests) > before, "once told, the next one is another run"
+
+
 BAD: list[tuple[Callable[[Path], object], dict[str, object], str]] = [
     (lambda _: None, {}, "is in no git repository with a commit"),
     (lambda f: auditing.git(f, "init", "-q"), {}, "is in no git repository with a commit"),
@@ -249,3 +279,30 @@ async def test_a_killed_run_goes_on_and_pays_for_no_part_twice_unless_it_is_drop
     before = _asked(auditor, "shop/prices.py")
     assert await local.audit(options(model, tmp_path), shop) == 1
     assert _asked(auditor, "shop/prices.py") == before
+
+
+@pytest.mark.rotating(4)
+async def test_a_run_that_was_cancelled_is_told_as_it_is_and_the_same_command_goes_on_with_the_rest(
+    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    auditor.claims = (TOTAL, ROW)
+    auditor.instead = _silent("store/orders.py")
+    running = asyncio.create_task(local.audit(options(model, tmp_path, slots=1), shop))
+    await until(lambda: _asked(auditor, "store/orders.py"))
+    database = Database.open(f"sqlite:///{tmp_path}/state/defects/pool.sqlite")
+    (chain,) = await database.read(carrying.unfinished)
+    await database.transact(lambda tx: chains.request_cancel(tx, chain.id, 1))
+    database.close()
+    assert await running == 2
+    told = json.loads(capsys.readouterr().out)
+    assert [each["title"] for each in told["unsettled"]] == [TOTAL["title"]]
+    assert told["resume"].startswith("claude-pool-gh audit")
+    assert "--only" not in told["resume"], "what was read is known to nobody but the same command"
+
+    auditor.instead = lambda _: None
+    before = _asked(auditor, "shop/prices.py")
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    told = capsys.readouterr()
+    assert "going on with what the run before has read" in told.err
+    assert _asked(auditor, "shop/prices.py") == before
+    assert len(json.loads(told.out)["findings"]) == 2

@@ -15,6 +15,7 @@ from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.pool.model.plan import AgentRun
 from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.service.audit import local
+from claude_pool_gh.service.audit.carrying import Audited
 from claude_pool_gh.service.audit.planning import decided, steps_of
 from tests.audits.make import partial
 from tests.service import auditing
@@ -101,7 +102,9 @@ def test_a_run_that_was_interrupted_is_resumed_by_the_command_that_began_it() ->
         paths=("shop/",),
     )
     left = partial()
-    same = local._to_go_on(subject, left, interrupted=True)
+    same = local._to_go_on(subject, Audited(left, stored=False, goes_on=True))
     assert same == Rest(paths=("shop/",), alone=True), "with others it would be refused"
-    ended = local._to_go_on(subject, left, interrupted=False)
+    broken = local._to_go_on(subject, Audited(left, stored=False))
+    assert broken == Rest(paths=("shop/",), alone=False), "what it has read is known to nobody"
+    ended = local._to_go_on(subject, Audited(left))
     assert ended.paths == tuple(f"/{path}" for path in left.coverage.unread)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -55,6 +56,23 @@ def test_a_database_in_use_is_copied_and_not_replaced(tmp_path: Path) -> None:
     assert code == 0, said
     aside = [path for path in state.glob("pool.sqlite.2*") if path.name[-1].isdecimal()]
     assert len(aside) == 1, "with what SQLite keeps beside it"
+
+
+def test_programs_get_what_was_copied_and_what_stands_where(tmp_path: Path) -> None:
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    file = made(state)
+    options = ("--json", "--state-dir", str(state))
+    code, said = command("backup", str(copy), *options)
+    assert (code, json.loads(said)) == (0, {"file": str(copy), "bytes": copy.stat().st_size})
+    code, said = command("restore", "--replace", str(copy), *options)
+    restored_ = json.loads(said)
+    assert Path(restored_.pop("moved_aside")).is_file()
+    assert (code, restored_) == (0, {"database": str(file), "file": str(copy)})
+    file.unlink()
+    code, said = command("restore", str(copy), *options)
+    assert json.loads(said)["moved_aside"] is None
+    code, said = command("restore", "--done", *options)
+    assert (code, json.loads(said)) == (0, {"database": f"sqlite:///{file}", "noted": True})
 
 
 @pytest.mark.parametrize("statement", ["BEGIN", "BEGIN IMMEDIATE"])

@@ -244,6 +244,16 @@ async def test_whatever_a_check_meets_becomes_a_sign_without_secrets(tmp_path: P
     assert sign.mend
 
 
+async def test_a_key_that_cannot_be_read_shows_no_other_secret(tmp_path: Path) -> None:
+    def broken(_settings: Settings) -> Diagnosis:
+        raise RuntimeError(f"it broke beside {KEY}")
+
+    for file in (tmp_path / "nowhere.pem", tmp_path / "binary.pem"):
+        (tmp_path / "binary.pem").write_bytes(b"\xff\xfe")
+        (sign,) = await told(broken, settings(tmp_path, private_key_file=file))
+        assert sign.found == "RuntimeError: it broke beside ***"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can write everywhere")
 async def test_a_folder_that_cannot_be_written_names_the_commands(tmp_path: Path) -> None:
     (tmp_path / "shut").mkdir(mode=0o500)

@@ -277,7 +277,18 @@ def test_a_remote_is_read_in_each_form(address: str, expected: tuple[str, str]) 
 
 
 @pytest.mark.parametrize(
-    "address", ["/srv/shop.git", "../shop", "https://git.example/a/b/c.git", "file:///a/b", ""]
+    "address",
+    [
+        "/srv/shop.git",
+        "../shop",
+        "https://git.example/a/b/c.git",
+        "file:///a/b",
+        "",
+        "https://[::1/octo/shop",
+        "https://[octo]/octo/shop",
+        "https://github.com/octo/..",
+        "git@github.com:./shop",
+    ],
 )
 def test_an_address_that_names_no_repository_is_refused(address: str) -> None:
     with pytest.raises(remote.NoRemote):

@@ -140,3 +140,20 @@ def test_what_is_tried_again_and_again_is_told_a_few_times_a_minute_and_counted(
     assert later.strip() == "later"
     logger.error("dispatch failed")
     assert stream.getvalue().splitlines()[-1].strip() == "dispatch failed"
+
+
+def test_a_full_disk_that_stops_every_part_is_told_once_a_minute() -> None:
+    now, stream = [0.0], io.StringIO()
+    logging.basicConfig(handlers=[SparingHandler(stream, lambda: now[0])], level="INFO", force=True)
+    for part in range(100):
+        said = sqlite3.OperationalError("database or disk is full")
+        said.sqlite_errorcode = sqlite3.SQLITE_FULL
+        full = sa.exc.OperationalError("", {}, said)
+        try:
+            _raise(OSError(28, "No space left on device") if part % 2 else full)
+        except (OSError, sa.exc.OperationalError):
+            logging.getLogger(f"part{part}").exception("part %d has failed", part)
+    assert stream.getvalue().count("has failed") == 1
+    now[0] = 61.0
+    logger.error("of the program's own")
+    assert "lines of one kind were left out" in stream.getvalue()

@@ -103,6 +103,12 @@ def test_what_of_a_skill_has_no_effect_here_is_told(project: Path) -> None:
     assert "line 2: the skill calls itself `look`, its folder is `other`" in done.stderr
 
 
+def test_a_skill_that_names_what_can_be_no_file_is_checked_all_the_same(project: Path) -> None:
+    put(project, "skills/look/SKILL.md", SKILL.replace("scripts/a.py", f"scripts/{'a' * 300}.py"))
+    done = shell("skill", "check")
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
 def test_a_configuration_is_checked_with_the_recipes_beside_it(project: Path) -> None:
     file = project / ".github" / "claude-pool.yml"
     put(project, "workflows/describe.yml", FAULTY)
@@ -146,6 +152,13 @@ def test_recipes_are_listed_with_where_they_come_from(project: Path) -> None:
     assert found["mine"]["source"] == str(file.relative_to(project))
     assert found["mine"]["description"].startswith("FAULTY: ")
     assert "review-code" in shell("skill", "list").stdout
+
+
+def test_programs_get_the_files_that_were_copied(project: Path) -> None:
+    first, again = (json.loads(shell("recipes", "eject", "review", "--json").stdout) for _ in "12")
+    assert ".github/claude-pool/workflows/review.yml" in first["written"]
+    assert all((project / each).is_file() for each in first["written"])
+    assert again == {"written": []}
 
 
 def test_a_built_in_recipe_is_copied_whole_and_holds_as_it_is(project: Path) -> None:

@@ -203,6 +203,31 @@ def test_a_comments_commands_are_judged_one_by_one(shop: Path) -> None:
     assert "is answered" in helped
 
 
+def test_programs_get_each_decision_in_parts(shop: Path) -> None:
+    told = json.loads(replayed(shop, comment("/pool review\n/pool revew\n/pool help"), "--json"))
+    review, mistake, helped = told.pop("commands")
+    assert told == {
+        "event": "issue_comment",
+        "action": "created",
+        "sender": "octocat",
+        "role": "write",
+        "ignored": "",
+        "malformed": False,
+        "noted": [],
+    }
+    assert (review["line"], review["fate"], review["asked_by"]) == (
+        "/pool review",
+        "started",
+        "octocat",
+    )
+    assert review["budget_microdollars"] == 3_000_000
+    steps = {each["name"]: each for each in review["steps"]}
+    assert steps["find"]["model"].startswith("claude-")
+    assert (steps["brief"]["model"], steps["brief"]["gate"]) == ("", False)
+    assert (mistake["fate"], helped["fate"]) == ("refused", "answered")
+    assert "`/pool review`" in mistake["text"]
+
+
 def test_a_stranger_is_refused_and_told_the_role_that_is_needed(shop: Path) -> None:
     said = replayed(shop, comment("/pool review", "NONE"))
     assert "the role read" in said

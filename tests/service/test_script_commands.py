@@ -279,4 +279,4 @@ async def test_status_shows_what_a_store_holds(model: ScriptedModel, work: Path)
     assert "describe" in out
     code, _, err = await claude_pool(model, work, "pool", "status", "--state-dir", "../nowhere")
     assert code == 1
-    assert "no pool's database" in err
+    assert "there is no database at" in err

@@ -16,6 +16,8 @@ SECRETS = {
     "CLAUDE_POOL_PRIVATE_KEY": "canary-private-key",
     "ANTHROPIC_API_KEY": "sk-ant-canary-model-key",
     "GITHUB_TOKEN": "canary-token",
+    "CLAUDE_POOL_PROXY": "http://bot:canary-proxy@127.0.0.1:9",
+    "ANTHROPIC_BASE_URL": "http://bot:canary-gateway@127.0.0.1:9",
 }
 
 
@@ -35,7 +37,6 @@ async def test_no_command_prints_a_secret(
 ) -> None:
     told = ours.environment(
         HOME=str(tmp_path),
-        ANTHROPIC_BASE_URL="http://127.0.0.1:9",
         GITHUB_API_URL="http://127.0.0.1:9",
         CLAUDE_POOL_APP_ID="1",
         CLAUDE_POOL_MODEL_PATIENCE="0",
@@ -67,3 +68,9 @@ def test_a_key_that_cannot_sign_is_named_before_the_server_listens(
     (missing,) = check_agents(Settings())
     assert "CLAUDE_POOL_PRIVATE_KEY" in missing
     assert "canary" not in missing
+
+
+def test_the_passwords_in_addresses_are_secrets_too() -> None:
+    given = Settings(proxy="http://bot:prox%40y@127.0.0.1:9", ANTHROPIC_BASE_URL="http://a:b@c")
+    assert {"prox@y", "b"} <= set(given.all_secrets)
+    assert Settings(proxy="http://127.0.0.1:9").all_secrets == ()

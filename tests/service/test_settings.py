@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from claude_pool_gh.service.settings import PREFIX, Settings, SettingsError, rea
 from claude_pool_gh.service.shell.script import _asked
 from claude_pool_gh.service.shell.script_options import ScriptOptions
 
+KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIB+/==\nAAAA\n-----END RSA PRIVATE KEY-----\n"
 NUMBERS = [
     name for name, field in Settings.model_fields.items() if isinstance(field.default, int | float)
 ]
@@ -34,6 +36,45 @@ def faults(**environment: str) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as caught:
         told(**environment)
     return caught.value.faults
+
+
+@pytest.mark.parametrize("holder", ["variable", "file"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        KEY,
+        KEY.replace("\n", "\\n"),
+        '"' + KEY.replace("\n", "\\n") + '"',
+        KEY.replace("\n", "\r\n"),
+        base64.b64encode(KEY.encode()).decode(),
+        base64.encodebytes(KEY.encode()).decode(),
+    ],
+    ids=["plain", "escaped", "in quotes", "of Windows", "base64", "base64 in lines"],
+)
+def test_a_key_is_read_however_it_was_brought_into_one_line(
+    tmp_path: Path, written: str, holder: str
+) -> None:
+    (tmp_path / "app.pem").write_text(written, newline="")
+    given = {"private_key_file": str(tmp_path / "app.pem")} if holder == "file" else {}
+    settings = told(**{variable(name): value for name, value in given.items()})
+    if holder == "variable":
+        settings = told(**{variable("private_key"): written})
+        assert written.strip() in settings.all_secrets
+    assert [line.strip() for line in settings.key.splitlines()] == KEY.splitlines()
+
+
+@pytest.mark.parametrize("written", ["garbage", "aGVsbG8=", "////", ""])
+def test_what_is_no_key_is_not_made_one(written: str) -> None:
+    assert "BEGIN" not in told(**{variable("private_key"): written}).key
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_value_in_quotes_is_refused_before_it_fits_nothing(quote: str) -> None:
+    name = variable("webhook_secret")
+    (fault,) = faults(**{name: f"{quote}{'s' * 40}{quote}"})
+    assert fault.startswith(f"{name}: the quotes")
+    assert "sss" not in fault
+    assert told(**{name: f"{'s' * 40}{quote}"}).secrets == (f"{'s' * 40}{quote}",)
 
 
 def test_without_any_setting_no_clock_stands_before_a_repositorys_own() -> None:

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.storage import Database, DeflatedJSON, DeflatedText
-from claude_pool_gh.storage.deflated import LEAST, inflate_all
+from claude_pool_gh.storage.deflated import LEAST, deflated, holds_deflated, inflate_all, inflated
 
 LONG = "the same words again, é and 😀, " * 40
 VALUES = {
@@ -78,3 +78,45 @@ async def test_a_long_text_takes_a_fraction_and_can_be_made_plain_again(tmp_path
         (said, value) = rows.execute("SELECT said, value FROM notes").fetchone()
     assert said == LONG
     assert "the same words again" in value
+
+
+@pytest.mark.parametrize(
+    ("text", "is_short"),
+    [
+        ("", False),
+        ("a" * (LEAST - 1), False),
+        ("a" * LEAST, True),
+        ("é" * LEAST, True),
+    ],
+)
+def test_a_text_is_deflated_where_that_makes_it_shorter(text: str, *, is_short: bool) -> None:
+    stored = deflated(text)
+    assert isinstance(stored, bytes) == is_short
+    assert inflated(stored) == text
+    assert deflated(text) == stored, "the same text is stored in the same form"
+
+
+def test_whether_anything_is_deflated_is_asked_of_texts_alone(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.sqlite", isolation_level=None)) as rows:
+        rows.execute("CREATE TABLE a (told TEXT, value JSON, bytes BLOB)")
+        rows.execute("INSERT INTO a VALUES ('x', '[1]', ?)", (b"bytes of a patch",))
+        assert not holds_deflated(rows)
+        inflate_all(rows)
+        assert rows.execute("SELECT bytes FROM a").fetchone() == (b"bytes of a patch",)
+        rows.execute("CREATE TABLE b (value JSON)")
+        rows.execute("INSERT INTO b VALUES (?)", (deflated(LONG),))
+        assert holds_deflated(rows)
+        inflate_all(rows)
+        assert not holds_deflated(rows)
+        assert rows.execute("SELECT value FROM b").fetchone() == (LONG,)
+
+
+@pytest.mark.parametrize("made", ['"odd name" (told TEXT)', 'odd ("to""ld" TEXT)'])
+def test_a_database_with_names_that_none_of_ours_has_is_not_written_to(
+    tmp_path: Path, made: str
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.sqlite", isolation_level=None)) as rows:
+        rows.execute(f"CREATE TABLE {made}")
+        for ask in (inflate_all, holds_deflated):
+            with pytest.raises(ValueError, match="a name that none of ours has"):
+                ask(rows)

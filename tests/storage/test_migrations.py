@@ -204,3 +204,30 @@ def test_conversations_of_earlier_versions_are_found_and_texts_that_fail_questio
             "session_id": "s1",
         }
     database.close()
+
+
+def test_a_database_of_a_newer_version_is_left_alone_and_said_to_be_one(tmp_path: Path) -> None:
+    database = Database.open(f"sqlite:///{tmp_path}/a.sqlite")
+    migrations.upgrade(database.engine)
+    with database.engine.begin() as tx:
+        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    known = migrations.newest()
+    with pytest.raises(migrations.NewerSchema, match=rf"\(schema 9999, this one knows {known}\)"):
+        migrations.upgrade(database.engine)
+    assert migrations.current(database.engine) == "9999"
+    database.close()
+
+
+def test_a_database_that_somebody_else_made_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    """It is migrated, which fails where a table of ours is there already, and leaves it as it was."""
+    database = Database.open(f"sqlite:///{tmp_path}/a.sqlite")
+    with database.engine.begin() as tx:
+        tx.exec_driver_sql("CREATE TABLE chains (mine INTEGER)")
+    assert migrations.current(database.engine) is None
+    with pytest.raises(sa.exc.OperationalError, match="table chains already exists"):
+        migrations.upgrade(database.engine)
+    with database.engine.begin() as tx:
+        tables = tx.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'table'").scalars()
+        assert [sql for sql in tables if "mine" in sql]
+        assert "effects" not in sa.inspect(tx).get_table_names()
+    database.close()

@@ -65,6 +65,34 @@ def test_what_is_no_mark_is_never_gone(mark: str) -> None:
     assert not is_mark_gone(mark)
 
 
+UNREADABLE = ["9999999999", "9" * 200, "9" * 5_000, "\N{ARABIC-INDIC DIGIT ONE}"]
+
+
+@pytest.mark.parametrize("number", UNREADABLE, ids=["large", "long", "too long", "of a script"])
+def test_what_no_system_numbers_a_process_with_is_nobodys(number: str) -> None:
+    """Anybody on this machine can make a folder of such a name where this process sweeps."""
+    host, _, start = own_mark().split(".")
+    assert not is_mark_gone(number)
+    assert not is_mark_gone(f"{host}.{number}.{start}")
+    assert not is_mark_gone(f"{host}.{number}.1")
+    assert not is_gone("/".join([own_id().split("/")[0], number, "1"]))
+
+
+@pytest.mark.parametrize("owner", ["", "x", "a/b", "a/b/c", "a//1"])
+def test_what_is_no_owner_is_never_gone(owner: str) -> None:
+    assert not is_gone(owner)
+
+
+def test_what_cannot_be_removed_keeps_nothing_else(tmp_path: Path) -> None:
+    """Its lock is a folder, as anybody may make it in a folder for temporary files."""
+    first, second = mark_of_a_dead_process(), mark_of_a_dead_process()
+    for mark in (first, second):
+        (tmp_path / mark).mkdir()
+    (tmp_path / f".{first}.lock").mkdir()
+    sweep([tmp_path / first, tmp_path / second])
+    assert {path.name for path in tmp_path.iterdir()} == {f".{first}.lock"}
+
+
 def test_a_mark_is_one_part_of_a_name_and_short() -> None:
     assert "-" not in own_mark()
     assert "/" not in own_mark()

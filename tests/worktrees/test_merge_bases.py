@@ -21,7 +21,10 @@ from tests.conversation.review_steps import Answers
 from tests.worktrees.site import Site
 
 NUMBERS = count()
+PLAIN_404 = NotFound(404, "Not Found")
+"""What a server of GitHub's says that has not heard of a push yet."""
 LARGE = [
+    PLAIN_404,
     ForgeUnavailable("GitHub answered 500: this diff is taking too long to generate"),
     ForgeRefused(406, "Sorry, the diff exceeded the maximum number of files"),
 ]
@@ -54,7 +57,7 @@ def services_of(site: Site, refusal: Exception) -> Services:
     return cast(Services, SimpleNamespace(worktrees=site.worktrees, forge=forge))
 
 
-@pytest.mark.parametrize("refusal", LARGE, ids=["500", "406"])
+@pytest.mark.parametrize("refusal", LARGE, ids=["404", "500", "406"])
 @pytest.mark.parametrize("is_shallow", [True, False])
 async def test_git_says_it_where_the_difference_is_too_large_for_github(
     site: Site, refusal: ForgeError, *, is_shallow: bool
@@ -103,10 +106,12 @@ async def test_lines_that_never_meet_have_none(cut: Site) -> None:
     alone = git.text(*who, "commit-tree", f"{main}^{{tree}}", "-m", "alone")
     git.set_ref("refs/heads/alone", alone)
     where = WHERE.model_copy(update={"id": cut.widgets.id})
-    services = services_of(cut, LARGE[0])
-    with pytest.raises(NotFound):
-        await branch_point.merge_base(services, where, main, alone)
-    assert not await branch_point.is_ancestor(services, where, main, alone)
+    said = NotFound(404, f"No common ancestor between {main} and {alone}.")
+    for answer in (*LARGE, said):
+        services = services_of(cut, answer)
+        with pytest.raises(NotFound):
+            await branch_point.merge_base(services, where, main, alone)
+        assert not await branch_point.is_ancestor(services, where, main, alone)
 
 
 async def test_an_outage_of_both_is_told_as_github_told_it(cut: Site) -> None:
@@ -114,6 +119,12 @@ async def test_an_outage_of_both_is_told_as_github_told_it(cut: Site) -> None:
         raise OriginUnavailable("GitHub gave no token now", "")
 
     cut.worktrees = replace(cut.worktrees, login=no_token)
-    services = services_of(cut, ForgeUnavailable("GitHub answered 502: bad gateway"))
-    with pytest.raises(ForgeUnavailable, match="502"):
-        await branch_point.merge_base(services, WHERE, "a" * 40, "b" * 40)
+    for said, told in (
+        (ForgeUnavailable("GitHub answered 502: bad gateway"), "502"),
+        (PLAIN_404, "404"),
+    ):
+        services = services_of(cut, said)
+        with pytest.raises(ForgeUnavailable, match=told):
+            await branch_point.merge_base(services, WHERE, "a" * 40, "b" * 40)
+        with pytest.raises(ForgeUnavailable, match=told):
+            await branch_point.is_ancestor(services, WHERE, "a" * 40, "b" * 40)

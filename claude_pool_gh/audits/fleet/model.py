@@ -112,7 +112,7 @@ def row_of(result: AuditResult, repository: str, report: str) -> Row:
         open=result.by_severity(),
         new=len(result.in_state(AuditState.new)),
         fixed=summary.fixed_now(result),
-        unsettled=len(result.unsettled),
+        unsettled=result.unjudged,
         files_read=result.coverage.files_read,
         files_unread=result.coverage.files_unread,
         cost=result.cost,
@@ -124,6 +124,6 @@ def row_of(result: AuditResult, repository: str, report: str) -> Row:
 def _state(result: AuditResult) -> RowState:
     if result.completeness is Completeness.nothing:
         return RowState.not_audited
-    if result.completeness is Completeness.partial or result.problems or result.unsettled:
+    if result.completeness is Completeness.partial or result.problems or result.unjudged:
         return RowState.partial
     return RowState.findings if result.standing else RowState.clean

@@ -11,6 +11,7 @@ from claude_pool_gh.audits.model import (
     AuditFinding,
     AuditResult,
     AuditState,
+    ShardResult,
     ShardState,
 )
 from claude_pool_gh.audits.outputs import summary
@@ -35,13 +36,13 @@ def document(result: AuditResult, home: str = "") -> str:
 def _main(result: AuditResult, home: str) -> Iterator[str]:
     plan, verdict = result.plan, summary.verdict(result)
     yield f"<h1>Audit of {text(plan.repository)}: {text(plan.audit)}</h1>"
-    told = [f"commit {text(plan.commit[:9])} of {text(plan.branch)}"]
-    told += [text(each) for each in (*summary.facts(result), summary.day(result.ended_ms))]
-    yield f'<p class="soft">{" · ".join(told)}</p>'
+    facts = [f"commit {text(plan.commit[:9])} of {text(plan.branch)}"]
+    facts += [text(each) for each in (*summary.facts(result), summary.day(result.ended_ms))]
+    yield f'<p class="soft">{" · ".join(facts)}</p>'
     clean = " clean" if verdict.tone is Tone.clean else ""
     yield f'<p class="verdict{clean}">{text(verdict.text)}</p>'
-    if missing := summary.missing(result):
-        yield f'<ul class="warnings">{items(missing)}</ul>'
+    if told := (*summary.missing(result), *plan.notices):
+        yield f'<ul class="warnings">{items(told)}</ul>'
     if result.resume and verdict.tone is Tone.partial:
         yield f"<p>{summary.going_on(result)}: <code>{text(result.resume)}</code></p>"
     yield _counts(result)
@@ -140,15 +141,14 @@ def _rest(result: AuditResult, home: str) -> Iterator[str]:
                 for each in sorted(result.unsettled, key=lambda each: -each.severity.rank)
             ],
         )
-    unread = [each for each in result.coverage.shards if each.state is not ShardState.read]
-    if unread:
+    if unread := summary.not_whole(result):
         yield "<h2>Not covered</h2>"
         rows = [
             [
                 text(each.shard.title),
-                str(each.shard.files),
+                str(len(each.unopened) or each.shard.files),
                 each.state.value,
-                text(each.reason),
+                text(_why(each)),
             ]
             for each in unread
         ]
@@ -157,6 +157,8 @@ def _rest(result: AuditResult, home: str) -> Iterator[str]:
         f"{reason.value}: {count(number, 'file')}"
         for reason, number in result.coverage.reasons().items()
     ]
+    if hidden := [each.path for each in result.coverage.skipped if each.overridden]:
+        aside.append(f"hidden by the repository's own .gitattributes: {', '.join(hidden)}")
     if aside := [*aside, *summary.not_shown(result)]:
         yield f"<h2>Left out, and counted only</h2><ul>{items(aside)}</ul>"
     for what, state in (("Fixed", AuditState.fixed), ("Dismissed", AuditState.dismissed)):
@@ -166,10 +168,18 @@ def _rest(result: AuditResult, home: str) -> Iterator[str]:
     yield _runs(result)
 
 
+def _why(each: ShardResult) -> str:
+    """The reason why a shard was not read, or those of its files that were not."""
+    if each.state is ShardState.read:
+        return f"not opened: {', '.join(each.unopened)}"
+    return each.reason
+
+
 def _settled(each: AuditFinding, home: str) -> str:
     why = ""
     if each.state is AuditState.dismissed:
-        why = f" · dismissed by {text(each.settled_by)}: {text(each.reason)}"
+        by = f" by {text(each.settled_by)}" if each.settled_by else ""
+        why = f" · dismissed{by}" + (f": {text(each.reason)}" if each.reason else "")
     return f"<li>{text(each.finding.title)} · {_place(each, home)}{why}</li>"
 
 

@@ -70,6 +70,7 @@ class ReportedShard(_Part):
     reason: str
     files: int
     paths: tuple[str, ...]
+    not_opened: Annotated[tuple[str, ...], Field(description="Nobody read these of its paths")]
     stated: int
     kept: int
     cost_microdollars: int
@@ -122,6 +123,7 @@ class NotListed(_Part):
 
     refuted: int
     unplaced: int
+    malformed: int
     beyond_limit: int
     unverified: int
 
@@ -181,6 +183,7 @@ def report(result: AuditResult) -> Report:
         not_listed=NotListed(
             refuted=result.refuted,
             unplaced=result.unplaced,
+            malformed=result.malformed,
             beyond_limit=result.beyond_limit,
             unverified=result.unverified,
         ),
@@ -262,6 +265,7 @@ def _coverage(result: AuditResult) -> Coverage:
                 reason=each.reason,
                 files=each.shard.files,
                 paths=each.shard.paths,
+                not_opened=each.unopened,
                 stated=each.stated,
                 kept=each.kept,
                 cost_microdollars=each.cost,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from claude_pool_gh.audits.model import AuditResult, AuditState
+from claude_pool_gh.audits.model import AuditResult, AuditState, Completeness
 from claude_pool_gh.audits.outputs import parts, summary
 from claude_pool_gh.reports.neutralize import code, neutralize_line
 from claude_pool_gh.reports.words import commit, count, title
@@ -24,7 +24,10 @@ def _sections(result: AuditResult, home: str) -> Iterator[str]:
     yield f"**{parts.SIGNS[verdict.tone]} {verdict.text}**"
     where = f"Commit {commit(plan.commit, home)} of {code(plan.branch, 100)}"
     yield " · ".join([where, *summary.facts(result), summary.day(result.ended_ms)])
-    yield "\n".join(f"- {neutralize_line(each)}" for each in summary.missing(result))
+    told = (*summary.missing(result), *plan.notices)
+    yield "\n".join(f"- {neutralize_line(each)}" for each in told)
+    if result.completeness is not Completeness.complete and result.resume:
+        yield f"{summary.going_on(result)}: {code(result.resume)}"
     yield parts.counts(result)
     yield from _section("By folder and severity", parts.by_folder(result))
     for severity in summary.SEVERITIES:

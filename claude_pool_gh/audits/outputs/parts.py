@@ -9,6 +9,7 @@ from claude_pool_gh.audits.model import (
     AuditFinding,
     AuditResult,
     AuditState,
+    ShardResult,
     ShardState,
     SkipReason,
     UnsettledClaim,
@@ -33,6 +34,7 @@ _STATES: Final = {
     AuditState.dismissed: "",
 }
 _PATHS: Final = 30
+_UNOPENED: Final = 10
 _EVIDENCE: Final = 1_500
 _LANGUAGES: Final = {
     "py": "python",
@@ -210,13 +212,13 @@ def unsettled(claims: Sequence[UnsettledClaim], most: int) -> str:
 
 def uncovered(result: AuditResult, most: int) -> str:
     """The shards that were not read whole, and why; nothing where all were."""
-    found = [each for each in result.coverage.shards if each.state is not ShardState.read]
+    found = summary.not_whole(result)
     rows = [
         [
             neutralize_line(each.shard.title, 100),
-            str(each.shard.files),
+            str(len(each.unopened) or each.shard.files),
             each.state.value,
-            neutralize_line(each.reason, 200) if each.reason else "",
+            _why(each),
         ]
         for each in found[:most]
     ]
@@ -224,6 +226,15 @@ def uncovered(result: AuditResult, most: int) -> str:
         return ""
     text = table(("part", "files", "state", "why"), 0, rows)
     return f"{text}\n\nand {count(len(found) - most, 'part')} more" if len(found) > most else text
+
+
+def _why(each: ShardResult) -> str:
+    """The reason why a shard was not read, or those of its files that were not."""
+    if each.state is not ShardState.read:
+        return neutralize_line(each.reason, 200) if each.reason else ""
+    names = ", ".join(code(path, 120) for path in each.unopened[:_UNOPENED])
+    more = f" and {len(each.unopened) - _UNOPENED} more" if len(each.unopened) > _UNOPENED else ""
+    return f"not opened: {names}{more}"
 
 
 def left_out(result: AuditResult) -> str:

@@ -16,7 +16,9 @@ from claude_pool_gh.audits.model import (
     AuditState,
     Completeness,
     HistoryPoint,
+    ShardResult,
     ShardState,
+    SkipReason,
 )
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.reports.words import count
@@ -27,6 +29,8 @@ SEVERITIES: Final = tuple(reversed(Severity))
 _TREND_POINTS: Final = 30
 _MOST_FOLDERS: Final = 20
 _SHOWN_ID: Final = 10
+_UNREADABLE: Final = (SkipReason.too_large, SkipReason.odd_name)
+"""Reasons that say nothing of what stands in a file: it may be as good as any that is read."""
 
 
 class Tone(StrEnum):
@@ -91,17 +95,21 @@ def verdict(result: AuditResult) -> Verdict:
     found = f"{count(standing, 'finding')} open" if standing else "no finding open"
     if result.completeness is Completeness.nothing:
         return Verdict(Tone.partial, f"NOT AUDITED: no file was read; {found} from earlier runs")
-    if result.completeness is Completeness.partial:
-        what = f"{count(unread, 'file')} not read" if unread else "not everything was settled"
-        return Verdict(Tone.partial, f"PARTLY AUDITED: {what}; {found}")
+    if result.completeness is Completeness.partial or not (standing or result.is_clean):
+        left = ((unread, "file", "read"), (result.unjudged, "claim", "settled"))
+        what = [f"{count(number, one)} not {done}" for number, one, done in left if number]
+        told = ", ".join(what) or "not everything was settled"
+        return Verdict(Tone.partial, f"PARTLY AUDITED: {told}; {found}")
     if standing:
         return Verdict(Tone.findings, f"{found}: {severities(result.by_severity())}")
-    if result.unsettled:
-        claims = count(len(result.unsettled), "claim")
-        return Verdict(Tone.findings, f"no finding open, {claims} that nobody could settle")
-    if not result.is_clean:
-        return Verdict(Tone.partial, "PARTLY AUDITED: not everything was settled; no finding open")
-    return Verdict(Tone.clean, f"nothing found in {count(read, 'file')}")
+    return Verdict(Tone.clean, f"nothing found in {count(read, 'file')}{_unreadable(result)}")
+
+
+def _unreadable(result: AuditResult) -> str:
+    """The files of which a clean audit says nothing, although they may hold what others hold."""
+    reasons = {why: n for why, n in result.coverage.reasons().items() if why in _UNREADABLE}
+    told = ", ".join(f"{number} {why.value}" for why, number in reasons.items())
+    return f"; {count(sum(reasons.values()), 'file')} cannot be read ({told})" if told else ""
 
 
 def severities(counts: Mapping[Severity, int]) -> str:
@@ -158,18 +166,16 @@ def missing(result: AuditResult) -> list[str]:
     return [*result.problems, *lines]
 
 
+def not_whole(result: AuditResult) -> list[ShardResult]:
+    """The shards of which not every file was read."""
+    shards = result.coverage.shards
+    return [each for each in shards if each.state is not ShardState.read or each.unopened]
+
+
 def not_shown(result: AuditResult) -> list[str]:
-    """Claims that are counted and not listed."""
-    numbers = (
-        (result.refuted, "refuted by a second agent that read the code"),
-        (result.unplaced, "quoting code that stands nowhere in the repository"),
-        (result.beyond_limit, "beyond the number that one part may make"),
-        (
-            result.unverified,
-            "serious, and not verified: the number or the money for that was used up",
-        ),
-    )
-    return [f"{count(number, 'claim')} {what}" for number, what in numbers if number]
+    """Claims that are counted and not listed, and keep nothing from being clean."""
+    told = f"{count(result.refuted, 'claim')} refuted by a second agent that read the code"
+    return [told] if result.refuted else []
 
 
 def folders(result: AuditResult) -> list[Folder]:

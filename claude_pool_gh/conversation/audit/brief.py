@@ -16,12 +16,13 @@ from claude_pool_gh.audits import packages, reads, rows
 from claude_pool_gh.audits.estimate import rates
 from claude_pool_gh.audits.files import Listing, TooManyFiles, Wanted, list_files, sift
 from claude_pool_gh.audits.model import AuditPlan, Cut, Shard
-from claude_pool_gh.audits.plan import PlanFacts, make_plan, sifted
+from claude_pool_gh.audits.plan import PlanFacts, in_order, make_plan
 from claude_pool_gh.audits.reads import NOTHING_READ, Reads
 from claude_pool_gh.audits.risk import Signals
 from claude_pool_gh.audits.rows import AuditRun
 from claude_pool_gh.audits.rules import KINDS
 from claude_pool_gh.audits.shards import Grouping, group_of, pattern_of
+from claude_pool_gh.audits.sifting import sifted
 from claude_pool_gh.config import owners
 from claude_pool_gh.conversation.audit import known
 from claude_pool_gh.conversation.audit.host import AuditHost, Subject
@@ -157,7 +158,7 @@ class _Past:
 def _digest(subject: Subject, context: HostStepContext, rules: str) -> str:
     """Of all that decides what an audit finds besides the code: not of what it may cost, and how much at a time."""
     said = {
-        "kind": subject.kind,
+        "rules": [(rule.id, rule.summary) for rule in KINDS[subject.kind]],
         "steps": [step.model_dump(mode="json", exclude={"at_once"}) for step in context.plan.steps],
         "guidance": rules,
     }
@@ -211,12 +212,11 @@ async def _plan(
         notices=_unmatched(subject, listing),
         unread_since=since,
     )
-    plan = await asyncio.to_thread(make_plan, files, skipped, made)
-    if first:
-        return plan
-    chosen = {path for shard in plan.shards for path in shard.paths}
-    kept, left = await sift(mirror, [f for f in files if f.path in chosen], listing.claimed)
-    return sifted(plan, kept, left)
+    ordered = await asyncio.to_thread(in_order, files, made)
+    if not first:
+        ordered, more = await sifted(mirror, ordered, files, listing.claimed, made)
+        skipped += more
+    return await asyncio.to_thread(make_plan, ordered, skipped, made)
 
 
 async def _owners(mirror: Path, head: str) -> tuple[owners.Rule, ...] | None:

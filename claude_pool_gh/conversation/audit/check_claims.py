@@ -23,6 +23,7 @@ from claude_pool_gh.findings.identity import (
     named_apart,
     overlap,
     same_defect,
+    titled_alike,
 )
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import KnownFinding, Standing
@@ -42,7 +43,7 @@ MOST_AGAIN: Final = 40
 async def check_claims(host: AuditHost, context: HostStepContext) -> Done:
     """Keep what is true of the files, once each, the worst first; count the rest."""
     subject, results = host.subject(context), context.results
-    shards, found = results["plan"]["shards"], results["find"]
+    shards, found = results["plan"]["plan"]["shards"], results["find"]
     read = [claims_of(task, subject.kind) for task in found]
     stated = [
         _Stated(shard["id"], claim)
@@ -50,7 +51,9 @@ async def check_claims(host: AuditHost, context: HostStepContext) -> Done:
         for claim in each.claims
     ]
     mirror = await host.git_dir(context, [subject.commit])
-    placed = await _placed(mirror, subject.commit, stated)
+    held_ = await _placed(mirror, subject.commit, stated)
+    placed = [each for each in held_ if each is not None]
+    unplaced = [each for each, at in zip(stated, held_, strict=True) if at is None]
     earlier = Earlier.restored(results["plan"]["earlier"])
     now = await host.database.read(lambda tx: _Now.read(tx, subject))
     sorted_ = _sorted(placed, earlier, now)
@@ -76,10 +79,10 @@ async def check_claims(host: AuditHost, context: HostStepContext) -> Done:
             "unverified": len(serious[MOST_VERIFIED:]),
             "unverified_in": sorted({each.finding.path for each in serious[MOST_VERIFIED:]}),
             "later": len(again[MOST_AGAIN:]),
-            "unplaced": len(stated) - len(placed),
+            "unplaced": len(unplaced),
             "malformed": sum(each.malformed for each in read),
             "beyond": sum(each.beyond for each in read),
-            "beyond_in": _over_the_bound(shards, read),
+            "dropped_in": _dropped_in(shards, read, unplaced),
             "hidden": sorted_.hidden,
             "stated": [each.stated for each in read],
             "kept": [sum(p.shard == shard["id"] for p in placed) for shard in shards],
@@ -90,10 +93,21 @@ async def check_claims(host: AuditHost, context: HostStepContext) -> Done:
     )
 
 
-def _over_the_bound(shards: Sequence[Mapping[str, Any]], read: Sequence[ReadClaims]) -> list[str]:
-    """The files of parts with more claims than one may make: nobody knows which of them the others are about."""
-    over = [shard for shard, each in zip(shards, read, strict=True) if each.beyond]
-    return sorted(path for shard in over for path in shard["paths"])
+def _dropped_in(
+    shards: Sequence[Mapping[str, Any]],
+    read: Sequence[ReadClaims],
+    unplaced: Sequence[_Stated],
+) -> list[str]:
+    """The files with claims that nobody looked at: all of a part where nobody knows which of them these are about."""
+    paths = {shard["id"]: frozenset(shard["paths"]) for shard in shards}
+    dropped: set[str] = set()
+    for shard, each in zip(shards, read, strict=True):
+        if each.beyond or each.malformed:
+            dropped |= paths[shard["id"]]
+    for claim in unplaced:
+        named = {claim.claim.finding.path.removeprefix("./")} & paths[claim.shard]
+        dropped |= named or paths[claim.shard]
+    return sorted(dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +127,19 @@ class _Placed:
     finding: Finding
 
 
-async def _placed(mirror: Path, head: str, stated: Sequence[_Stated]) -> list[_Placed]:
-    """The claims whose quotes stand in the file that they name; an audit knows no deleted lines."""
+async def _placed(mirror: Path, head: str, stated: Sequence[_Stated]) -> list[_Placed | None]:
+    """Each claim in the file that it names, or None where its quote does not stand there; deleted lines are nowhere."""
     anchored = await held(mirror, head, head, [each.claim.finding for each in stated], {})
     kept = [
-        (each, finding)
-        for each, finding in zip(stated, anchored, strict=True)
-        if isinstance(finding, Finding) and finding.side == "RIGHT"
+        finding if isinstance(finding, Finding) and finding.side == "RIGHT" else None
+        for finding in anchored
     ]
-    files = await history.read_files(mirror, head, {finding.path for _, finding in kept})
+    files = await history.read_files(mirror, head, {each.path for each in kept if each})
     return [
-        _Placed(each.shard, each.claim.rule, located(finding, files[finding.path]))
-        for each, finding in kept
-        if finding.path in files
+        None
+        if finding is None or finding.path not in files
+        else _Placed(each.shard, each.claim.rule, located(finding, files[finding.path]))
+        for each, finding in zip(stated, kept, strict=True)
     ]
 
 
@@ -207,9 +221,7 @@ def _is_one(claim: Finding, known: Finding) -> bool:
     """
     if claim.severity.rank > known.severity.rank or claim.category != known.category:
         return False
-    return same_defect(known, claim) or (
-        overlap(claim, known) and claim.title.casefold() == known.title.casefold()
-    )
+    return same_defect(known, claim) or (overlap(claim, known) and titled_alike(claim, known))
 
 
 _QUESTION: Final = (

@@ -22,6 +22,7 @@ from claude_pool_gh.audits.model import (
 from claude_pool_gh.audits.rest import rest
 from claude_pool_gh.audits.results import ShardCounts
 from claude_pool_gh.audits.rows import AuditRun, AuditTrait
+from claude_pool_gh.audits.shown import without_secrets
 from claude_pool_gh.audits.weighing import Candidate, Weighed, weigh
 from claude_pool_gh.conversation.audit.host import AuditHost, Subject
 from claude_pool_gh.findings import tables
@@ -94,31 +95,39 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     )
     left = rest(covered, subject.paths, continues=subject.continues)
     unsettled = tuple(weighed.unsettled)
-    told = results.problems(covered, unverified=check["unverified"], broken=len(weighed.broken))
+    open_ = results.Unjudged(
+        unsettled=len(unsettled),
+        broken=len(weighed.broken),
+        unverified=check["unverified"],
+        beyond=check["beyond"],
+        unplaced=check["unplaced"],
+        malformed=check["malformed"],
+    )
     run = _Run(subject, context.chain_id, ended, reported, places, weighed)
     findings = results.ordered(_findings(run, known, frozenset(covered.read), blobs, check))
     full = AuditResult(
         plan=plan,
         coverage=covered,
-        completeness=results.completeness(covered),
+        completeness=results.completeness(covered, open_),
         findings=findings,
         unsettled=unsettled,
         refuted=len(weighed.refuted),
-        unplaced=check["unplaced"] + check["malformed"],
+        unplaced=check["unplaced"],
+        malformed=check["malformed"],
         beyond_limit=check["beyond"],
         unverified=check["unverified"],
         cost=known.cost,
         cost_is_bound=known.cost_is_bound,
         started_ms=made["plan"]["started_ms"],
         ended_ms=ended,
-        problems=told,
+        problems=results.problems(covered, open_),
         resume="" if covered.whole else host.again(context, left.paths),
         resume_alone=left.alone,
         chain=context.chain_id,
     )
     past = _past(full)
     point = _point(full)
-    full = replace(full, history=(*known.points, point))
+    full = without_secrets(replace(full, history=(*known.points, point)))
     outcome = results.outcome(full, [*made["find"], *weighed.broken])
     ended_run = AuditRun(
         chain_id=context.chain_id,
@@ -135,8 +144,8 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     def commit(tx: Transaction) -> None:
         run.store(tx, ended_run)
         before = reads.reads_of(tx, subject.audit)
-        read, open_ = full.coverage.read, _open_in(full, check)
-        after = before.with_(read, blobs, made["plan"]["digest"], open_)
+        read, again = full.coverage.read, _open_in(full, check)
+        after = before.with_(read, blobs, made["plan"]["digest"], again)
         reads.note_reads(tx, subject.audit, after)
         publish(tx)
 
@@ -146,7 +155,7 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
 def _open_in(full: AuditResult, check: Mapping[str, Any]) -> set[str]:
     """The files with a claim that nobody could judge, whichever part made it: the next run reads these again."""
     claimed = {each.path for each in full.unsettled}
-    return claimed.union(check.get("unverified_in", ()), check.get("beyond_in", ()))
+    return claimed.union(check.get("unverified_in", ()), check.get("dropped_in", ()))
 
 
 # ---- what is stored

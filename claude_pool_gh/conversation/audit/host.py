@@ -9,6 +9,7 @@ from typing import Protocol
 from claude_pool_gh.audits.model import AuditResult
 from claude_pool_gh.audits.rows import audit_key
 from claude_pool_gh.config.model import Audit
+from claude_pool_gh.conversation.audit.going_on import what_is_read
 from claude_pool_gh.pool.model.ports import Clock, HostStepContext
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.terms.ids import Term
@@ -34,6 +35,14 @@ class Subject(Term):
     def audit(self) -> str:
         """Names the audit in our rows."""
         return audit_key(self.repository_id, self.name)
+
+    def is_same(self, other: Subject) -> bool:
+        """True where two runs read the same commit for the same."""
+        return self._what() == other._what()
+
+    def _what(self) -> tuple[object, ...]:
+        where = (self.audit, self.repository, self.commit, self.branch)
+        return (*where, self.kind, self.paths, what_is_read(self.settings))
 
     @property
     def continues(self) -> bool:

@@ -113,7 +113,11 @@ async def _renamed(mirror: Path, old: str, new: str) -> Mapping[str, str]:
         listed = await asyncio.to_thread(entries, found)
     except (WorktreeError, ValueError):
         return {}
-    return {each.before: each.path for each in listed if each.status == "R" and each.before}
+    return {
+        each.before: each.path
+        for each in listed
+        if each.status == "R" and each.before and each.names == (each.before, each.path)
+    }  # others are shown with a sign in place of odd bytes, as another file may really be called
 
 
 async def _change(mirror: Path, known: KnownFinding, now: Finding, head: str) -> str:

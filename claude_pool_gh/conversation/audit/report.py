@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from claude_pool_gh.audits.model import AuditPlan, AuditResult, AuditState, Completeness
 from claude_pool_gh.audits.stated import claims_of, is_typed
+from claude_pool_gh.conversation.audit import going_on
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.audit.gather import RESULT
 from claude_pool_gh.conversation.audit.publish import unpublished
@@ -38,7 +39,13 @@ def report(tx: Transaction, chain: ChainRow) -> AuditReport | None:
         return planned
     own = sorted(tasks.of_chain(tx, chain.id, "find"), key=lambda task: task.shard)
     kind = facts_of(chain.plan.context, AuditFacts).kind
-    return ended_early(planned, [task.outcome or {} for task in own], kind) if own else planned
+    if not own:
+        return planned
+    told = ended_early(planned, [task.outcome or {} for task in own], kind)
+    if not going_on.can_go_on(tx, chain):
+        return told
+    again = "The same command goes on with the rest while the branch stands where it did; `--fresh` begins anew."
+    return replace(told, problems=(*told.problems, again))
 
 
 def planned_in(chain: ChainRow) -> AuditReport | None:

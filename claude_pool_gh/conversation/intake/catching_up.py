@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from claude_pool_gh.github import cursors, inbox, intake
 from claude_pool_gh.github.access import AppAccess
@@ -35,6 +35,7 @@ _OVERLAP: Final = timedelta(minutes=2)
 _LOOK_BACK: Final = timedelta(hours=1)
 """How old may be what nobody has heard of, where there is no cursor yet: a first start answers no old story."""
 
+T = TypeVar("T")
 Told = Callable[[Transaction, RepositoryEvent], None]
 
 
@@ -71,6 +72,7 @@ class CatchUp:
         async for item in self._listed(newest):
             ended = datetime.fromisoformat(item["delivered_at"])
             if cursor is None and ended < begun - _LOOK_BACK:
+                newest = max(newest, int(item["id"]))  # it is no news for the next reading either
                 break
             if ended < certain:
                 newest = max(newest, int(item["id"]))
@@ -100,13 +102,20 @@ class CatchUp:
             if len(page) < _PAGE:
                 return
             cursor = f"v1_{page[-1]['id']}"
+        logger.error(
+            "more than %d deliveries since the last look: older ones are not looked at",
+            _PAGES * _PAGE,
+            extra={"action": "deliveries_not_read"},
+        )
 
     async def _take(self, guid: str, delivery_id: int) -> int:
         if await self.database.read(lambda tx: cursors.is_heard(tx, guid)):
             return 0
         full = await self.access.as_app("GET", f"/app/hook/deliveries/{delivery_id}")
-        payload = full["request"]["payload"]
-        body = json.loads(payload) if isinstance(payload, str) else payload
+        body = _body(full)
+        if body is None:
+            logger.warning("a delivery without a body", extra={"action": "delivery_not_read"})
+            return 0
         # It came over our own authenticated request, as good as a signature.
         delivery = VerifiedDelivery(guid, str(full["event"]), body)
         found = await asyncio.to_thread(intake.recognise, delivery)
@@ -154,7 +163,7 @@ class CatchUp:
                 direction="asc",
             )
             async for comment in pages:
-                found += await asyncio.to_thread(_requests, comment, repository)
+                found += await asyncio.to_thread(_read, _requests, comment, repository)
 
         def store(tx: Transaction) -> int:
             inbox.remember_repository(tx, repository)
@@ -176,8 +185,31 @@ class CatchUp:
             async for review in self.forge.pages(repository, f"/pulls/{thread.number}/reviews"):
                 sent = review.get("submitted_at")
                 if review.get("user") and sent and datetime.fromisoformat(sent) >= since:
-                    found += await asyncio.to_thread(_in_review, review, thread)
+                    found += await asyncio.to_thread(_read, _in_review, review, thread)
         return found
+
+
+def _body(delivery: Any) -> dict[str, Any] | None:
+    """The event in a delivery of GitHub's log; None where that has none, which must not hold up the others."""
+    try:
+        payload = delivery["request"]["payload"]
+        body = json.loads(payload) if isinstance(payload, str) else payload
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _read(
+    read: Callable[[Any, T], list[CommandRequest]], item: Any, where: T
+) -> list[CommandRequest]:
+    """The commands of one text; one in another form costs itself and no other."""
+    try:
+        return read(item, where)
+    except (ValueError, LookupError, TypeError) as error:
+        logger.warning(
+            "a comment is not read (%s)", type(error).__name__, extra={"action": "comment_not_read"}
+        )
+        return []
 
 
 def _in_review(review: Any, thread: Thread) -> list[CommandRequest]:

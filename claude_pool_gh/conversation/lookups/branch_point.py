@@ -40,9 +40,9 @@ async def merge_base(services: Services, repository: Repository, base: str, head
     """The commit from which `head` went its own way, whatever is in the mirror. Raises ForgeError."""
     try:
         return await reads.merge_base(services.forge, repository, base, head)
-    except NotFound:
-        raise
     except (ForgeRefused, ForgeUnavailable) as error:
+        if _says_none(error):
+            raise
         return await _by_git(services, repository, base, head, error)
 
 
@@ -51,10 +51,20 @@ async def is_ancestor(services: Services, repository: Repository, older: str, ne
     try:
         return await reads.is_ancestor(services.forge, repository, older, newer)
     except (ForgeRefused, ForgeUnavailable) as error:
+        if _says_none(error):
+            return False
         try:
             return await _by_git(services, repository, older, newer, error) == older
         except NotFound:
             return False
+
+
+def _says_none(error: ForgeError) -> bool:
+    """True where GitHub knows both commits, and that they have none in common.
+
+    Its plain 404 says less: right after a push some of its servers have not heard of the new commit.
+    """
+    return isinstance(error, NotFound) and "no common ancestor" in error.message.lower()
 
 
 async def _by_git(
@@ -68,6 +78,8 @@ async def _by_git(
         return await deepening.merge_base(services.worktrees, repository.id, base, head)
     except NoCommonCommit as error:
         raise NotFound(404, error.what) from error
+    except OriginUnavailable as error:
+        raise ForgeUnavailable(str(refusal)) from error
     except WorktreeError as error:
         raise refusal from error
 

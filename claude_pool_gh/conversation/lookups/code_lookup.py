@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from claude_pool_gh.findings.hidden import has_hidden
 from claude_pool_gh.findings.identity import length_of, occurrences
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.quotes import lines_of
@@ -69,7 +70,7 @@ def described(finding: Finding, mark: str, now: Whereabouts) -> str:
         finding.body,
         f"When it goes wrong: {finding.scenario}",
         f"The reviewer suggests, in place of these lines:\n{_indented(finding.suggestion)}"
-        if finding.suggestion
+        if finding.suggestion and not has_hidden(finding.suggestion)
         else "",
     ]
     return "\n".join(filter(None, parts))

@@ -63,6 +63,8 @@ _DIFF_LIMIT: Final = 60_000
 _FILES_LIMIT: Final = 300
 _LINKED: Final = re.compile(r"(?:^|[\s(])#(\d{1,9})\b")
 _LINKED_LIMIT: Final = 3
+_LOOKED_UP_LIMIT: Final = 10
+"""Numbers that are asked for: of most of those that a stranger writes down there may be no issue."""
 _CHECKS_LIMIT: Final = 12_000
 _FINDINGS_LIMIT: Final = 20_000
 _ONE_CHECK_LIMIT: Final = 4_000
@@ -233,11 +235,11 @@ async def _questions(services: Services, facts: ThreadFacts) -> str:
 async def linked_issues(services: Services, facts: ThreadFacts, text: str) -> str:
     """Title and text of the issues that a thread's own text names."""
     told: list[str] = []
-    for number in dict.fromkeys(
-        int(found) for found in _LINKED.findall(visible_text(text, 12_000))
-    ):
-        if number == facts.thread.number or len(told) == _LINKED_LIMIT:
-            continue
+    named = dict.fromkeys(int(found) for found in _LINKED.findall(visible_text(text, 12_000)))
+    named.pop(facts.thread.number, None)
+    for number in list(named)[:_LOOKED_UP_LIMIT]:
+        if len(told) == _LINKED_LIMIT:
+            break
         found = await reads.issue_text(services.forge, facts.thread.repository, number)
         if found is not None:
             told.append(

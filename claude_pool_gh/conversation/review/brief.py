@@ -27,6 +27,7 @@ from claude_pool_gh.findings.changes import Group
 from claude_pool_gh.findings.tables import ReviewBasis
 from claude_pool_gh.github import check_output, reads
 from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.pool.model.digests import with_digests
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Step
@@ -113,39 +114,43 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
     except ForgeError as error:
         raise StepFailed("GitHub could not be reached", ours=True) from error
     return Done(
-        {
-            "head": against.head,
-            "merge_base": against.merge_base,
-            "digest": against.digest,
-            "fence": fence,
-            "about": about,
-            "facts": told,
-            "intent": _intent(facts, pull, fence),
-            "request": f"The maintainer who asked wants you to look first at: {facts.focus[:500]}"
-            if facts.focus
-            else "",
-            "guidance": rules,
-            "turns": {
-                step.name: step.overrides.max_turns
-                for step in context.plan.steps
-                if _is_agent(step)
-            },
-            "groups": [_group(group, gone) for group in groups],
-            "files": len({change.path for group in groups for change in group.changes}),
-            "hunks": {change.path: change.hunks for change in found.changes},
-            "renamed": {entry.path: entry.before for entry in found.listed if entry.status == "R"},
-            "unmatched": odd_names,
-            "left_out": found.left_out,
-            "generated": found.generated,
-            "unreadable": found.unreadable,
-            "unread": list(dict.fromkeys(change.path for change in beyond)),
-            "without_lines": found.without_lines,
-            "incremental": since is not None,
-            "whole": whole,
-            "since": "" if since is None else since.head,
-            "nothing": nothing,
-            "earlier": before.stored(),
-        }
+        with_digests(
+            {
+                "head": against.head,
+                "merge_base": against.merge_base,
+                "digest": against.digest,
+                "fence": fence,
+                "about": about,
+                "facts": told,
+                "intent": _intent(facts, pull, fence),
+                "request": f"The maintainer who asked wants you to look first at: {facts.focus[:500]}"
+                if facts.focus
+                else "",
+                "guidance": rules,
+                "turns": {
+                    step.name: step.overrides.max_turns
+                    for step in context.plan.steps
+                    if _is_agent(step)
+                },
+                "groups": [_group(group, gone) for group in groups],
+                "files": len({change.path for group in groups for change in group.changes}),
+                "hunks": {change.path: change.hunks for change in found.changes},
+                "renamed": {
+                    entry.path: entry.before for entry in found.listed if entry.status == "R"
+                },
+                "unmatched": odd_names,
+                "left_out": found.left_out,
+                "generated": found.generated,
+                "unreadable": found.unreadable,
+                "unread": list(dict.fromkeys(change.path for change in beyond)),
+                "without_lines": found.without_lines,
+                "incremental": since is not None,
+                "whole": whole,
+                "since": "" if since is None else since.head,
+                "nothing": nothing,
+                "earlier": before.stored(),
+            }
+        )
     )
 
 

@@ -27,9 +27,11 @@ from claude_pool_gh.findings.identity import (
     named_apart,
     overlap,
     same_defect,
+    titled_alike,
 )
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import KnownFinding, Standing
+from claude_pool_gh.pool.model.digests import with_digests
 from claude_pool_gh.pool.model.ports import Done, HostStepContext
 from claude_pool_gh.reports.views import Remark
 from claude_pool_gh.storage import Transaction
@@ -75,31 +77,33 @@ async def check_findings(services: Services, context: HostStepContext) -> Done:
     again, later = earlier.changed[:RECHECKED], earlier.changed[RECHECKED:]
     asked_again = await _asked_again(mirror, facts, again, sorted_.restated)
     return Done(
-        {
-            "candidates": [*asked_again, *(_asked(each, diff) for each in candidates)],
-            "known": sorted_.known,
-            "standing": [finding.model_dump(mode="json") for finding in earlier.standing],
-            "changed": [
-                {"finding": each.finding.model_dump(mode="json"), "reason": _NOT_NOW}
-                for each in later
-            ],
-            "unsettled": [
-                asdict(each)
-                for each in (
-                    *(lost for one in said for lost in one.lost),
-                    *(
-                        Remark(title=each.title, path=each.path, reason=each.reason)
-                        for each in dropped
-                    ),
-                    *(
-                        remark(one, _TOO_MANY)
-                        for each in beyond
-                        for one in (each.finding, *each.others)
-                    ),
-                )
-            ],
-            "hidden": [asdict(each) for each in sorted_.hidden],
-        }
+        with_digests(
+            {
+                "candidates": [*asked_again, *(_asked(each, diff) for each in candidates)],
+                "known": sorted_.known,
+                "standing": [finding.model_dump(mode="json") for finding in earlier.standing],
+                "changed": [
+                    {"finding": each.finding.model_dump(mode="json"), "reason": _NOT_NOW}
+                    for each in later
+                ],
+                "unsettled": [
+                    asdict(each)
+                    for each in (
+                        *(lost for one in said for lost in one.lost),
+                        *(
+                            Remark(title=each.title, path=each.path, reason=each.reason)
+                            for each in dropped
+                        ),
+                        *(
+                            remark(one, _TOO_MANY)
+                            for each in beyond
+                            for one in (each.finding, *each.others)
+                        ),
+                    )
+                ],
+                "hidden": [asdict(each) for each in sorted_.hidden],
+            }
+        )
     )
 
 
@@ -211,7 +215,7 @@ def _restates(claim: Finding, before: Finding) -> bool:
         name_of(before).startswith(name) or name.startswith(name_of(before))
     ):
         return True
-    return claim.path == before.path and claim.title.casefold() == before.title.casefold()
+    return claim.path == before.path and titled_alike(claim, before)
 
 
 def _asked(one: MergedFinding, diff: Mapping[str, FileDiff]) -> dict[str, Any]:

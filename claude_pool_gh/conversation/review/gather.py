@@ -31,6 +31,7 @@ from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.resolve_thread import ResolveThread
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.errors import ForgeRefused
+from claude_pool_gh.pool.model.digests import changed
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -57,9 +58,13 @@ _REMARK: Final = TypeAdapter(Remark)
 
 
 async def doubts(_desk: Services, context: HostStepContext) -> Done:
-    """The critical claims that one reader left open: they get another reader before the review ends."""
+    """The critical claims that one reader left open: they get another reader before the review ends.
+
+    Of claims that are kept without a part of them nobody is asked again: those stay open.
+    """
     candidates = context.results["check"]["candidates"]
-    found = doubtful(candidates, context.results["verify"])
+    as_written = "candidates" not in changed(context.results["check"])
+    found = doubtful(candidates, context.results["verify"]) if as_written else ()
     return Done({"candidates": [{**candidate, "at": at} for at, candidate in found]})
 
 

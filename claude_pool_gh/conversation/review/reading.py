@@ -109,18 +109,24 @@ def nothing_to_read(found: Difference, paths: Sequence[str]) -> str:
         return unread_in_words(found.unreadable)
     if not found.listed:
         return "the pull request changes nothing"
-    if paths and not any(is_chosen(path, paths) for path in (*found.left_out, *found.generated)):
+    meant = [entry.path for entry in found.listed if is_chosen(entry.path, paths)]
+    if not meant:
         return "no changed file matches the paths that were given"
-    if meant := [path for path in found.generated if is_chosen(path, paths)]:
-        which = "every changed file that matches" if paths else "every changed file"
+    which = "every changed file that matches" if paths else "every changed file"
+    if named := [path for path in found.generated if path in meant]:
         return (
             f"{which} looks generated, is binary or is excluded; to have it read, name it: "
-            f"{in_short(meant)}"
+            f"{in_short(named)}"
         )
-    if found.without_lines and not paths:
-        left = "; what else is changed is binary or excluded" if found.left_out else ""
-        return f"no line is changed: {in_short(found.without_lines)}{left}"
-    return "every changed file is binary or excluded"
+    if told := [
+        each
+        for each in found.without_lines
+        if each.startswith(tuple(f"{path} (" for path in meant))
+    ]:
+        left_out = any(path in meant for path in found.left_out)
+        left = "; what else is changed is binary or excluded" if left_out else ""
+        return f"no line is changed: {in_short(told)}{left}"
+    return f"{which} is binary or excluded"
 
 
 def is_named(path: str, paths: Sequence[str]) -> bool:

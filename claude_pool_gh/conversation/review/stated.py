@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from claude_pool_gh.findings.model import Claim, Finding
+from claude_pool_gh.reports.redact import cleared
 from claude_pool_gh.reports.views import Remark
 from claude_pool_gh.terms.severity import Severity
 
@@ -38,12 +39,18 @@ def stated_by(task: Mapping[str, Any]) -> ParsedClaims:
     lost: list[Remark] = []
     for each in task["structured"]["findings"]:
         try:
-            claims.append(Finding.model_validate(Claim.model_validate(each).model_dump()))
+            claims.append(_cleared(Claim.model_validate(each)))
         except ValidationError as error:
             lost.append(_malformed(each, error))
     claims.sort(key=lambda each: (-each.severity.rank, -each.confidence))
     lost += [remark(each, _TOO_MANY) for each in claims[MOST_STATED:]]
     return ParsedClaims(tuple(claims[:MOST_STATED]), tuple(lost))
+
+
+def _cleared(claim: Claim) -> Finding:
+    """The claim as it is told of. Its quote is held against the files as it is, and is in no post."""
+    words = {name: cleared(getattr(claim, name)) for name in ("title", "body", "scenario")}
+    return Finding.model_validate(claim.model_dump() | words)
 
 
 _TOO_MANY: Final = f"one reader stated more than {MOST_STATED} claims, which is our limit"
@@ -56,7 +63,7 @@ def remark(finding: Finding, reason: str) -> Remark:
         path=finding.path,
         line=finding.start_line,
         severity=finding.severity,
-        reason=reason,
+        reason=cleared(reason),
     )
 
 
@@ -66,7 +73,7 @@ def _malformed(stated: Any, error: ValidationError) -> Remark:
     first = error.errors()[0]
     field = ".".join(map(str, first["loc"])) or "the claim"
     return Remark(
-        title=str(given.get("title") or "a claim without a title")[:200],
+        title=cleared(str(given.get("title") or "a claim without a title"))[:200],
         path=str(given.get("path") or "")[:500],
         severity=Severity(severity) if severity in list(Severity) else None,
         reason=f"not of the form asked for: {field}: {first['msg']}",

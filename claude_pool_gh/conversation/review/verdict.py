@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from claude_pool_gh.conversation.review.stated import is_typed
 from claude_pool_gh.conversation.review.verification import files_opened
-from claude_pool_gh.findings.identity import overlap
+from claude_pool_gh.findings.identity import overlap, titled_alike
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.spots import Shown, spot
 from claude_pool_gh.pool.model.endings import ending_of, gravity, verdict_of
@@ -165,7 +165,7 @@ def _repeats(finding: Finding, known: Finding) -> bool:
     """True where a confirmed finding is an open one, with a line more or less of its code."""
     if not overlap(finding, known) or finding.category != known.category:
         return False
-    if finding.title.casefold() == known.title.casefold():
+    if titled_alike(finding, known):
         return True
     is_worse = finding.severity.rank > known.severity.rank
     return not is_worse and (_within(finding, known) or _within(known, finding))

@@ -13,11 +13,12 @@ from claude_pool_gh.commands.grammar import Flag
 from claude_pool_gh.config.model import Audit as Settings
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.agent_verb import AgentVerb
-from claude_pool_gh.conversation.audit import live, report
+from claude_pool_gh.conversation.audit import going_on, live, report
 from claude_pool_gh.conversation.audit.control import CONTROLS, control
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.audit.server import Server
 from claude_pool_gh.conversation.audit.steps import NEEDS, beside, host_steps
+from claude_pool_gh.conversation.caps import REPOSITORY
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE
 from claude_pool_gh.conversation.recipes.recipe_fit import RecipeNeeds
@@ -33,7 +34,9 @@ from claude_pool_gh.conversation.services import Start as StartChain
 from claude_pool_gh.conversation.services import caps_of as caps_of_command
 from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.config import microdollars
+from claude_pool_gh.pool.model.plan import Plan
 from claude_pool_gh.pool.model.ports import HostStep
+from claude_pool_gh.pool.store import continuation, lookup
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import audits, replies
 from claude_pool_gh.reports.views import Report
@@ -56,6 +59,7 @@ class Audit(AgentVerb[AuditFacts]):
     flags = (
         Flag("plan", "shows the plan and its estimate; reads nothing", is_switch=True),
         Flag("status", "says which audits run, and when the next ones are due", is_switch=True),
+        Flag("fresh", "begins anew, whatever a run that was cancelled has read", is_switch=True),
         Flag("stop", "stops the schedule of the audit", is_switch=True),
         Flag("resume", "resumes a stopped schedule", is_switch=True),
     )
@@ -99,9 +103,19 @@ class Audit(AgentVerb[AuditFacts]):
         if facts.plan_only:
             return StartChain(plan, caps)
 
-        def begin(tx: Transaction, _chain_id: str) -> None:
+        def left(tx: Transaction) -> ChainRow | None:
+            return None if flags.get("fresh") else _left_by(tx, plan, facts)
+
+        if (before := await services.database.read(left)) is not None:
+            goes_on = facts.model_copy(update={"goes_on_with": before.id})
+            plan = plan.model_copy(update={"context": goes_on.model_dump(mode="json")})
+
+        def begin(tx: Transaction, chain_id: str) -> None:
+            now = services.clock.now_ms()
             live.end_ended(tx)
-            live.take(tx, repository.id, name, run, services.clock.now_ms())
+            live.take(tx, repository.id, name, run, now)
+            if before is not None:
+                continuation.take_over(tx, before, chain_id, now)
 
         return StartChain(plan, caps, after=begin)
 
@@ -129,8 +143,14 @@ class Audit(AgentVerb[AuditFacts]):
 
     def intent(self, chain: ChainRow) -> str:
         """Say what it will do."""
-        name = facts_of(chain.plan.context, AuditFacts).name
+        facts = facts_of(chain.plan.context, AuditFacts)
+        name = facts.name
         known = report.planned_in(chain)
+        if known is not None and facts.goes_on_with:
+            return (
+                f"Goes on with run `{facts.goes_on_with}` of the audit `{name}`, which ended early: what that has read "
+                f"of {count(known.files_unread, 'file')} is not read again. `/pool audit {name} --fresh` begins anew."
+            )
         if known is None or not known.shards:
             return (
                 f"Reads the repository for the audit `{name}`. A second run checks what is serious."
@@ -150,6 +170,25 @@ def named(words: Sequence[str], audits: Collection[str]) -> tuple[str, tuple[str
     if words and _NAME.fullmatch(words[0]) and (words[0] in audits or words[0] in KINDS):
         return words[0], tuple(words[1:])
     return DEFAULT, tuple(words)
+
+
+_MOST_LOOKED_AT: Final = 50
+"""Ended audits of a repository among which the newest of one name is looked for."""
+
+
+def _left_by(tx: Transaction, plan: Plan, facts: AuditFacts) -> ChainRow | None:
+    """The run that a new one of these facts goes on with."""
+    repository = str(facts.thread.repository.id)
+    ended = lookup.ended_of(tx, REPOSITORY, repository, limit=_MOST_LOOKED_AT, verb=Audit.name)
+
+    def is_own(chain: ChainRow) -> bool:
+        before = facts_of(chain.plan.context, AuditFacts)
+        return before.audit == facts.audit and not before.plan_only
+
+    found = going_on.left_by(tx, ended, plan, is_own)
+    if found is None or not facts.is_same(facts_of(found.plan.context, AuditFacts)):
+        return None
+    return found
 
 
 def _caps(services: Services, asked: CommandContext, settings: Settings) -> Caps:

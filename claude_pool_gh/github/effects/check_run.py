@@ -87,28 +87,48 @@ class CheckRun(Effect):
         return None
 
     async def update(self, forge: Forge, making: Making, remote_id: int) -> int:
-        """Update it; make it anew where another app has made it: GitHub lets nobody else change that one."""
-        path = f"/check-runs/{remote_id}"
-        try:
-            await forge.call("PATCH", making.repository, path, self._body())
-        except ForgeRefused as error:
-            if error.status != 403 or "created it" not in str(error):
-                raise
-            return await self.make(forge, making) or remote_id
-        return remote_id
+        """Update it; where another app has made it, which nobody else may change, the one of ours beside it.
+
+        That is looked for before it is made: the answer to its making may have been lost.
+        """
+        if await self._is_changed(forge, making, remote_id):
+            return remote_id
+        for beside in await self._standing(forge, making):
+            if beside != remote_id and await self._is_changed(forge, making, beside):
+                return beside
+        return await self.make(forge, making) or remote_id
 
     async def find(self, forge: Forge, making: Making) -> int | None:
         """By our external id at its commit."""
+        return next(iter(await self._standing(forge, making)), None)
+
+    async def _is_changed(self, forge: Forge, making: Making, run_id: int) -> bool:
+        """Bring one to what is wanted; False where another app has made it."""
+        try:
+            await forge.call("PATCH", making.repository, f"/check-runs/{run_id}", self._body())
+        except ForgeRefused as error:
+            if error.status != 403 or "created it" not in str(error):
+                raise
+            return False
+        return True
+
+    async def _standing(self, forge: Forge, making: Making) -> list[int]:
+        """The checks under our key at its commit, whichever app has made them.
+
+        None where checks may not be read: then a status stands for it.
+        """
         if _may_not_check(forge, making.repository):
-            return None
+            return []
         path = f"/commits/{self.head}/check-runs"
         runs = forge.pages(
             making.repository, path, key="check_runs", check_name=self.name, filter="all"
         )
-        async for run in runs:
-            if run.get("external_id") == making.key:
-                return int(run["id"])
-        return None
+        try:
+            return [int(run["id"]) async for run in runs if run.get("external_id") == making.key]
+        except ForgeRefused as error:
+            if error.status != 403:
+                raise
+            return []
 
     def _body(self) -> dict[str, Any]:
         body: dict[str, Any] = {

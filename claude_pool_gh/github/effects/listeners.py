@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from claude_pool_gh.github.effects.rows import EffectRow
+from claude_pool_gh.github.effects.rows import EffectRow, Unreadable
 from claude_pool_gh.github.errors import ForgeRefused
 
-Refused = Callable[[EffectRow, ForgeRefused], None]
-"""Hears of an effect that GitHub will not have, and in which words."""
+Refused = Callable[[EffectRow | Unreadable, ForgeRefused], None]
+"""Hears of each effect that will not be written, and in which words."""
 
 
-def unheard(row: EffectRow, refusal: ForgeRefused) -> None:
+def unheard(row: EffectRow | Unreadable, refusal: ForgeRefused) -> None:
     """Hears of it, and does nothing."""
 
 

@@ -96,8 +96,8 @@ def versions_wanted(tx: Transaction, kinds: Collection[str]) -> dict[str, int]:
 
 
 def stand(tx: Transaction, versions: Mapping[str, int]) -> bool:
-    """True where GitHub has taken all of these versions, or later ones."""
-    own = sa.and_(_E.key.in_(versions), _E.state == EffectState.wanted)
+    """True where GitHub has taken all of these versions, or later ones, and no person has deleted them."""
+    own = sa.and_(_E.key.in_(versions), _E.state != EffectState.gone)
     found = tx.execute(sa.select(_E.key, _E.written_version).where(own))
     return all(row.written_version >= versions[row.key] for row in found)
 

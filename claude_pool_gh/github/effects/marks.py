@@ -39,7 +39,7 @@ async def post(forge: Forge, repository: Repository, path: str, body: Any) -> in
 
 async def ours(forge: Forge, repository: Repository, listing: str, mark: str, **query: str) -> Any:
     """The first thing in a listing that we made and that holds a mark: anybody can copy a mark, nobody our author."""
-    async for item in _all_of_ours(forge, repository, listing, mark, **query):
+    async for item in all_of_ours(forge, repository, listing, mark, **query):
         return item
     return None
 
@@ -47,15 +47,16 @@ async def ours(forge: Forge, repository: Repository, listing: str, mark: str, **
 async def newest_of_ours(forge: Forge, repository: Repository, listing: str, mark: str) -> Any:
     """The last such thing: what was settled once and came back stands there again under the same mark."""
     newest = None
-    async for item in _all_of_ours(forge, repository, listing, mark):
+    async for item in all_of_ours(forge, repository, listing, mark):
         if newest is None or int(item["id"]) > int(newest["id"]):
             newest = item
     return newest
 
 
-async def _all_of_ours(
-    forge: Forge, repository: Repository, listing: str, mark: str, **query: str
+async def all_of_ours(
+    forge: Forge, repository: Repository, listing: str, mark: str = "", **query: str
 ) -> AsyncIterator[Any]:
+    """Every thing in a listing that we made and that holds a mark, where one is given."""
     own = await our_id(forge, repository)
     async for item in forge.pages(repository, listing, **query):
         if (item.get("user") or {}).get("id") == own and mark in (item.get("body") or ""):

@@ -1,21 +1,25 @@
 """A review whose comment that GitHub does not take costs only itself.
 
 GitHub makes a review with all of its comments or not at all, and does not say which one it does not take. So after a
-refusal its own picture of the change is asked, and what does not fit there goes into the review's text. Every try has
-the same marker: after an unknown outcome the writer looks for it before anything is tried again. A refusal has been
-seen to leave the review's text behind, without its comments: then that text is completed, and no second one is made.
+refusal its own picture of the change is asked, and what does not fit there goes into the review's text. Where it still
+refuses, the review is made without comments, and they follow in parts: a refused part is halved until what is refused
+is one comment. Those are listed in the review's text in the end.
+
+Each try has the review's marker, and each comment one of its own: after an unknown outcome the writer looks for the
+review, and what of it stands already is not made again. A refusal has been seen to leave the review's text behind,
+without its comments: then that text is completed, and no second one is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final, Literal, Self
 
 from claude_pool_gh.findings.diffs import pieces_of, shown
 from claude_pool_gh.findings.spots import Hunk
 from claude_pool_gh.github.api import Forge, segment
 from claude_pool_gh.github.effects.effect import Effect, Making
-from claude_pool_gh.github.effects.marks import id_of_ours, marker, ours
+from claude_pool_gh.github.effects.marks import all_of_ours, id_of_ours, marker, post
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable
 from claude_pool_gh.terms.ids import Repository, Term
@@ -23,6 +27,8 @@ from claude_pool_gh.terms.ids import Repository, Term
 _FILES_LIMIT: Final = 300
 """Files that GitHub lists of a comparison."""
 _BODY_LIMIT: Final = 64_000
+_UNAUTHORIZED: Final = 401
+_UNPROCESSABLE: Final = 422
 _NOT_PLACED: Final = "GitHub takes no comment at the lines of what follows:"
 
 
@@ -89,73 +95,144 @@ class Review(Effect):
 
     async def make(self, forge: Forge, making: Making) -> int:
         """Make it with every comment that GitHub takes at its lines."""
-        comments = list(self.comments)
-        try:
-            return await _try(forge, making, self, comments)
-        except ForgeRefused as error:
-            if error.status != 422 or not comments:
-                raise
-        left = await ours(forge, making.repository, f"/pulls/{self.number}/reviews", making.marker)
-        if left is not None:
-            path = f"/pulls/{self.number}/reviews/{left['id']}"
-            await forge.call(
-                "PUT", making.repository, path, {"body": f"{_whole(self)}\n\n{making.marker}"}
-            )
-            return int(left["id"])
+        if not self.comments:
+            return await _try(forge, making, self, ())
+        made = await _unless_refused(_try(forge, making, self, self.comments))
+        if made is not None:
+            return made
+        if (left := await self.find(forge, making)) is not None:
+            return await self._complete(forge, making, left, self.comments)
         fit = await _fitting(forge, making.repository, self)
-        tries = [fit] if len(fit) < len(comments) else []
-        tries += [[each for each in fit if each is not out] for out in fit]
-        for some in tries:
-            try:
-                return await _try(forge, making, self, some)
-            except ForgeRefused as error:
-                if error.status != 422:
-                    raise
-        return await _in_words(forge, making, self)
+        if len(fit) < len(self.comments):
+            made = await _unless_refused(_try(forge, making, self, fit))
+            if made is not None:
+                return made
+        begun = await _unless_refused(_begun(forge, making, self))
+        if begun is None:  # no comment is what is refused, perhaps the commit
+            return await _in_words(forge, making, self)
+        return await self._complete(forge, making, begun, fit)
+
+    async def update(self, forge: Forge, making: Making, remote_id: int) -> int:
+        """Add the comments that are missing: the process may have died between the review and them."""
+        path = f"/pulls/{self.number}/reviews/{remote_id}/comments"
+        there = [each async for each in forge.pages(making.repository, path)]
+        if len(there) >= len(self.comments):
+            return remote_id
+        fit = await _fitting(forge, making.repository, self)
+        return await self._complete(forge, making, remote_id, fit)
+
+    async def _complete(
+        self, forge: Forge, making: Making, made: int, fit: Sequence[InlineComment]
+    ) -> int:
+        """Make what of these comments does not stand yet, and list the others in the review's text."""
+        listing = f"/pulls/{self.number}/comments"
+        standing = [each async for each in all_of_ours(forge, making.repository, listing)]
+        missing = [
+            each
+            for each in fit
+            if not any(_own_marker(making, each) in str(one["body"]) for one in standing)
+        ]
+        refused = await _placed(forge, making, self, missing)
+        listed = [each for each in self.comments if each in refused or each not in fit]
+        if listed:
+            text = f"{_with_listed(self, listed)}\n\n{making.marker}"
+            path = f"/pulls/{self.number}/reviews/{made}"
+            await forge.call("PUT", making.repository, path, {"body": text})
+        return made
+
+
+async def _unless_refused(made: Awaitable[int]) -> int | None:
+    """None where GitHub does not take something of it, and does not say what."""
+    try:
+        return await made
+    except ForgeRefused as error:
+        if error.status != _UNPROCESSABLE:
+            raise
+        return None
 
 
 async def _try(
     forge: Forge, making: Making, review: Review, comments: Sequence[InlineComment]
 ) -> int:
     """With these comments at their lines, and the others in the review's own text."""
-    others = [each.listed or each.body for each in review.comments if each not in comments]
-    text = _joined(review.body, [_NOT_PLACED, *others] if others else [])
-    body = {"commit_id": review.commit, "event": "COMMENT", "body": f"{text}\n\n{making.marker}"}
-    return await _create(
-        forge, making, review, body | {"comments": [_inline(each) for each in comments]}
-    )
+    others = [each for each in review.comments if each not in comments]
+    text = f"{_with_listed(review, others)}\n\n{making.marker}"
+    return await _create(forge, making, review, text, comments)
 
 
-def _joined(text: str, parts: Sequence[str]) -> str:
+async def _begun(forge: Forge, making: Making, review: Review) -> int:
+    """Without any comment yet."""
+    return await _create(forge, making, review, f"{review.body}\n\n{making.marker}", ())
+
+
+async def _placed(
+    forge: Forge, making: Making, review: Review, comments: Sequence[InlineComment]
+) -> list[InlineComment]:
+    """Make these in as few parts as GitHub takes; those that it does not take."""
+    if not comments:
+        return []
+    try:
+        await _create(forge, making, review, "", comments)
+    except ForgeRefused as error:
+        if error.status == _UNAUTHORIZED:  # the next token may be accepted
+            raise
+        if len(comments) == 1 or error.status != _UNPROCESSABLE:
+            return list(comments)
+    else:
+        return []
+    half = len(comments) // 2
+    return [
+        *await _placed(forge, making, review, comments[:half]),
+        *await _placed(forge, making, review, comments[half:]),
+    ]
+
+
+def _with_listed(review: Review, comments: Sequence[InlineComment]) -> str:
+    listed = [each.listed or each.body for each in comments]
+    return _joined(review.body, listed, f"{_NOT_PLACED}\n\n")
+
+
+def _joined(text: str, parts: Sequence[str], heading: str = "") -> str:
     """One after the other, each whole, as many as GitHub takes; else it would refuse the whole review."""
     for number, part in enumerate(parts):
-        if len(text) + len(part) > _BODY_LIMIT:
+        more = part if number else f"{heading}{part}"
+        if len(text) + len(more) > _BODY_LIMIT:
             return f"{text}\n\n*{len(parts) - number} more are left out here: GitHub takes no longer text.*"
-        text = f"{text}\n\n{part}"
+        text = f"{text}\n\n{more}"
     return text
 
 
 async def _in_words(forge: Forge, making: Making, review: Review) -> int:
     """Without a comment at any line, and without a commit, which may be what is refused."""
-    body = {"event": "COMMENT", "body": f"{_whole(review)}\n\n{making.marker}"}
-    return await _create(forge, making, review, body)
-
-
-def _whole(review: Review) -> str:
     listed = [each.listed or each.body for each in review.comments]
-    return review.fallback or _joined(review.body, listed)
+    whole = review.fallback or _joined(review.body, listed)
+    body = {"event": "COMMENT", "body": f"{whole}\n\n{making.marker}"}
+    return await post(forge, making.repository, f"/pulls/{review.number}/reviews", body)
 
 
-async def _create(forge: Forge, making: Making, review: Review, body: Any) -> int:
-    made = await forge.call("POST", making.repository, f"/pulls/{review.number}/reviews", body)
-    return int(made["id"])
+async def _create(
+    forge: Forge, making: Making, review: Review, text: str, comments: Sequence[InlineComment]
+) -> int:
+    body = {
+        "commit_id": review.commit,
+        "event": "COMMENT",
+        "body": text,
+        "comments": [_inline(making, each) for each in comments],
+    }
+    return await post(forge, making.repository, f"/pulls/{review.number}/reviews", body)
 
 
-def _inline(comment: InlineComment) -> dict[str, Any]:
-    body = f"{comment.body}\n\n{marker(comment.mark)}" if comment.mark else comment.body
+def _own_marker(making: Making, comment: InlineComment) -> str:
+    """The marker of a comment of this very review: one of an earlier review about the same finding is another."""
+    place = (comment.path, comment.side, comment.start_line, comment.line, comment.mark)
+    return marker(f"{making.key}:{place}")
+
+
+def _inline(making: Making, comment: InlineComment) -> dict[str, Any]:
+    marks = [_own_marker(making, comment), *([marker(comment.mark)] if comment.mark else [])]
     place: dict[str, Any] = {
         "path": comment.path,
-        "body": body,
+        "body": "\n\n".join([comment.body, *marks]),
         "line": comment.line,
         "side": comment.side,
     }

@@ -38,6 +38,13 @@ from claude_pool_gh.terms.ids import Repository
 
 PROGRESS: Final = 5
 """Priority of an update to something that already stands."""
+_LONG_PAUSES: Final = 6
+"""Tries after which the pauses between them are as long as they get at first."""
+
+LONGEST_WAIT_MS: Final = 3_600_000
+"""Nothing is put off for longer."""
+_CLOCKS_DIFFER_MS: Final = 600_000
+"""By how much the clocks of two servers may differ: GitHub takes no token of one that is ahead by a minute."""
 
 _E: Final = effects.c
 _REACHED_BY: Final = repositories.c.installation_id.label("reached_by")
@@ -66,6 +73,11 @@ class EffectRow:
     """The chain or command that it was last wanted for."""
 
     @property
+    def kind(self) -> str:
+        """The kind of effect."""
+        return self.effect.kind
+
+    @property
     def making(self) -> Making:
         """The facts that the effect's own class needs."""
         return Making(
@@ -84,6 +96,7 @@ class Unreadable:
     """An effect that is due, and that this version cannot read."""
 
     key: str
+    kind: str
     version: int
     chain_id: str | None
     why: Exception
@@ -161,8 +174,10 @@ def _wanting(dialect: str) -> sa.Insert:
             "wanted": insert.excluded.wanted,
             "wanted_version": _E.wanted_version + 1,
             "state": after(EFFECT, _E.state, EffectEvent.want),
-            "priority": sa.case((updates_what_stands, PROGRESS), else_=_E.priority),
+            "priority": sa.case((updates_what_stands, PROGRESS), else_=insert.excluded.priority),
+            "tries": sa.case((_E.state == EffectState.refused, 0), else_=_E.tries),
             "changed_ms": insert.excluded.changed_ms,
+            "trimmed_ms": None,
             "cause": sa.func.coalesce(insert.excluded.cause, _E.cause),
             "chain_id": sa.func.coalesce(insert.excluded.chain_id, _E.chain_id),
         },
@@ -181,14 +196,18 @@ def press_answered(tx: Transaction, key: str, repository: Repository, now_ms: in
 
 
 def hold(tx: Transaction, name: str, owner: str, now_ms: int, lifetime_ms: int = 30_000) -> bool:
-    """Take or renew a lease; False while a living owner has it. One that is still fresh costs no write."""
+    """Take or renew a lease; False while a living owner has it. One that is still fresh costs no write.
+
+    One that would last longer than any lease was taken before the clock was set back: it is over.
+    """
     values = {"name": name, "owner": owner, "expires_ms": now_ms + lifetime_ms}
     row = tx.execute(sa.select(leases).where(leases.c.name == name).with_for_update()).one_or_none()
     if row is None:
         return insert_once(tx, leases, values)
-    if row.owner == owner and row.expires_ms - now_ms > lifetime_ms // 2:
+    if row.owner == owner and lifetime_ms // 2 < row.expires_ms - now_ms <= lifetime_ms:
         return True
-    if row.owner != owner and row.expires_ms > now_ms and not is_gone(row.owner):
+    kept = now_ms < row.expires_ms <= now_ms + lifetime_ms + _CLOCKS_DIFFER_MS
+    if row.owner != owner and kept and not is_gone(row.owner):
         return False
     tx.execute(leases.update().where(leases.c.name == name).values(**values))
     return True
@@ -196,7 +215,7 @@ def hold(tx: Transaction, name: str, owner: str, now_ms: int, lifetime_ms: int =
 
 def installations_due(tx: Transaction, now_ms: int) -> list[int]:
     """Installations that have something to write now."""
-    due = sa.select(_E.installation_id).where(writable(), _E.due_ms <= now_ms).distinct()
+    due = sa.select(_E.installation_id).where(writable(), _due(now_ms)).distinct()
     return [int(each) for each in tx.execute(due).scalars()]
 
 
@@ -211,12 +230,17 @@ def writable() -> sa.ColumnElement[bool]:
     return sa.and_(_E.state == EffectState.wanted, _E.repository_id.in_(reached))
 
 
+def _due(now_ms: int) -> sa.ColumnElement[bool]:
+    """True for what is to be written now, or was put off before the clock was set back."""
+    return sa.or_(_E.due_ms <= now_ms, _E.due_ms > now_ms + LONGEST_WAIT_MS)
+
+
 def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | Unreadable | None:
     """The most urgent effect of an installation. One that cannot be read is no error here: others come after it."""
     row = tx.execute(
         sa.select(effects, repositories.c.owner, repositories.c.name, _REACHED_BY)
         .join(repositories, repositories.c.id == _E.repository_id)
-        .where(writable(), _E.installation_id == installation_id, _E.due_ms <= now_ms)
+        .where(writable(), _E.installation_id == installation_id, _due(now_ms))
         .order_by(_E.priority, _E.due_ms, _E.key)
         .limit(1)
     ).one_or_none()
@@ -271,14 +295,16 @@ def refused(tx: Transaction, row: EffectRow | Unreadable, error: str) -> bool:
 
 
 def postpone(tx: Transaction, row: EffectRow, due_ms: int, error: str) -> None:
-    """Try again later."""
-    values = {"due_ms": due_ms, "tries": row.tries + 1, "error": error[:1000]}
+    """Try again later. The tries of another cause do not count, but for the length of the pauses."""
+    tries = row.tries + 1 if row.error == error else min(row.tries + 1, _LONG_PAUSES)
+    values = {"due_ms": due_ms, "tries": tries, "error": error[:1000]}
     tx.execute(effects.update().where(_E.key == row.key).values(**values))
 
 
 def unfinished(tx: Transaction, row: EffectRow, note: str, due_ms: int) -> None:
     """GitHub has taken it and works on it: ask for it by that note later."""
-    values = {"due_ms": due_ms, "tries": row.tries + 1, "note": note[:200], "error": None}
+    tries = 1 if row.error else row.tries + 1
+    values = {"due_ms": due_ms, "tries": tries, "note": note[:200], "error": None}
     tx.execute(effects.update().where(_E.key == row.key).values(**values))
 
 
@@ -316,7 +342,13 @@ def _read(row: sa.Row[Any]) -> EffectRow | Unreadable:
     try:
         return _row(row)
     except Exception as error:  # noqa: BLE001 - the writer logs it; whatever is wrong is wrong with this row alone
-        return Unreadable(key=row.key, version=row.wanted_version, chain_id=row.chain_id, why=error)
+        return Unreadable(
+            key=row.key,
+            kind=row.kind,
+            version=row.wanted_version,
+            chain_id=row.chain_id,
+            why=error,
+        )
 
 
 def _row(row: sa.Row[Any]) -> EffectRow:

@@ -22,6 +22,7 @@ from claude_pool_gh.github.errors import (
     ForgeError,
     ForgeRefused,
     ForgeUnavailable,
+    GivenUp,
     Moved,
     NotAdmitted,
     NotFound,
@@ -42,7 +43,7 @@ _LONGEST_WAIT: Final = 60.0
 """Seconds between two tries at first: what an outage has held up follows soon after it."""
 _PATIENT_TRIES: Final = 60
 """Tries after which an outage is a long one."""
-_LONGEST_LIMIT: Final = 3600.0
+_LONGEST_LIMIT: Final = rows.LONGEST_WAIT_MS / 1000
 _IDLE_SECONDS: Final = 15.0
 _FAULTS_LIMIT: Final = 20
 """Errors of our own, or refusals on the way, after which an effect is given up. Outages have no such limit."""
@@ -213,7 +214,8 @@ class Writer:
             logger.exception("effect failed", extra=_names(row, "effect_failed"))
             why = f"an error on our side ({type(error).__name__})"
             told = "an error on our side; it is tried again"
-            await self._try_again(row, why, told, last=row.tries >= _FAULTS_LIMIT)
+            last = row.tries >= _FAULTS_LIMIT and row.error == told
+            await self._try_again(row, why, told, last=last)
         else:
             await self._database.transact(lambda tx: self._note(tx, row, remote_id))
             self._count(row, "written")
@@ -299,9 +301,7 @@ class Writer:
         if refusal.status == 401:
             await self._later(row, 60, "GitHub did not accept the bot's token; it is tried again")
         else:
-            self._count(row, "refused")
-            self._heard(row, refusal)
-            await self._give_up(row, str(refusal))
+            await self._give_up(row, refusal)
 
     async def _limited(self, row: EffectRow, limit: RateLimited) -> None:
         """GitHub asks to wait, and is heard: whoever goes on asking is shut out for longer."""
@@ -327,7 +327,7 @@ class Writer:
 
     async def _try_again(self, row: EffectRow, why: str, told: str, *, last: bool) -> None:
         if last:
-            await self._give_up(row, why)
+            await self._give_up(row, GivenUp(why))
         else:
             await self._later(row, self._backoff(row), told)
 
@@ -362,14 +362,21 @@ class Writer:
 
         await self._database.transact(end)
 
-    async def _give_up(self, row: EffectRow, why: str) -> None:
+    async def _give_up(self, row: EffectRow | Unreadable, refusal: ForgeRefused) -> None:
+        """The only way to a row that is refused: whoever waits for what it was to show hears of it."""
+        self._heard(row, refusal)
+
         def end(tx: Transaction) -> None:
-            if rows.refused(tx, row, why) and (instead := row.effect.instead()) is not None:
+            given_up = rows.refused(tx, row, str(refusal))
+            instead = row.effect.instead() if isinstance(row, EffectRow) else None
+            if given_up and isinstance(row, EffectRow) and instead is not None:
                 rows.want(tx, f"{row.key}:instead", row.repository, instead, self._now_ms())
             if row.chain_id is not None:
                 self._told(tx, row.chain_id)
 
         await self._database.transact(end)
+        if isinstance(row, EffectRow):
+            self._count(row, "refused")
 
     async def _skip(self, row: Unreadable) -> None:
         """One that cannot be read is given up: it costs itself, and not all that its installation still waits for."""
@@ -379,13 +386,8 @@ class Writer:
             exc_info=row.why,
             extra={"action": "effect_unreadable", "key": row.key},
         )
-
-        def end(tx: Transaction) -> None:
-            rows.refused(tx, row, f"it cannot be read by this version ({type(row.why).__name__})")
-            if row.chain_id is not None:
-                self._told(tx, row.chain_id)
-
-        await self._database.transact(end)
+        why = f"it cannot be read by this version ({type(row.why).__name__})"
+        await self._give_up(row, GivenUp(why))
 
 
 def _names(row: EffectRow, action: str) -> Mapping[str, str]:

@@ -138,6 +138,8 @@ def _hints(call: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _one_of(name: str, given: Any, parts: Sequence[Any]) -> Any:
+    if given is None and type(None) in parts:
+        return None
     told: TypeError | None = None
     for part in parts:
         try:

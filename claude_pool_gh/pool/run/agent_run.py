@@ -27,6 +27,7 @@ from claude_pool_gh.pool.model.ports import (
     Ending,
 )
 from claude_pool_gh.pool.model.schemas import mismatch
+from claude_pool_gh.pool.run.contained import CANCELLED, EndedItself, contained
 from claude_pool_gh.storage import Database
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,8 @@ async def run_agent(
     """
     began = time.monotonic()
     outcome = await _timed(agent, task, folder, line)
-    return replace(outcome, elapsed_ms=outcome.elapsed_ms or int((time.monotonic() - began) * 1000))
+    elapsed_ms = outcome.elapsed_ms or int((time.monotonic() - began) * 1000)
+    return outcome if outcome.elapsed_ms == elapsed_ms else replace(outcome, elapsed_ms=elapsed_ms)
 
 
 async def _timed(agent: Agent, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
@@ -99,6 +101,8 @@ async def _timed(agent: Agent, task: AgentTask, folder: Path, line: AgentChannel
         )
         if not run.done() and line.stop.is_set():
             await asyncio.wait({run}, timeout=_STOP_SECONDS)
+        if run.cancelled():  # by nobody here
+            return _broke(f"the agent {CANCELLED}", line, retryable=True)
         if run.done():
             return run.result()
         run.cancel()
@@ -118,20 +122,17 @@ async def _timed(agent: Agent, task: AgentTask, folder: Path, line: AgentChannel
 async def _run(agent: Agent, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
     """The outcome of the agent's task, or how it broke its contract."""
     try:
-        running: Any = agent.run(task, folder, line)
-        if not inspect.isawaitable(running):
-            return _broke("the agent's `run` is a plain function: make it `async def run`", line)
-        outcome = await running
-    except asyncio.CancelledError:
-        if (own := asyncio.current_task()) is not None and own.cancelling():
-            raise
-        return _broke("the agent ended itself by a cancel", line, retryable=True)
+        with contained():
+            running: Any = agent.run(task, folder, line)
+            if not inspect.isawaitable(running):
+                return _broke(
+                    "the agent's `run` is a plain function: make it `async def run`", line
+                )
+            outcome = await running
+    except EndedItself as how:
+        return _broke(f"the agent {how}", line, retryable=how.again)
     except CapReached as refusal:  # of `AgentChannel.spending`
         return AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal), text=line.partial)
-    except SystemExit as error:  # it would end the whole program, and every other run with it
-        return _broke(
-            f"the agent called sys.exit({'' if error.code is None else repr(error.code)})", line
-        )
     except Exception as error:  # around a stranger's code: whatever broke, the task ends in words
         logger.exception("agent raised", extra={"action": "agent_raised", "task": task.run_id})
         said = str(error) or "no message"
@@ -149,7 +150,8 @@ def _checked(task: AgentTask, given: Any, line: AgentChannel) -> AgentOutcome:
         )
     if (wrong := _wrong_type(given)) is not None:
         return _broke(f"the agent's outcome cannot be used: {wrong}", line)
-    outcome = replace(given, ending=Ending(given.ending))
+    ending = Ending(given.ending)
+    outcome = given if given.ending is ending else replace(given, ending=ending)
     if outcome.cost_microdollars < 0 or outcome.elapsed_ms < 0 or outcome.turns < 0:
         return _broke(
             "the agent's outcome cannot be used: its cost, time and turns are 0 or more", line

@@ -27,6 +27,7 @@ from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepCont
 from claude_pool_gh.pool.model.states import APPROVAL, ON_THE_WAY, ChainState, StepState
 from claude_pool_gh.pool.run import step_tasks
 from claude_pool_gh.pool.run.attempt_end import EndedTask
+from claude_pool_gh.pool.run.contained import CANCELLED, EndedItself
 from claude_pool_gh.pool.run.host_steps import called
 from claude_pool_gh.pool.run.planned_task import PlannedTask
 from claude_pool_gh.pool.run.running import CarriedChain, RunningChains
@@ -35,6 +36,7 @@ from claude_pool_gh.pool.run.task_runner import TaskRunner
 from claude_pool_gh.pool.run.troubles import despite_trouble
 from claude_pool_gh.pool.store import cap_uses, chains, ledger, steps
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow
+from claude_pool_gh.pool.store.incomplete import WITHHELD, is_told_less
 from claude_pool_gh.pool.store.queue import Claim
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import values_of
@@ -174,6 +176,8 @@ class ChainRunner:
             case HostCall():
                 return await self._call_host(held, chain, step, record)
             case AgentRun() | Branches():
+                if is_told_less(chain, step):
+                    raise StepFailed(WITHHELD, ours=True, anew=True)
                 units = planned_tasks_of(chain, step, record, values)
                 return await self._run_agents(held, chain, step, record, units)
 
@@ -212,6 +216,8 @@ class ChainRunner:
         stop = asyncio.create_task(held.stop.wait())
         try:
             await asyncio.wait({work, stop}, return_when="FIRST_COMPLETED")
+            if work.cancelled():  # by nobody here
+                raise EndedItself(CANCELLED)
             return work.result() if work.done() else None
         finally:
             stop.cancel()

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from claude_pool_gh.pool.model.errors import PoolShutdown, UnknownChain
+from claude_pool_gh.pool.model.errors import PoolError, PoolShutdown, UnknownChain
 from claude_pool_gh.pool.store import lookup
 from claude_pool_gh.storage import Database, Transaction
 
@@ -35,6 +35,16 @@ class ChainWaiters:
     closed: bool = False
     left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when one of them has left."""
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    """In which they wait."""
+
+    def check_loop(self) -> None:
+        """Raise PoolError in another event loop: nobody would be woken there, nor the pool by what is done there."""
+        if asyncio.get_running_loop() is not self.loop:
+            raise PoolError(
+                "a pool is used in the event loop that opened it: from another thread say "
+                "`asyncio.run_coroutine_threadsafe(pool.run(...), loop).result()`"
+            )
 
     async def rest(self, chain_id: str) -> None:
         """Wait until a chain is at rest. Raises UnknownChain, PoolShutdown when nobody here will carry it on."""
@@ -46,6 +56,7 @@ class ChainWaiters:
             await self._rest(chain_ids[start : start + _TOGETHER])
 
     async def _rest(self, chain_ids: Sequence[str]) -> None:
+        self.check_loop()
         with self._waiting_for(chain_ids) as events:
             while left := await self._under_way(chain_ids):
                 if self.closed:
@@ -115,14 +126,16 @@ class ChainWaiters:
                 await self._look()
             except Exception:
                 logger.exception("waiting failed", extra={"action": "waiting_failed"})
+                self.wake_all()  # each looks for itself, and raises what it meets with
 
     async def _look(self) -> None:
         asked = list(self.events)
         for start in range(0, len(asked), _AT_ONCE):
             some = asked[start : start + _AT_ONCE]
-            for chain_id in await self.database.read(
-                partial(lookup.at_rest, chain_ids=some), forever=True
-            ):
+            under_way = await self.database.read(
+                partial(lookup.under_way, chain_ids=some), forever=True
+            )
+            for chain_id in set(some) - under_way:
                 self.wake(chain_id)
 
     @contextmanager

@@ -255,21 +255,22 @@ class Dispatcher:
                 held.stop.set()
 
     async def _end_overdue(self) -> None:
-        for chain_id in await self.queue.overdue():
-            if await self.database.transact(partial(self._end, chain_id=chain_id)):
+        for chain_id, generation in await self.queue.overdue():
+            end = partial(self._end, chain_id=chain_id, generation=generation)
+            if await self.database.transact(end):
                 self.events.ended(chain_id)
 
-    def _end(self, tx: Transaction, chain_id: str) -> bool:
-        ended = end_overdue(tx, chain_id, self.clock.now_ms())
+    def _end(self, tx: Transaction, chain_id: str, generation: int) -> bool:
+        ended = end_overdue(tx, chain_id, generation, self.clock.now_ms())
         if ended:
             self.events.changed(tx, chain_id)
         return ended
 
 
-def end_overdue(tx: Transaction, chain_id: str, now_ms: int) -> bool:
-    """End a queued chain for which no slot came in time. False when it was taken up meanwhile."""
+def end_overdue(tx: Transaction, chain_id: str, generation: int, now_ms: int) -> bool:
+    """End a queued chain for which no slot came in time. False when it was taken up since it was found so."""
     chain = chains.get(tx, chain_id)
-    if chain.deadline_ms is None or queue.take(tx, chain_id, chain.generation, "overdue") is None:
+    if chain.deadline_ms is None or queue.take_waiting(tx, chain_id, generation, "overdue") is None:
         return False
     seconds = (chain.deadline_ms - chain.created_ms) / 1000
     reason = f"no slot came free within {seconds:g} seconds"

@@ -7,12 +7,14 @@ from typing import Any
 
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.run.contained import contained
 
 
 async def called(name: str, host_step: HostStep, context: HostStepContext) -> Done | Finish:
     """The result of a function of the host's. Raises StepFailed where that is no result."""
-    running: Any = host_step(context)
-    answer: Any = await running if inspect.isawaitable(running) else running
+    with contained():
+        running: Any = host_step(context)
+        answer: Any = await running if inspect.isawaitable(running) else running
     if not isinstance(answer, Done | Finish):
         kind = "None" if answer is None else type(answer).__name__
         raise StepFailed(

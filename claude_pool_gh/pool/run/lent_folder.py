@@ -17,6 +17,7 @@ from claude_pool_gh.pool.model.ports import (
     Workspaces,
 )
 from claude_pool_gh.pool.run import agent_run
+from claude_pool_gh.pool.run.contained import contained
 from claude_pool_gh.pool.run.running import RunningTask
 
 logger = logging.getLogger(__name__)
@@ -34,10 +35,8 @@ async def run_in_folder(
     Raises nothing: whatever breaks is its end.
     """
     try:
-        async with workspaces.lease(wanted) as workspace:
-            live.folder = workspace.folder
-            outcome = await agent_run.run_agent(agent, work, workspace.folder, live.line)
-            return await _captured(workspace, outcome) if wanted.writes else (outcome, None)
+        with contained():
+            return await _run(agent, workspaces, work, wanted, live)
     except NoWorkspace as error:
         again = isinstance(error, SpoiledWorkspace)
         return AgentOutcome(ending=Ending.failed, reason=str(error), retryable=again), None
@@ -49,6 +48,19 @@ async def run_in_folder(
         return AgentOutcome(
             ending=Ending.failed, reason=reason, retryable=True, broken=broken
         ), None
+
+
+async def _run(
+    agent: Agent,
+    workspaces: Workspaces,
+    work: AgentTask,
+    wanted: WorkspaceRequest,
+    live: RunningTask,
+) -> tuple[AgentOutcome, CapturedChange | None]:
+    async with workspaces.lease(wanted) as workspace:
+        live.folder = workspace.folder
+        outcome = await agent_run.run_agent(agent, work, workspace.folder, live.line)
+        return await _captured(workspace, outcome) if wanted.writes else (outcome, None)
 
 
 async def _captured(

@@ -82,8 +82,8 @@ class Queue(Protocol):
     async def signals(self, chain_ids: Collection[str]) -> dict[str, tuple[int, bool]]:
         """The newest generation of each of these chains, and whether its cancel was asked for."""
 
-    async def overdue(self) -> list[str]:
-        """The chains that nobody took up before their deadline."""
+    async def overdue(self) -> list[tuple[str, int]]:
+        """Id and generation of the chains that nobody took up before their deadline."""
 
     def heard(self) -> AsyncIterator[QueueNotice]:
         """The changes that others make to chains, for ever, as soon as they are committed.
@@ -144,7 +144,7 @@ class _Rows(ABC):
         """See `Queue.signals`."""
         return await self.database.read(lambda tx: queue.signals(tx, chain_ids))
 
-    async def overdue(self) -> list[str]:
+    async def overdue(self) -> list[tuple[str, int]]:
         """See `Queue.overdue`."""
         return await self.database.read(
             lambda tx: queue.overdue(tx, self.clock.now_ms(), pool=self.pool)

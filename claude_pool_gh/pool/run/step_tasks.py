@@ -19,6 +19,7 @@ from claude_pool_gh.pool.run.running import CarriedChain
 from claude_pool_gh.pool.run.task_planning import planned_tasks_of
 from claude_pool_gh.pool.store import chains, steps, tasks
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow, StepWork
+from claude_pool_gh.pool.store.incomplete import is_told_less
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import values_of
 from claude_pool_gh.storage import Transaction
@@ -33,6 +34,8 @@ def first_tasks(
         return None
     step, record = chain.plan.steps[position], chain.steps[position]
     if isinstance(step, HostCall) or step.when is not None or record.state is not StepState.pending:
+        return None
+    if is_told_less(chain, step):
         return None
     units = planned_tasks_of(chain, step, record, values_of(chain))
     waiting = lay_out(tx, held, chain, record, units, now_ms)

@@ -11,6 +11,7 @@ from claude_pool_gh.pool.model.plan import HostCall
 from claude_pool_gh.pool.model.states import STEP, StepEvent, StepState, TaskState
 from claude_pool_gh.pool.store import chains, tasks
 from claude_pool_gh.pool.store.chains import FINISHED, ChainRow, StepRow, StepWork
+from claude_pool_gh.pool.store.incomplete import is_told_less
 from claude_pool_gh.pool.store.moves import moved
 from claude_pool_gh.pool.store.tables import steps
 from claude_pool_gh.storage import Transaction
@@ -24,7 +25,7 @@ def can_go_on(tx: Transaction, chain: ChainRow) -> bool:
     if chain.outcome is not None and chain.outcome.anew:
         return False
     position = _unfinished(tx, chain)
-    if position is None:
+    if position is None or any(is_told_less(chain, step) for step in chain.plan.steps[position:]):
         return False
     ours = chain.outcome is not None and chain.outcome.ours
     return ours or not isinstance(chain.plan.steps[position], HostCall)

@@ -30,8 +30,8 @@ _STATE: Final = sa.select(_C.state).where(_C.id == sa.bindparam("wanted"))
 _STATES: Final = sa.select(_C.id, _C.state).where(
     _C.id.in_(sa.bindparam("several", expanding=True))
 )
-_RESTING: Final = sa.select(_C.id).where(
-    _C.id.in_(sa.bindparam("several", expanding=True)), _C.state.in_(AT_REST)
+_UNDER_WAY: Final = sa.select(_C.id).where(
+    _C.id.in_(sa.bindparam("several", expanding=True)), _C.state.not_in(AT_REST)
 )
 _KIN: Final = (
     sa.select(_C.id, _C.created_ms, _C.verb, _C.head, _C.workflow)
@@ -119,9 +119,9 @@ def states_of(tx: Transaction, chain_ids: Sequence[str]) -> dict[str, ChainState
     return {row.id: ChainState(row.state) for row in rows}
 
 
-def at_rest(tx: Transaction, chain_ids: Sequence[str]) -> list[str]:
-    """Those of these chains that are done or parked."""
-    return [str(each) for each in tx.execute(_RESTING, {"several": list(chain_ids)}).scalars()]
+def under_way(tx: Transaction, chain_ids: Sequence[str]) -> set[str]:
+    """Those of these chains that are neither done nor parked; what is not there any more has ended."""
+    return {str(each) for each in tx.execute(_UNDER_WAY, {"several": list(chain_ids)}).scalars()}
 
 
 def _ids(tx: Transaction, statement: sa.Select[Any], **values: str) -> list[str]:

@@ -39,6 +39,7 @@ _TAKE = chains.update().where(
     _C.generation == sa.bindparam("before"),
     _C.state.in_(ON_THE_WAY),
 )
+_TAKE_WAITING = _TAKE.where(_C.state == ChainState.queued, _C.owner.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,20 @@ def claim(
 
 
 def take(tx: Transaction, chain_id: str, generation: int, worker: str) -> Claim | None:
-    """Take up a chain whose generation was just read; None when somebody else did."""
+    """Take up a chain of the generation with which it was found; None when somebody else did meanwhile."""
+    return _take(tx, _TAKE, chain_id, generation, worker)
+
+
+def take_waiting(tx: Transaction, chain_id: str, generation: int, worker: str) -> Claim | None:
+    """As `take`, a chain that still waits to be taken up."""
+    return _take(tx, _TAKE_WAITING, chain_id, generation, worker)
+
+
+def _take(
+    tx: Transaction, statement: sa.Update, chain_id: str, generation: int, worker: str
+) -> Claim | None:
     own = {"wanted": chain_id, "before": generation, "owner": worker, "generation": generation + 1}
-    if tx.execute(_TAKE, own).rowcount != 1:
+    if tx.execute(statement, own).rowcount != 1:
         return None
     return Claim(chain_id, generation + 1)
 
@@ -138,12 +150,15 @@ def signals(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, tuple[int, b
     return {row.id: (row.generation, row.cancel_requested) for row in rows}
 
 
-def overdue(tx: Transaction, now_ms: int, *, pool: str = "main", limit: int = 100) -> list[str]:
-    """The pool's chains that nobody took up before their deadline."""
+def overdue(
+    tx: Transaction, now_ms: int, *, pool: str = "main", limit: int = 100
+) -> list[tuple[str, int]]:
+    """Id and generation of the pool's chains that nobody took up before their deadline."""
     late = sa.and_(
         _C.state == ChainState.queued, _C.pool == pool, _C.owner.is_(None), _C.deadline_ms < now_ms
     )
-    return list(tx.execute(sa.select(_C.id).where(late).limit(limit)).scalars())
+    rows = tx.execute(sa.select(_C.id, _C.generation).where(late).limit(limit))
+    return [(row.id, row.generation) for row in rows]
 
 
 def beat(tx: Transaction, worker: str, now_ms: int) -> None:

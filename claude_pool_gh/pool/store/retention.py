@@ -170,6 +170,7 @@ def _stand_in(tx: Transaction, pool: str, account: Account, day_ms: int) -> str:
         "place": 0,
         "created_ms": day_ms,
         "ended_ms": day_ms,
+        "trimmed_ms": day_ms,
         "cancel_requested": False,
         "generation": 0,
     }

@@ -29,7 +29,7 @@ chains: Final = sa.Table(
     sa.Column("requester", sa.Text, nullable=False, server_default=""),
     # Who pays: for each kind of scope, which one. The same as in `chain_scopes`, by which chains are found.
     sa.Column("account", sa.JSON, nullable=False, server_default="{}"),
-    sa.Column("caps", sa.JSON, nullable=False),
+    sa.Column("caps", DeflatedJSON, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False, default=0),
     # Orders chains that were made in the same millisecond.
     sa.Column("place", sa.Integer, nullable=False, default=0),
@@ -42,6 +42,9 @@ chains: Final = sa.Table(
     # believed dead. Whoever writes for a chain must hold its newest generation.
     sa.Column("owner", sa.String(128)),
     sa.Column("generation", sa.Integer, nullable=False, default=0),
+    # It lost what only its own run needed, with what had ended before this moment.
+    sa.Column("trimmed_ms", sa.BigInteger),
+    sa.Column("packed_tasks", DeflatedJSON),
     sa.Index("ix_chains_state", "state", "pool", "priority", "created_ms", "place"),
     # Who is carried by whom, and whose deadline is over: asked every few seconds, however long the queue is.
     sa.Index("ix_chains_carried", "state", "owner"),
@@ -131,6 +134,11 @@ def kept_texts() -> sa.ColumnElement[bool]:
     return sa.or_(tasks.c.transcript.is_not(sa.null()), tasks.c.prompt.is_not(sa.null()))
 
 
+def whole() -> sa.ColumnElement[bool]:
+    """A condition that is true where an ended chain was not trimmed yet."""
+    return sa.and_(chains.c.trimmed_ms.is_(sa.null()), chains.c.ended_ms.is_not(sa.null()))
+
+
 def partial_indexes() -> None:
     """Declare the indexes of a part of a table, for whoever compares the tables with a database's.
 
@@ -138,6 +146,7 @@ def partial_indexes() -> None:
     """
     kept = kept_texts()
     sa.Index("ix_tasks_kept", tasks.c.chain_id, sqlite_where=kept, postgresql_where=kept)
+    sa.Index("ix_chains_whole", chains.c.ended_ms, sqlite_where=whole(), postgresql_where=whole())
 
 
 patches: Final = sa.Table(

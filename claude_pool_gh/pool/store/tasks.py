@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from claude_pool_gh.pool.model.errors import UnknownTask
 from claude_pool_gh.pool.model.ports import AgentOutcome, CapturedChange, Ending
 from claude_pool_gh.pool.model.states import TASK, TaskEvent, TaskState
 from claude_pool_gh.pool.model.texts import cleaned, storable
-from claude_pool_gh.pool.store import ledger
+from claude_pool_gh.pool.store import ledger, packed_tasks
 from claude_pool_gh.pool.store.moves import move, moved
 from claude_pool_gh.pool.store.tables import patches, tasks
 from claude_pool_gh.storage import Transaction, insert_once
@@ -73,6 +73,9 @@ class TaskRow:
         return f"{self.id}.{self.attempt + 1}"
 
 
+_FIELDS = tuple(each.name for each in fields(TaskRow))
+
+
 def add(
     tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int
 ) -> bool:
@@ -125,9 +128,9 @@ def several(tx: Transaction, task_ids: Iterable[str]) -> dict[str, TaskRow]:
 
 def of_chain(tx: Transaction, chain_id: str, step: str | None = None) -> list[TaskRow]:
     """The tasks of a chain, or of one of its steps, in order."""
-    if step is None:
-        return [_row(row) for row in tx.execute(_OF_CHAIN, {"wanted": chain_id})]
-    return [_row(row) for row in tx.execute(_OF_STEP, {"wanted": chain_id, "of_step": step})]
+    rows = tx.execute(_OF_STEP if step else _OF_CHAIN, {"wanted": chain_id, "of_step": step})
+    found = [_row(row) for row in rows]
+    return found or [task for task in _packed(tx, [chain_id]) if step in (None, task.step)]
 
 
 def of_chains(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, list[TaskRow]]:
@@ -135,6 +138,8 @@ def of_chains(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, list[TaskR
     found: dict[str, list[TaskRow]] = {chain_id: [] for chain_id in chain_ids}
     for row in tx.execute(_OF_CHAINS, {"several": list(found)}):
         found[row.chain_id].append(_row(row))
+    for task in _packed(tx, [chain_id for chain_id, own in found.items() if not own]):
+        found[task.chain_id].append(task)
     return found
 
 
@@ -372,21 +377,16 @@ def _stored_over(task: TaskRow, outcome: AgentOutcome) -> dict[str, Any]:
     )
 
 
+def _packed(tx: Transaction, chain_ids: list[str]) -> list[TaskRow]:
+    """The tasks of those of these chains that were trimmed."""
+    found = packed_tasks.of_chains(tx, chain_ids) if chain_ids else {}
+    return [_task(values) for packed in found.values() for values in packed]
+
+
 def _row(row: sa.Row[Any]) -> TaskRow:
-    return TaskRow(
-        id=row.id,
-        chain_id=row.chain_id,
-        step=row.step,
-        shard=row.shard,
-        title=row.title,
-        state=TaskState(row.state),
-        attempt=row.attempt,
-        model=row.model,
-        slot=row.slot,
-        outcome=row.outcome,
-        created_ms=row.created_ms,
-        started_ms=row.started_ms,
-        ended_ms=row.ended_ms,
-        prompt=row.prompt,
-        asked=row.asked,
-    )
+    return _task({name: getattr(row, name) for name in _FIELDS})
+
+
+def _task(values: dict[str, Any]) -> TaskRow:
+    rest = {name: value for name, value in values.items() if name != "state"}
+    return TaskRow(**rest, state=TaskState(values["state"]))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from claude_pool_gh.audits.model import AuditResult
+from claude_pool_gh.conversation.audit import going_on
 from claude_pool_gh.conversation.audit.check_claims import check_claims
 from claude_pool_gh.conversation.audit.gather import RESULT, gather
 from claude_pool_gh.conversation.audit.host import AuditHost, Subject
@@ -21,10 +22,10 @@ from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotMode
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import Plan
 from claude_pool_gh.pool.model.ports import Ending, HostStepContext, Workspaces
-from claude_pool_gh.pool.model.states import TaskState
+from claude_pool_gh.pool.model.states import ChainState, TaskState
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from
-from claude_pool_gh.pool.store import chains, ledger, listing, places, tasks
+from claude_pool_gh.pool.store import chains, ledger, listing, lookup, places, tasks
 from claude_pool_gh.pool.store.chains import ChainRow, NewChain
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.service.audit.options import AuditOptions
@@ -45,6 +46,10 @@ class Audited:
     """The audit has a result, whole or in part."""
 
     result: AuditResult
+    stored: bool = True
+    """Whether what it found and read is known to later runs; else it ended before that, and only this tells it."""
+    goes_on: bool = False
+    """Whether the same command goes on with what this one has left, where it is not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,12 @@ def unfinished(tx: Transaction) -> list[ChainRow]:
     return [chains.get(tx, each.chain_id) for each in listing.progress(tx, unfinished=True)]
 
 
+def ended_last(tx: Transaction) -> list[str]:
+    """The newest chain of a store, where it has ended."""
+    newest = [each.chain_id for each in listing.progress(tx)[-1:]]
+    return [each for each in newest if lookup.state_of(tx, each) is ChainState.done]
+
+
 def drop(tx: Transaction, chain: ChainRow, now_ms: int) -> None:
     """End a chain that nobody carries."""
     chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now_ms)
@@ -151,9 +162,13 @@ def _open(tx: Transaction, subject: Subject) -> Mapping[Severity, int]:
 
 async def ended(host: AuditHost, chain_id: str, *, interrupted: bool = False) -> Ended:
     """The outcome of a chain by now. `interrupted`: it goes on later, and what it has so far is told."""
-    chain, own = await host.database.read(
-        lambda tx: (chains.get(tx, chain_id), tasks.of_chain(tx, chain_id))
-    )
+
+    def read(tx: Transaction) -> tuple[ChainRow, list[TaskRow], bool]:
+        chain = chains.get(tx, chain_id)
+        goes_on = interrupted or going_on.can_go_on(tx, chain)
+        return chain, tasks.of_chain(tx, chain_id), goes_on
+
+    chain, own, goes_on = await host.database.read(read)
     if (gathered := chain.results.get("gather")) is not None:
         return Audited(RESULT.validate_python(gathered))
     outcome = chain.outcome or Outcome(verdict=Verdict.cancelled, reason="it was interrupted")
@@ -162,7 +177,8 @@ async def ended(host: AuditHost, chain_id: str, *, interrupted: bool = False) ->
         reason = (
             "the audit was interrupted" if interrupted else f"the audit ended: {outcome.reason}"
         )
-        return Audited(await _so_far(host, chain, own, reason))
+        so_far = await _so_far(host, chain, own, reason)
+        return Audited(so_far, stored=False, goes_on=goes_on)
     if "unchanged_since" in planned:
         subject = Subject.model_validate(chain.plan.context)
         return Unchanged(outcome.reason, await host.database.read(lambda tx: _open(tx, subject)))

@@ -13,9 +13,10 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from claude_pool_gh.audits.model import AuditPlan, AuditResult
+from claude_pool_gh.audits.model import AuditPlan
 from claude_pool_gh.audits.outputs import json, summary
 from claude_pool_gh.audits.rest import Rest, rest
+from claude_pool_gh.conversation.audit import going_on
 from claude_pool_gh.conversation.audit.brief import brief, planned
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.recipes.recipe_terms import READING
@@ -27,7 +28,7 @@ from claude_pool_gh.pool.model.ids import ChainId, new_id
 from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
 from claude_pool_gh.pool.model.ports import HostStepContext
 from claude_pool_gh.pool.model.states import ChainState
-from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store import chains, continuation
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.service.audit import carrying, files, planning, reports
@@ -43,6 +44,7 @@ from claude_pool_gh.service.audit.refused import (
     exit_code,
     in_shell_words,
 )
+from claude_pool_gh.service.audit.untold import Untold
 from claude_pool_gh.service.init import remote
 from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.shell import script
@@ -200,33 +202,45 @@ async def _to_look(state: Path, scratch: Path) -> AsyncIterator[Database]:
 async def _run(options: AuditOptions, checkout: Checkout, state: Path) -> int:
     async with carrying.opened_store(state) as database:
         bench = _Bench.of(options, checkout, database, state / "worktrees")
-        chain = await _begun(bench)
+        chain = await _begun(bench, Untold(state))
         subject = Subject.model_validate(chain.plan.context)
-        try:
-            async with carrying.opened_pool(
-                options,
-                database,
-                state,
-                workspaces=bench.repository,
-                host=bench.host,
-                slots=options.slots or subject.settings.slots,
-            ) as pool:
-                shown = AuditProgress(database, chain.plan.limits.chain, bench.host.clock.now_ms)
-                async with shown.watching(lambda: [chain.id]):
-                    await pool.wait_chain(ChainId(chain.id))
-        except asyncio.CancelledError:
-            so_far = await carrying.ended(bench.host, chain.id, interrupted=True)
-            _report(bench, so_far, subject, interrupted=True)
-            raise
-        came_to = await carrying.ended(bench.host, chain.id)
+        if chain.state is not ChainState.done:
+            await _carry(bench, chain, subject, state)
+        told = _report(bench, await carrying.ended(bench.host, chain.id), subject)
+        Untold(state).clear()
         for checkouts in (state / "worktrees").glob("checkouts-*"):
-            await asyncio.to_thread(remove, checkouts)
-    return _report(bench, came_to, subject)
+            with suppress(OSError):  # they only take room, and the next run begins with them
+                await asyncio.to_thread(remove, checkouts)
+    return told
 
 
-async def _begun(bench: _Bench) -> ChainRow:
-    """The chain that is carried: the unfinished one of the store, or a new one. Raises AuditRefused."""
-    options, database, now = bench.options, bench.host.database, bench.host.clock.now_ms()
+async def _carry(bench: _Bench, chain: ChainRow, subject: Subject, state: Path) -> None:
+    """Let a pool carry the chain to its end. Interrupted, it writes the reports of what was found until then."""
+    options, host = bench.options, bench.host
+    try:
+        async with carrying.opened_pool(
+            options,
+            host.database,
+            state,
+            workspaces=bench.repository,
+            host=host,
+            slots=options.slots or subject.settings.slots,
+        ) as pool:
+            shown = AuditProgress(host.database, chain.plan.limits.chain, host.clock.now_ms)
+            async with shown.watching(lambda: [chain.id]):
+                await pool.wait_chain(ChainId(chain.id))
+    except asyncio.CancelledError:
+        so_far = await carrying.ended(host, chain.id, interrupted=True)
+        _report(bench, so_far, subject)
+        raise
+
+
+async def _begun(bench: _Bench, untold: Untold) -> ChainRow:
+    """The chain that is carried: the unfinished one of the store, one without its reports, or a new one.
+
+    Raises AuditRefused.
+    """
+    options, database = bench.options, bench.host.database
     left = await database.read(carrying.unfinished)
     begun = [each for each in left if each.state is not ChainState.queued]
     if begun and not options.fresh:
@@ -248,15 +262,49 @@ async def _begun(bench: _Bench) -> ChainRow:
             f"going on with the run that was begun at commit {subject.commit[:9]} with {budget}"
         )
         return begun[-1]
+    if not options.fresh and (ended := await untold.chain(database)) is not None:
+        subject = Subject.model_validate(ended.plan.context)
+        if subject.paths == options.only:
+            print_note(
+                f"writing the reports of the run at commit {subject.commit[:9]}, which ended before they were written"
+            )
+            return ended
+    return await _anew(bench, untold, left)
+
+
+async def _anew(bench: _Bench, untold: Untold, left: Sequence[ChainRow]) -> ChainRow:
+    """A new chain, in place of what was left; with what one that was ended before its result has read."""
+    options, database, now = bench.options, bench.host.database, bench.host.clock.now_ms()
     plan = await bench.plan()
     caps = Caps(task=plan.limits.task, chain=plan.limits.chain)
     chain_id = new_id("chain")
+
+    def left_by(tx: Transaction) -> ChainRow | None:
+        if options.fresh:
+            return None
+        wanted = Subject.model_validate(plan.context)
+        return going_on.left_by(
+            tx,
+            carrying.ended_last(tx),
+            plan,
+            lambda each: wanted.is_same(Subject.model_validate(each.plan.context)),
+        )
+
+    before = await database.read(left_by)
+    if before is not None:
+        print_note(
+            f"going on with what the run before has read of commit {bench.checkout.commit[:9]} until it was ended; "
+            "--fresh begins anew"
+        )
 
     def begin(tx: Transaction) -> None:
         for each in left:
             carrying.drop(tx, each, now)
         carrying.add(tx, chain_id, plan, caps, now, folder=bench.repository.folder)
+        if before is not None:
+            continuation.take_over(tx, before, chain_id, now)
 
+    untold.write(chain_id)
     await database.transact(begin)
     return await database.read(lambda tx: chains.get(tx, chain_id))
 
@@ -271,20 +319,20 @@ def again(options: AuditOptions, root: Path, only: Sequence[str]) -> str:
     return shlex.join(["claude-pool-gh", "audit", str(root), *given])
 
 
-def _to_go_on(subject: Subject, result: AuditResult, *, interrupted: bool) -> Rest:
-    """The extent of the next command. A run that has not ended is resumed by the same one."""
-    if interrupted:
-        return Rest(paths=subject.paths, alone=True)
-    return rest(result.coverage, subject.paths, continues=subject.continues)
+def _to_go_on(subject: Subject, told: Audited) -> Rest:
+    """The extent of the next command. What is not stored is known to the same one only."""
+    if not told.stored:
+        return Rest(paths=subject.paths, alone=told.goes_on)
+    return rest(told.result.coverage, subject.paths, continues=subject.continues)
 
 
-def _report(bench: _Bench, came_to: Ended, subject: Subject, *, interrupted: bool = False) -> int:
+def _report(bench: _Bench, came_to: Ended, subject: Subject) -> int:
     """Write the reports, print what came of it, and give the exit code."""
     options = bench.options
     match came_to:
         case Audited(result):
-            if not result.coverage.whole:
-                left = _to_go_on(subject, result, interrupted=interrupted)
+            if not (result.coverage.whole and came_to.stored):
+                left = _to_go_on(subject, came_to)
                 command = again(options, bench.checkout.root, left.paths)
                 result = replace(result, resume=command, resume_alone=left.alone)
             written = reports.write(result, subject.kind, options.out, options.forms)

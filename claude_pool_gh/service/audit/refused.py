@@ -60,6 +60,6 @@ def coded() -> Iterator[None]:
 
 def exit_code(result: AuditResult) -> int:
     """The exit code that says what came of an audit. Pure."""
-    if result.completeness is not Completeness.complete or result.problems or result.unsettled:
+    if result.completeness is not Completeness.complete or result.problems or result.unjudged:
         return NOT_COVERED
     return FINDINGS if result.standing else CLEAN

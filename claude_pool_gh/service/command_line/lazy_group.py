@@ -7,6 +7,7 @@ begin with `_` are no commands.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
@@ -51,7 +52,7 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Ctrl-C ends it with one line; a package that is missing is named with its extra.
 
-        What an error quotes of a repository cannot drive the terminal.
+        What an error quotes of a repository cannot drive the terminal. A file that the system refuses is named.
         """
         try:
             with extras_named():
@@ -61,6 +62,11 @@ class LazyGroup(click.Group):
         except click.ClickException as error:
             error.message = plain(error.message)  # type: ignore[misc]  # the same error, and click shows it
             raise
+        except OSError as error:
+            if error.filename is None:
+                raise
+            name = plain(os.fsdecode(error.filename))
+            raise click.ClickException(f"{name}: {error.strerror}") from error
         except (
             click.Abort
         ) as error:  # what click makes of Ctrl-C at a question, and of the input's end

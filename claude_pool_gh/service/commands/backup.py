@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service.command_line.common_flags import json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
 
@@ -18,8 +19,9 @@ else:
 
 @click.command
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_flag
 @settings_flags(*READING)
-def command(file: Path, **given: Any) -> None:
+def command(file: Path, *, as_json: bool, **given: Any) -> None:
     """Copy the database into FILE, which must not exist yet. The server may run, and is not held up.
 
     The copy is one consistent state, checked before it gets its name. It holds private code and texts: only its owner
@@ -29,4 +31,4 @@ def command(file: Path, **given: Any) -> None:
     Example:
         claude-pool-gh backup /backups/pool.sqlite --state-dir /var/lib/claude-pool
     """  # noqa: D301 - click wants the character itself
-    copies.backup(settings_of(given), file)
+    copies.backup(settings_of(given), file, as_json=as_json)

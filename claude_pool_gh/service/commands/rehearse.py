@@ -11,6 +11,7 @@ import click
 
 from claude_pool_gh.service.command_line.common_flags import folder_flag
 from claude_pool_gh.service.command_line.deferred import deferred
+from claude_pool_gh.service.shell.files import is_file
 
 if TYPE_CHECKING:
     from claude_pool_gh.service.rehearsals import rehearse as demo
@@ -66,6 +67,6 @@ def command(
             command=" ".join((what, *arguments)), folder=folder, live=live, **given
         )
         sys.exit(asyncio.run(rehearsed.rehearse_command(wanted)))
-    if not Path(what).is_file():
+    if not is_file(Path(what)):
         raise click.UsageError(f"{what!r} is neither a file nor a command such as `/pool review`")
     sys.exit(asyncio.run(demo.rehearse_script(what, arguments)))

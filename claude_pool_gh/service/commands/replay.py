@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from claude_pool_gh.service.command_line.common_flags import folder_flag
+from claude_pool_gh.service.command_line.common_flags import folder_flag, json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ else:
     show_default=True,
     help="Commit to take for the pull request.",
 )
+@json_flag
 def command(event_file: Any, folder: Path, **given: Any) -> None:
     """Say what the bot would decide about an event, and why: nothing is run.
 

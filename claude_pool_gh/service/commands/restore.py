@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service.command_line.common_flags import json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
 
@@ -26,8 +27,9 @@ else:
 @click.option(
     "--done", is_flag=True, help="Without FILE: the database was restored by other means."
 )
+@json_flag
 @settings_flags(*READING)
-def command(file: Path | None, *, replace: bool, done: bool, **given: Any) -> None:
+def command(file: Path | None, *, replace: bool, done: bool, as_json: bool, **given: Any) -> None:
     """Put FILE, a copy that `backup` made, in the place of the database. Stop the server first.
 
     GitHub then knows more than the database. The next server looks for what it wants to write before it writes it, for
@@ -44,6 +46,6 @@ def command(file: Path | None, *, replace: bool, done: bool, **given: Any) -> No
             "give FILE, or --done where the database was restored by other means"
         )
     if file is None:
-        copies.note_restored(settings_of(given))
+        copies.note_restored(settings_of(given), as_json=as_json)
     else:
-        copies.restore(settings_of(given), file, replace=replace)
+        copies.restore(settings_of(given), file, replace=replace, as_json=as_json)

@@ -26,6 +26,7 @@ from claude_pool_gh.service.doctor.diagnosis import Diagnosis
 from claude_pool_gh.service.plain import echo, echo_json
 from claude_pool_gh.service.server.sandboxes import sandbox_of
 from claude_pool_gh.service.server.serve import check_key
+from claude_pool_gh.service.setting_types import without_login
 from claude_pool_gh.service.settings import PREFIX, Settings
 
 _DISK: Final = 2 * 2**30
@@ -115,9 +116,12 @@ def _safely(
 
 def _hidden(text: str, settings: Settings) -> str:
     """A message of a library without our secrets in it."""
-    with suppress(Exception):
-        for secret in settings.all_secrets:
-            text = text.replace(secret, "***")
+    try:
+        secrets = settings.all_secrets
+    except (OSError, ValueError):  # the key's file cannot be read, so no message can hold the key
+        secrets = settings.model_copy(update={"private_key_file": None}).all_secrets
+    for secret in secrets:
+        text = text.replace(secret, "***")
     return text
 
 
@@ -147,13 +151,14 @@ def _model(settings: Settings) -> Diagnosis:
     key = settings.anthropic_api_key.get_secret_value()
     if not key:
         return Diagnosis("model", "no key", "set ANTHROPIC_API_KEY")
-    base = settings.anthropic_base_url.rstrip("/")
+    url = settings.anthropic_base_url.rstrip("/")
+    base = without_login(url)
     try:
-        asking = _asked(f"{base}/v1/models/{settings.model}", key, settings.proxy)
+        asking = _asked(f"{url}/v1/models/{settings.model}", key, settings.proxy)
         status, kind = asyncio.run(asking)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         found = f"{base} cannot be reached: {str(error) or type(error).__name__}"
-        way = settings.proxy or "not set"
+        way = without_login(settings.proxy) or "not set"
         return Diagnosis(
             "model",
             found,

@@ -16,6 +16,7 @@ from typing import Final
 import aiohttp
 
 from claude_pool_gh.service.doctor.diagnosis import Diagnosis
+from claude_pool_gh.service.setting_types import host_and_port, without_login
 from claude_pool_gh.service.settings import PREFIX, Settings
 
 SKEW_SECONDS: Final = 60
@@ -57,7 +58,9 @@ def proxy(settings: Settings) -> Diagnosis:
     named = sorted({name.upper() for name in _SEEN if name in _PROXIES})
     unheeded = f"{', '.join(named)} of the environment is ignored" if named else ""
     if settings.proxy:
-        return Diagnosis("proxy", settings.proxy + (f"; {unheeded}" if unheeded else ""))
+        return Diagnosis(
+            "proxy", without_login(settings.proxy) + (f"; {unheeded}" if unheeded else "")
+        )
     if unheeded:
         return Diagnosis("proxy", f"none; {unheeded}: if it is needed, set {PREFIX}PROXY")
     return Diagnosis("proxy", "none")
@@ -133,7 +136,7 @@ def metrics_address(settings: Settings) -> Diagnosis:
 
 
 def _listening(what: str, host: str, port: int, host_name: str, port_name: str) -> Diagnosis:
-    where = f"{host}:{port}"
+    where = host_and_port(host, port)
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)
         for family, kind, protocol, _, place in found[:1]:

@@ -68,10 +68,10 @@ def set_up(wishes: ActionOptions) -> None:
 
 
 def _trouble(error: OSError, settings: Settings) -> str:
-    """The trouble outside of us. The errors of `requests` are of this kind too; they name no file."""
-    if error.filename is None:
+    """The trouble outside of us. The errors of `requests` are of this kind too; they have no number."""
+    if error.errno is None:
         return f"{settings.github_api_url} cannot be reached ({type(error).__name__})"
-    return f"{error.filename} cannot be written: {error.strerror}"
+    return f"{error.filename or 'a file'} cannot be written: {error.strerror}"
 
 
 def _check_host(host: str, settings: Settings) -> None:
@@ -120,8 +120,12 @@ def _in_the_clone(wishes: ActionOptions, clone: remote.Clone, texts: Mapping[str
     for each in wanted:
         path = clone.root / each.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:  # never over what came there meanwhile
-            file.write(each.text)
+        path.touch(exist_ok=False)  # never over what came there meanwhile
+        try:
+            path.write_text(each.text, "utf-8")
+        except OSError:
+            path.unlink()  # half a file would be taken for somebody's own
+            raise
     if wanted:
         names = " ".join(each.path for each in wanted)
         echo(f"Written. Look at them, and bring them to the default branch: git add {names}")

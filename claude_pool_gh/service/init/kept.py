@@ -43,7 +43,7 @@ def ready(folder: Path) -> None:
     except OSError as error:
         raise CannotKeep(f"{folder} cannot be made: {error.strerror}") from error
     for name in (KEY_FILE, SETTINGS_FILE):
-        if (folder / name).exists():
+        if os.path.lexists(folder / name):  # a link that leads nowhere is in the way too
             raise CannotKeep(f"{folder / name} is there already: name another folder with --folder")
     if open_to_others(folder):
         raise CannotKeep(f"{folder} can be read by other users: chmod 700 {folder}")
@@ -55,7 +55,7 @@ def keep(folder: Path, app: CreatedApp, settings: Settings, public_url: str) -> 
     """Write key and settings. Raises OSError."""
     _write(folder / KEY_FILE, app.pem.get_secret_value())
     _write(folder / SETTINGS_FILE, _settings_text(folder, app, settings, public_url))
-    if not (folder / ".gitignore").exists():  # in a clone, `git add .` would publish the key
+    if not os.path.lexists(folder / ".gitignore"):  # in a clone, `git add .` would publish the key
         _write(folder / ".gitignore", _IGNORE)
 
 

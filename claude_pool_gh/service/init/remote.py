@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 _SCP: Final = re.compile(r"(?:[^@/\s]+@)?(?P<host>[A-Za-z0-9.-]+):(?P<path>(?!/)[^\s]+)")
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_NAME: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]+")
 _SAME_HOST: Final = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
 
 
@@ -42,13 +43,13 @@ class Clone:
 
 def parsed(address: str) -> Remote:
     """The repository that an address names, in each form that git takes. Raises NoRemote."""
+    host = path = ""
     if "://" in address:
-        parts = urlsplit(address)
-        host, path = parts.hostname or "", parts.path
+        with suppress(ValueError):  # brackets that hold no address
+            parts = urlsplit(address)
+            host, path = parts.hostname or "", parts.path
     elif (match := _SCP.fullmatch(address)) is not None:
         host, path = match["host"], match["path"]
-    else:
-        host, path = "", ""
     names = path.strip("/").removesuffix(".git").split("/")
     if not host or len(names) != 2 or not all(map(_NAME.fullmatch, names)):
         raise NoRemote("the remote's address names no repository on a GitHub host")

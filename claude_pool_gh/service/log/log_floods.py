@@ -11,8 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TextIO
 
+from claude_pool_gh.service.log.outages import outage
+
 LINES_A_MINUTE: Final = 5
 """About one thing: one logger's message, with one kind of error."""
+OUTAGE: Final = "outage"
+"""In the place of a logger's name: a full disk or a missing database stops every part at once, and one line says it."""
 _MINUTE: Final = 60.0
 _THINGS: Final = 1_000
 EACH: Final = frozenset(
@@ -47,7 +51,7 @@ class FloodGate:
             if len(self._minutes) >= _THINGS:
                 self._minutes.clear()
             minute = self._minutes[thing] = _Minute(now)
-        if minute.written < self.most:
+        if minute.written < (1 if thing[0] == OUTAGE else self.most):
             minute.written += 1
             return True
         minute.left_out += 1
@@ -79,7 +83,9 @@ class SparingHandler(logging.StreamHandler[TextIO]):
 
 
 def _thing(record: logging.LogRecord) -> Thing:
-    kind = record.exc_info[0] if record.exc_info else None
+    kind, error = record.exc_info[:2] if record.exc_info else (None, None)
+    if (told := outage(error)) is not None:
+        return OUTAGE, told.do, ""
     return record.name, str(record.msg), kind.__name__ if kind is not None else ""
 
 

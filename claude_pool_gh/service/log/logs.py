@@ -7,7 +7,6 @@ command's. A database that is away, and a full disk, are told in a line without 
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import sys
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 from claude_pool_gh.service.log.log_floods import SparingHandler
 from claude_pool_gh.service.log.log_names import NAMES
+from claude_pool_gh.service.log.outages import outage
 from claude_pool_gh.storage import log_context
 
 if TYPE_CHECKING:
@@ -36,10 +36,6 @@ _FIRST: Final = (
 )
 """The order of the fields that most lines have; others follow."""
 _TRACEBACK: Final = "traceback"
-_NO_ROOM: Final = "free some space on the disk that holds CLAUDE_POOL_STATE_DIR"
-_NO_DATABASE: Final = (
-    "check that the database runs and can be reached; what was wanted is tried again"
-)
 
 
 def configure(form: Format = "text", level: Level = "INFO", stream: TextIO | None = None) -> None:
@@ -131,26 +127,10 @@ def _without_traceback(_logger: object, _method: str, event: Event) -> Event:
     """An error that only the operator can mend, and everybody knows, in one line with what to do."""
     given = event.get("exc_info")
     error = given[1] if isinstance(given, tuple) else given
-    if not isinstance(error, BaseException) or (told := _told(error)) is None:
+    if not isinstance(error, BaseException) or (told := outage(error)) is None:
         return event
     rest = {name: value for name, value in event.items() if name != "exc_info"}
-    return {**rest, "error": told[0], "do": told[1]}
-
-
-def _told(error: BaseException) -> tuple[str, str] | None:
-    """An error of the machine's in a line, and what to do; None for one of the program's own."""
-    from claude_pool_gh.storage import passes  # noqa: PLC0415 - a shell's `--help` needs none of it
-    from claude_pool_gh.storage.errors import DatabaseError, reason  # noqa: PLC0415
-
-    each: BaseException | None = error
-    while each is not None:
-        if isinstance(each, DatabaseError) and passes(each):
-            said = reason(each)
-            return said, _NO_ROOM if "disk" in said else _NO_DATABASE
-        if isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT):
-            return str(each), _NO_ROOM
-        each = each.__cause__
-    return None
+    return {**rest, "error": told.error, "do": told.do}
 
 
 def _in_order(_logger: object, _method: str, event: Event) -> Event:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -20,6 +21,8 @@ class GitHubWatch:
     """The outcomes of the requests so far. Moments are seconds of `clock`."""
 
     clock: Callable[[], float] = time.monotonic
+    root: str = ""
+    """The path of the API itself, such as `/api/v3`."""
     answers: Counter[str] = field(default_factory=Counter)
     """How often each HTTP status was answered with; `unreachable` where there was no answer."""
     rate_limit: int | None = None
@@ -30,6 +33,11 @@ class GitHubWatch:
     """When one last was not."""
     key_refused: float | None = None
     """When GitHub last did not accept the App's own key; None since it has."""
+
+    @classmethod
+    def of(cls, api_url: str) -> GitHubWatch:
+        """A watch of the requests to the API at an address."""
+        return cls(root=urlsplit(api_url).path.rstrip("/"))
 
     def trace(self) -> aiohttp.TraceConfig:
         """For the session whose requests are to be watched."""
@@ -65,7 +73,8 @@ class GitHubWatch:
             return
         self.failing_since = None
         self.rate_limit = self.rate_limit if left is None else left
-        if "/app" in path and ("/app/" in path or path.endswith("/app")):
+        # A repository or a file may be called `app` too: it is asked for with another token.
+        if f"{path}/".startswith(f"{self.root}/app/"):
             self.key_refused = self.clock() if status == 401 else None
 
     def is_away(self, seconds: float) -> bool:

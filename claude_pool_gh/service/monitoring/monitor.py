@@ -23,6 +23,7 @@ from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.service.monitoring.metrics import Metrics, Moment
 from claude_pool_gh.service.monitoring.readiness import Readiness
 from claude_pool_gh.service.monitoring.repository_caps import RepositoryCaps
+from claude_pool_gh.service.setting_types import host_and_port
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.storage.errors import DatabaseError
 
@@ -114,7 +115,7 @@ class Monitor:
             await runner.setup()
             if port is not None:
                 await web.TCPSite(runner, host, port).start()
-                where = "http://{}:{}/metrics".format(*runner.addresses[0][:2])
+                where = f"http://{host_and_port(*runner.addresses[0][:2])}/metrics"
                 logger.info("metrics at %s", where, extra={"action": "metrics"})
             yield
         finally:

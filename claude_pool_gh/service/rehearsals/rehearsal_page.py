@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from rich.markdown import Markdown
 from rich.padding import Padding
@@ -11,7 +12,11 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from claude_pool_gh.rehearsal.github import Issue, Pull, Repository
+from claude_pool_gh.rehearsal.github.state.repository import ReviewComment
 from claude_pool_gh.service.console import Console
+
+_SHOWN: Final = 4
+"""Lines of a diff that end with the one that a comment is about."""
 
 
 def show_thread(out: Console, repository: Repository, thread: Issue) -> None:
@@ -30,9 +35,7 @@ def show_reviews(out: Console, repository: Repository, pull: Pull) -> None:
         say(out, review.author.login, "reviewed", visible(review.body))
     for comment in pull.review_comments:
         out.print(f"\n{comment.path}:{comment.line}", style="bold")
-        code = _hunk(repository, pull, comment.path, comment.line or 1)
-        lexer = Syntax.guess_lexer(comment.path, code)
-        out.print(Syntax(code, lexer, theme="ansi_light"))
+        out.print(_lines(repository, pull, comment))
         out.print(
             Padding(Panel(Markdown(visible(comment.body)), border_style="yellow"), (0, 0, 0, 2))
         )
@@ -66,6 +69,12 @@ def step_line(body: str) -> str:
     return visible(body).partition("\n")[0].strip("# ")
 
 
-def _hunk(repository: Repository, pull: Pull, path: str, line: int) -> str:
-    lines = repository.read(pull.head_sha, path).decode(errors="replace").splitlines()
-    return "\n".join(lines[max(0, line - 3) : line + 1])
+def _lines(repository: Repository, pull: Pull, comment: ReviewComment) -> Syntax:
+    """The line that a comment is about, with some beside it."""
+    if comment.side == "LEFT":  # what is gone stands in the diff alone
+        gone = comment.diff_hunk.splitlines()[1:][-_SHOWN:]
+        return Syntax("\n".join(gone), "diff", theme="ansi_light")
+    line = comment.line or 1
+    lines = repository.read(pull.head_sha, comment.path).decode(errors="replace").splitlines()
+    code = "\n".join(lines[max(0, line - 3) : line + 1])
+    return Syntax(code, Syntax.guess_lexer(comment.path, code), theme="ansi_light")

@@ -8,30 +8,26 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import click
 from pydantic import SecretStr
 
-from claude_pool_gh.conversation.intake.command_policy import Decision, Refusal, Silence
-from claude_pool_gh.conversation.services import Act, Answer
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.deliveries import VerifiedDelivery
-from claude_pool_gh.github.intake import Found, NotForUs
-from claude_pool_gh.pool.model.plan import AgentRun
+from claude_pool_gh.github.intake import NotForUs
 from claude_pool_gh.rehearsal.github import App, Issue, Repository, Role, SimulatedGitHub, User
-from claude_pool_gh.reports.figures import dollars
-from claude_pool_gh.service.plain import echo
 from claude_pool_gh.service.rehearsals.rehearse_command import (
     LocalCommits,
     RehearsalOptions,
     staged,
 )
-from claude_pool_gh.service.server.runtime import Runtime, open_runtime
+from claude_pool_gh.service.rehearsals.replayed import Replayed, judged, show
+from claude_pool_gh.service.server.runtime import open_runtime
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.terms import ids
 
@@ -56,24 +52,29 @@ class RecordedEvent:
     door: str = "app"
     base: str = ""
     head: str = "HEAD"
+    as_json: bool = False
 
 
 async def replay_event(recorded: RecordedEvent) -> int:
     """Print what the bot makes of it; the exit code is 1 where the text is no event."""
+    replayed = await replay(recorded)
+    show(replayed, as_json=recorded.as_json)
+    return int(replayed.malformed)
+
+
+async def replay(recorded: RecordedEvent) -> Replayed:
+    """What the bot makes of it. Raises ClickException where it is no event that can be read."""
     name, payload = read_event(recorded.text, recorded.event)
-    sender = _of(payload, "sender").get("login") or "nobody"
-    echo(f"{name} ({payload.get('action') or 'no action'}) by {sender}")
+    read = Replayed(
+        event=name,
+        action=str(payload.get("action") or ""),
+        sender=str(_of(payload, "sender").get("login") or "nobody"),
+    )
     found = intake.recognise(VerifiedDelivery("replay", name, payload))
     if isinstance(found, NotForUs):
-        echo(f"Nothing is done: {found.reason}.")
-        return int(found.malformed)
-    for events in found.events:
-        echo(f"It is noted: {events}")
-    if not found.requests:
-        echo("There is no command in it.")
-        return 0
-    await _judge_all(recorded, payload, found)
-    return 0
+        return replace(read, ignored=found.reason, malformed=found.malformed)
+    read = replace(read, noted=tuple(str(event) for event in found.events))
+    return await _judged(recorded, payload, found.requests, read) if found.requests else read
 
 
 def read_event(text: str, name: str) -> tuple[str, dict[str, Any]]:
@@ -111,7 +112,12 @@ def name_of(payload: Mapping[str, Any]) -> str:
     return "pull_request" if "pull_request" in payload else "issues" if "issue" in payload else ""
 
 
-async def _judge_all(recorded: RecordedEvent, payload: Mapping[str, Any], found: Found) -> None:
+async def _judged(
+    recorded: RecordedEvent,
+    payload: Mapping[str, Any],
+    requests: Sequence[CommandRequest],
+    read: Replayed,
+) -> Replayed:
     wanted = RehearsalOptions(
         command="", folder=recorded.folder, base=recorded.base, head=recorded.head, issue="any"
     )
@@ -125,13 +131,16 @@ async def _judge_all(recorded: RecordedEvent, payload: Mapping[str, Any], found:
             app = github.create_app("claude-pool")
             installation = github.install(app, repository.owner.login, [repository])
             sender, role = _sender(github, repository, payload, recorded.role)
-            echo(f"{sender.login} is taken for somebody with the role {role}: --role changes that.")
             settings = _settings(github, app, here / "state")
             async with open_runtime(settings, door=recorded.door) as runtime:
-                for request in found.requests:
+                commands = []
+                for request in requests:
                     own = await _here(github, repository, thread, sender, request, payload)
                     own = _through(own, installation.id)
-                    _print(request, await runtime.command_worker.judge.decide(own), runtime)
+                    decision = await runtime.command_worker.judge.decide(own)
+                    model = runtime.services.defaults.model
+                    commands.append(judged(request.line, decision, model))
+    return replace(read, sender=sender.login, role=role, commands=tuple(commands))
 
 
 def _settings(github: SimulatedGitHub, app: App, state: Path) -> Settings:
@@ -184,35 +193,6 @@ def _through(request: CommandRequest, installation: int) -> CommandRequest:
     repository = request.thread.repository.model_copy(update={"installation_id": installation})
     thread = request.thread.model_copy(update={"repository": repository})
     return request.model_copy(update={"thread": thread})
-
-
-def _print(request: CommandRequest, decision: Decision, runtime: Runtime) -> None:
-    echo(f"\n{request.line}")
-    match decision:
-        case Silence(why):
-            echo(f"  gets no answer: {why}")
-        case Refusal(text):
-            echo(f"  is refused:\n{_indented(text)}")
-        case Answer(text):
-            echo(f"  is answered:\n{_indented(text)}")
-        case Act():
-            echo("  is done at once, without an agent")
-        case (asked, start):
-            caps = f"at most {dollars(start.caps.chain)}"
-            echo(f"  starts a run for {asked.request.actor.login}, {caps}, with these steps:")
-            for step in start.plan.steps:
-                agent = isinstance(step, AgentRun)
-                model = (
-                    step.overrides.model or runtime.services.defaults.model
-                    if isinstance(step, AgentRun)
-                    else ""
-                )
-                gate = ", then waits for an approval" if step.gate else ""
-                echo(f"    {step.name}: {f'an agent ({model})' if agent else 'no agent'}{gate}")
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 def _of(payload: Mapping[str, Any], part: str) -> Mapping[str, Any]:

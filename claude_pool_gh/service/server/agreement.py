@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
+from claude_pool_gh.service.setting_types import without_login
 from claude_pool_gh.service.settings import Settings, variable
 
 _CAP: Final = "runs that it starts would not be held to the server's cap"
@@ -78,7 +78,7 @@ def shared(settings: Settings) -> dict[str, str]:
 
 def compared(server: Mapping[str, str], own: Mapping[str, str]) -> Differences:
     """The differences of a worker's settings. What one of the two versions does not know is no difference."""
-    server = {name: _without_login(value) for name, value in server.items()}
+    server = {name: without_login(value) for name, value in server.items()}
     both = [name for name in own if name in server and own[name] != server[name]]
     return Differences(
         refused=tuple(
@@ -108,12 +108,4 @@ def _text(value: object) -> str:
         case float():
             return f"{value:.12g}"
         case _:
-            return _without_login(str(value))
-
-
-def _without_login(text: str) -> str:
-    """An address without what may be a secret in it; any other text as it is."""
-    if "://" not in text:
-        return text
-    address = urlsplit(text)
-    return urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
+            return without_login(str(value))

@@ -6,6 +6,7 @@ Mirrors and checkouts are not in it: they are fetched again.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from, dispatching_from_file
 from claude_pool_gh.pool.run.living_workers import LOOK_SECONDS, living
 from claude_pool_gh.service.existing_database import existing_database
-from claude_pool_gh.service.plain import echo
+from claude_pool_gh.service.plain import echo, echo_json
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, migrations, parsed_url
 from claude_pool_gh.storage import backup as copies
@@ -26,7 +27,7 @@ from claude_pool_gh.storage.errors import DatabaseError, reason
 from claude_pool_gh.storage.private import other_owner, private_folder
 
 
-def backup(settings: Settings, file: Path) -> None:
+def backup(settings: Settings, file: Path, *, as_json: bool = False) -> None:
     """Copy the database into a new file and say how large it is. Raises ClickException."""
     database = _sqlite(settings, f"pg_dump --format=custom --file={file} ...")
     os.umask(0o077)
@@ -35,13 +36,18 @@ def backup(settings: Settings, file: Path) -> None:
     except FileExistsError as error:
         raise click.ClickException(f"{file} exists: give the name of a new file") from error
     except FileNotFoundError as error:
-        raise click.ClickException(f"there is no database at {database}") from error
+        there = f"nothing was written to {file}: there is no folder {file.absolute().parent}"
+        none = f"there is no database at {database}"
+        raise click.ClickException(there if database.is_file() else none) from error
     except (OSError, copies.NoBackup) as error:
         raise click.ClickException(f"nothing was written to {file}: {error}") from error
-    echo(f"{file}: {size / 2**20:.1f} MB")
+    if as_json:
+        echo_json(json.dumps({"file": str(file), "bytes": size}, indent=2))
+    else:
+        echo(f"{file}: {size / 2**20:.1f} MB")
 
 
-def restore(settings: Settings, file: Path, *, replace: bool) -> None:
+def restore(settings: Settings, file: Path, *, replace: bool, as_json: bool = False) -> None:
     """Put a copy in the place of the database; `replace`: one that is there is moved aside. Raises ClickException."""
     instead = f"pg_restore --clean {file} ..., then claude-pool-gh restore --done"
     database = _sqlite(settings, instead)
@@ -57,6 +63,7 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> None:
             raise click.ClickException(
                 f"{database} exists: with --replace it is moved aside, and {file} takes its place"
             )
+        replaced = database.exists()
         aside = database.with_name(f"{database.name}.{time.strftime('%Y%m%d-%H%M%S')}")
         with (
             dispatching_from_file(database.resolve()),
@@ -69,10 +76,17 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> None:
         raise click.ClickException(f"nothing was restored: {error}") from error
     except DatabaseError as error:
         raise click.ClickException(f"nothing was restored: {reason(error)}") from error
-    echo(f"{database} is {file} now; start the server again")
+    if as_json:
+        moved = str(aside) if replaced else None
+        told = {"database": str(database), "file": str(file), "moved_aside": moved}
+        echo_json(json.dumps(told, indent=2))
+    else:
+        echo(f"{database} is {file} now; start the server again")
 
 
-def note_restored(settings: Settings, look_seconds: float = LOOK_SECONDS) -> None:
+def note_restored(
+    settings: Settings, look_seconds: float = LOOK_SECONDS, *, as_json: bool = False
+) -> None:
     """Note in a database that was restored by other means what `restore` notes in one of its. Raises ClickException."""
     if (file := _file(settings)) is not None and file.exists():
         _check_owner(file.parent)
@@ -87,6 +101,10 @@ def note_restored(settings: Settings, look_seconds: float = LOOK_SECONDS) -> Non
         raise click.ClickException(f"nothing was noted: {reason(error)}") from error
     finally:
         database.close()
+    if as_json:
+        shown = parsed_url(settings.database).render_as_string(hide_password=True)
+        echo_json(json.dumps({"database": shown, "noted": True}, indent=2))
+        return
     echo("noted: for a month the server looks on GitHub before it writes there; start it now")
 
 

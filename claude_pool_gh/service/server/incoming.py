@@ -18,6 +18,7 @@ STORED_WITHIN: Final = 8.0
 _WEIGHT: Final = 0.1
 """Of the newest interval between two ends in what is taken for the usual one."""
 _LATE: Final = "too many deliveries at once; deliver it again"
+_NOT_STORED: Final = "it could not be stored in time; deliver it again"
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ class Incoming:
             async with asyncio.timeout(begun + self.stored_within - self.now()):
                 return await doing
         except TimeoutError:
-            raise TooMuch(503, _LATE) from None
+            raise TooMuch(503, _NOT_STORED) from None
 
     def _end(self) -> None:
         now, before, was_busy = self.now(), self._ended, self.count >= self.many

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Awaitable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from claude_pool_gh.conversation.caps import REPOSITORY
 from claude_pool_gh.github import retention as github_rows
@@ -27,6 +28,7 @@ FIRST_SECONDS: Final = 60.0
 EVERY_SECONDS: Final = 3_600.0
 PAUSE_SECONDS: Final = 0.2
 _DAY: Final = 86_400
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +38,15 @@ class Deleted:
     transcripts: int = 0
     patches: int = 0
     chains: int = 0
+    trimmed: int = 0
+    """Chains that lost what their steps only passed on."""
     plans: int = 0
     """Of different steps, those that no chain has any more."""
     deliveries: int = 0
     commands: int = 0
     effects: int = 0
+    texts: int = 0
+    """Of effects that stand on GitHub."""
     commits: int = 0
     repositories: int = 0
 
@@ -58,6 +64,7 @@ def kinds_of(keep: Settings, now_ms: int) -> Iterator[Kind]:
         ("commands", keep.keep_deliveries_days, github_rows.forget_answered),
         ("commands", keep.keep_chains_days, github_rows.forget_commands),
         ("effects", keep.keep_effects_days, github_rows.forget_effects),
+        ("texts", keep.keep_transcripts_days, github_rows.forget_texts),
     )
     for name, days, forget in of_github:
         if days is not None:
@@ -85,19 +92,33 @@ class Retention:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def prune(self) -> Deleted:
-        """One round: everything that is too old by now."""
+        """One round: everything that is too old by now. What fails keeps no other part; the first error is raised."""
+        failed: list[Exception] = []
+
+        async def part(act: Awaitable[T], nothing: T) -> T:
+            try:
+                return await act
+            except Exception as error:  # noqa: BLE001 - raised at the end
+                failed.append(error)
+                return nothing
+
         kinds = kinds_of(self.settings, self.clock.now_ms())
-        counts = await delete_all(self.database.transact, kinds, self.pause_secs)
-        commits = self.settings.keep_commits_days
+        rows = delete_all(self.database.transact, kinds, self.pause_secs)
         deleted = Deleted(
-            **counts,
-            commits=0 if commits is None else await self.worktrees.prune(commits * _DAY),
-            repositories=await self._gone(),
+            **await part(rows, Counter[str]()),
+            commits=await part(self._commits(), 0),
+            repositories=await part(self._gone(), 0),
         )
         told = {name: count for name, count in asdict(deleted).items() if count}
         if told:
             logger.info("old records deleted", extra={"action": "pruned", **told})
+        if failed:
+            raise failed[0]
         return deleted
+
+    async def _commits(self) -> int:
+        days = self.settings.keep_commits_days
+        return 0 if days is None else await self.worktrees.prune(days * _DAY)
 
     async def _gone(self) -> int:
         """Remove the files of repositories that the App was removed from, once nothing of theirs runs or waits."""

@@ -214,7 +214,7 @@ async def open_runtime(
         await earlier_workers.upgrade(database)
         await abandoned.free(database)
         # Directly, or through the one proxy that is set: the environment's is not heeded.
-        watch, metrics = GitHubWatch(), Metrics()
+        watch, metrics = GitHubWatch.of(settings.github_api_url), Metrics()
         session = await stack.enter_async_context(
             aiohttp.ClientSession(
                 timeout=TIMEOUT, trace_configs=[watch.trace()], proxy=settings.proxy or None

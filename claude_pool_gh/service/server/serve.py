@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,13 +18,15 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from claude_pool_gh.conversation.registry import UnfitVerb
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.pool.model.errors import PoolError
+from claude_pool_gh.service.log.outages import outage
 from claude_pool_gh.service.server import agreement
 from claude_pool_gh.service.server.bounds import IDLE_SECONDS, GuardedSite
 from claude_pool_gh.service.server.runtime import Runtime, open_runtime
 from claude_pool_gh.service.server.web import WebhookApp
+from claude_pool_gh.service.setting_types import host_and_port
 from claude_pool_gh.service.settings import PREFIX, Settings, variable
 from claude_pool_gh.storage import migrations, server_settings
-from claude_pool_gh.storage.errors import UNREACHABLE
+from claude_pool_gh.storage.errors import UNREACHABLE, DatabaseError
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +89,14 @@ def check_key(settings: Settings) -> None:
         )
 
 
+def _why(error: DatabaseError) -> str:
+    found = outage(error)
+    if found is not None and isinstance(getattr(error, "orig", None), sqlite3.Error):
+        return f": {found.error}; {found.do}"
+    # What a driver with an address says may hold the password.
+    return f" ({type(getattr(error, 'orig', error)).__name__})"
+
+
 @asynccontextmanager
 async def opened(runtime: AbstractAsyncContextManager[Runtime]) -> AsyncIterator[Runtime]:
     """The running parts of a server, or a StartError that says why the database cannot be used."""
@@ -93,10 +104,7 @@ async def opened(runtime: AbstractAsyncContextManager[Runtime]) -> AsyncIterator
         try:
             found = await stack.enter_async_context(runtime)
         except UNREACHABLE as error:
-            # What the driver says may hold the address with its password.
-            raise StartError(
-                f"the database cannot be opened ({type(error.orig).__name__})"
-            ) from error
+            raise StartError(f"the database cannot be opened{_why(error)}") from error
         except (migrations.NewerSchema, UnfitVerb, PoolError) as error:
             raise StartError(str(error)) from error
         yield found
@@ -182,7 +190,7 @@ async def serve(settings: Settings) -> None:
         host, port = runner.addresses[0][:2]
         await stack.enter_async_context(monitored(runtime, settings))
         # The one line that a starter may wait for.
-        print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201
+        print(f"listening on http://{host_and_port(host, port)}", flush=True)  # noqa: T201
         work = [
             runtime.serve_commands(),
             runtime.show_time_for_ever(),

@@ -90,7 +90,10 @@ async def list_chains(settings: Settings, folder: Path, *, every: bool, as_json:
     found: list[ListedChain] = []
     for store in stores.known(settings, folder):
         busy = store.is_busy
-        found += await store.look(lambda tx, store=store, busy=busy: _listed(tx, store, busy=busy))  # type: ignore[misc]
+        rows = await store.look_beside_others(
+            lambda tx, store=store, busy=busy: _listed(tx, store, busy=busy)  # type: ignore[misc]
+        )
+        found += rows or ()
     shown = [each for each in found if every or each.next_command]
     if as_json:
         echo_json("[" + ",\n".join(each.model_dump_json(indent=2) for each in shown) + "]")

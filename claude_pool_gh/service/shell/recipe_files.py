@@ -22,6 +22,7 @@ from claude_pool_gh.pool.recipes.compile import CompileScope, faults_of
 from claude_pool_gh.pool.recipes.library import RecipeLibrary, leads_out, linked
 from claude_pool_gh.pool.recipes.skills import Skill, files_named, read_skill, tool_of
 from claude_pool_gh.pool.recipes.workflows import Workflow, WorkflowFile, parse_workflow
+from claude_pool_gh.service.shell.files import is_file
 
 PROJECT: Final = Path(".github/claude-pool")
 USER: Final = Path("~/.config/claude-pool")
@@ -232,7 +233,7 @@ def _notes(skill: Skill, folder: Path) -> Iterator[str]:
             f"{', '.join(beyond)}: agents have no such tool on GitHub, and in a shell only with --trusted; "
             "the skill is used without"
         )
-    there = [name for name in files_named(skill.prompt) if (folder / name).is_file()]
+    there = [name for name in files_named(skill.prompt) if is_file(folder / name)]
     if programs := [name for name in there if name.endswith(_PROGRAMS)]:
         yield f"{', '.join(programs)}: agents can read programs, not run them"
 

@@ -28,6 +28,7 @@ from claude_pool_gh.service.flags import in_flags
 from claude_pool_gh.service.plain import echo_json
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.shell import stores
+from claude_pool_gh.service.shell.files import is_file
 from claude_pool_gh.service.shell.following import Followed, follow, print_result
 from claude_pool_gh.service.shell.script_options import ScriptOptions
 from claude_pool_gh.service.shell.terminal import Terminal, print_answer, print_note
@@ -188,7 +189,7 @@ async def name_unsaved(folder: Path) -> None:
 def _shelved(library: RecipeLibrary, name: str) -> Workflow:
     """A workflow from a file, which is added to the library, or by its name there."""
     file = Path(name)
-    if file.is_file():
+    if is_file(file):
         workflow = parse_workflow(file.read_text("utf-8"), name).workflow
         library.add(workflow)
         return workflow

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -22,8 +23,9 @@ from claude_pool_gh.local import usual_state
 from claude_pool_gh.pool.model.errors import UnknownChain
 from claude_pool_gh.pool.model.ids import new_id
 from claude_pool_gh.pool.store import chains, listing
-from claude_pool_gh.service.existing_database import existing_database
+from claude_pool_gh.service.existing_database import NoPoolDatabase, existing_database
 from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.service.shell.terminal import print_note
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.worktrees.checkouts.removal import remove
 
@@ -42,6 +44,8 @@ class Store:
     url: str
     state: Path | None
     """The folder that it is in, with worktrees and conversations; None where an address was given."""
+    named: bool = False
+    """Whether it is the one that was asked for, so that it has to be there."""
 
     @property
     def is_busy(self) -> bool:
@@ -58,6 +62,20 @@ class Store:
         """Read from it. Raises ClickException where it is not there, or cannot be reached."""
         with self.opened() as database:
             return await database.read(question)
+
+    async def look_beside_others(self, question: Callable[[Transaction], T]) -> T | None:
+        """As `look`; None where it was not named and cannot be read, so that the others still can be.
+
+        That it holds no pool's database is no news: its process begins now, or died as it began.
+        """
+        try:
+            return await self.look(question)
+        except click.ClickException as error:
+            if self.named:
+                raise
+            if not isinstance(error, NoPoolDatabase):
+                print_note(error.message)
+            return None
 
     async def change(self, work: Callable[[Transaction], T]) -> T:
         """Decide in it, in one transaction. Raises ClickException as `look`, and what the work raises."""
@@ -83,7 +101,7 @@ def known(settings: Settings, folder: Path) -> list[Store]:
     """The stores that a command looks at: the one that is named, else every one of the folder, oldest first."""
     if settings.model_fields_set & {"state_dir", "database_url"}:
         state = settings.state_dir.absolute() if not settings.database_url else None
-        return [Store(settings.database, state)]
+        return [Store(settings.database, state, named=True)]
     usual = usual_state(folder)
     return [_in(state) for state in (usual, *_by_age(usual / _CHAINS)) if (state / _FILE).is_file()]
 
@@ -92,8 +110,8 @@ async def find(stores: Sequence[Store], chain_id: str) -> Store:
     """The store that holds a chain. Raises ClickException where none does."""
     for store in stores:
         with suppress(UnknownChain):
-            await store.look(lambda tx: chains.get(tx, chain_id))
-            return store
+            if await store.look_beside_others(lambda tx: chains.get(tx, chain_id)) is not None:
+                return store
     raise click.ClickException(
         f"no chain has the id {chain_id!r} here; `claude-pool-gh pool list --all` lists them, "
         "--folder or --state-dir says where else to look"
@@ -102,17 +120,17 @@ async def find(stores: Sequence[Store], chain_id: str) -> Store:
 
 async def remove_old(folder: Path) -> None:
     """Delete the stores of chains that ended long ago; what is unfinished is kept."""
-    for state in _by_age(usual_state(folder) / _CHAINS):
-        if time.time() - _changed(state) < KEPT_SECONDS or _in(state).is_busy:
+    for state, changed in _by_age(usual_state(folder) / _CHAINS).items():
+        if time.time() - changed < KEPT_SECONDS or _in(state).is_busy:
             continue
         with suppress(click.ClickException):
-            if not await _in(state).look(_is_unfinished):
+            if not await _holds(state, _is_unfinished):
                 shutil.rmtree(state, ignore_errors=True)
 
 
 async def tidy(state: Path) -> None:
     """After a command, leave no store in which no chain is, and of others no checkouts: they are made anew."""
-    if not (state / _FILE).is_file() or not await _in(state).look(listing.progress):
+    if not await _holds(state, listing.progress):
         shutil.rmtree(state, ignore_errors=True)
         return
     for checkouts in (state / "worktrees").glob("checkouts-*"):
@@ -124,6 +142,14 @@ def is_own(state: Path) -> bool:
     return state.parent.name == _CHAINS and state.name.startswith("run-")
 
 
+async def _holds(state: Path, question: Callable[[Transaction], object]) -> bool:
+    """True where a store has what is asked for; False for one that its process did not come to fill."""
+    try:
+        return bool(await _in(state).look(question))
+    except NoPoolDatabase:
+        return False
+
+
 def _is_unfinished(tx: Transaction) -> bool:
     return bool(listing.progress(tx, unfinished=True, limit=1))
 
@@ -132,10 +158,11 @@ def _in(state: Path) -> Store:
     return Store(f"sqlite:///{state.absolute()}/{_FILE}", state.absolute())
 
 
-def _by_age(folder: Path) -> list[Path]:
+def _by_age(folder: Path) -> dict[Path, float]:
+    """The stores in a folder, oldest first, and when each changed last."""
     inside: Iterable[Path] = folder.iterdir() if folder.is_dir() else ()
-    return sorted((each for each in inside if (each / _FILE).is_file()), key=_changed)
-
-
-def _changed(state: Path) -> float:
-    return (state / _FILE).stat().st_mtime
+    changed: dict[Path, float] = {}
+    for each in inside:
+        with suppress(FileNotFoundError, NotADirectoryError):  # none, or another command tidies up
+            changed[each] = (each / _FILE).stat().st_mtime
+    return dict(sorted(changed.items(), key=itemgetter(1)))

@@ -87,7 +87,7 @@ CREATE TABLE chains (
 	ended_ms BIGINT,
 	cancel_requested BOOLEAN NOT NULL,
 	owner VARCHAR(128),
-	generation INTEGER NOT NULL, verb TEXT DEFAULT '' NOT NULL, head TEXT DEFAULT '' NOT NULL, workflow TEXT DEFAULT '' NOT NULL, requester TEXT DEFAULT '' NOT NULL, account JSON DEFAULT '{}' NOT NULL, steps_digest VARCHAR(64),
+	generation INTEGER NOT NULL, verb TEXT DEFAULT '' NOT NULL, head TEXT DEFAULT '' NOT NULL, workflow TEXT DEFAULT '' NOT NULL, requester TEXT DEFAULT '' NOT NULL, account JSON DEFAULT '{}' NOT NULL, steps_digest VARCHAR(64), trimmed_ms BIGINT, packed_tasks JSON,
 	CONSTRAINT pk_chains PRIMARY KEY (id)
 );
 CREATE TABLE commands (
@@ -135,7 +135,7 @@ CREATE TABLE effects (
 	remote_id BIGINT,
 	tries INTEGER NOT NULL,
 	due_ms BIGINT NOT NULL,
-	error TEXT, chain_id VARCHAR(64), changed_ms BIGINT DEFAULT '0' NOT NULL, note VARCHAR(200), cause VARCHAR(80),
+	error TEXT, chain_id VARCHAR(64), changed_ms BIGINT DEFAULT '0' NOT NULL, note VARCHAR(200), cause VARCHAR(80), trimmed_ms BIGINT,
 	CONSTRAINT pk_effects PRIMARY KEY ("key")
 );
 CREATE TABLE findings (
@@ -294,12 +294,14 @@ CREATE INDEX ix_chains_deadline ON chains (state, deadline_ms);
 CREATE INDEX ix_chains_ended ON chains (state, ended_ms);
 CREATE INDEX ix_chains_state ON chains (state, pool, priority, created_ms, place);
 CREATE INDEX ix_chains_steps_digest ON chains (steps_digest);
+CREATE INDEX ix_chains_whole ON chains (ended_ms) WHERE trimmed_ms IS NULL AND ended_ms IS NOT NULL;
 CREATE INDEX ix_commands_actor_id ON commands (actor_id, received_ms);
 CREATE INDEX ix_commands_state ON commands (state, due_ms);
 CREATE INDEX ix_commands_thread ON commands (thread, received_ms);
 CREATE INDEX ix_deliveries_received_ms ON deliveries (received_ms);
 CREATE INDEX ix_effects_changed_ms ON effects (state, changed_ms);
 CREATE INDEX ix_effects_state ON effects (state, installation_id, priority);
+CREATE INDEX ix_effects_whole ON effects (state, changed_ms) WHERE trimmed_ms IS NULL;
 CREATE INDEX ix_findings_thread ON findings (thread);
 CREATE INDEX ix_patches_chain_id ON patches (chain_id);
 CREATE INDEX ix_patches_created_ms ON patches (created_ms);
@@ -314,4 +316,4 @@ CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
 CREATE INDEX ix_tasks_kept ON tasks (chain_id) WHERE transcript IS NOT NULL OR prompt IS NOT NULL;
 CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0021');
+INSERT INTO alembic_version (version_num) VALUES ('0022');

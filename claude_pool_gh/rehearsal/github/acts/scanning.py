@@ -81,7 +81,11 @@ def faults(repository: Repository, document: Json) -> Iterator[str]:
     if len({category(run) for run in runs}) != len(runs):
         yield "multiple SARIF runs with the same category"
     for run in runs:
-        yield from _run_faults(run, limits.sarif_results)
+        # Nothing is taken of a run that failed, so that it closes no alert.
+        if any(each.get("executionSuccessful") is False for each in run.get("invocations", ())):
+            yield "unsuccessful execution"
+        else:
+            yield from _run_faults(run, limits.sarif_results)
 
 
 def _run_faults(run: Json, most: int) -> Iterator[str]:

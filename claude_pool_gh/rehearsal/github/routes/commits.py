@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.rehearsal.github.errors import missing
+from claude_pool_gh.rehearsal.github.errors import RefusedError, missing
 from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
 from claude_pool_gh.rehearsal.github.routes.paging import number, paged
 from claude_pool_gh.rehearsal.github.routes.pulls import diff_answer
@@ -78,7 +78,7 @@ def compare(call: Call) -> Answer:
     base, head = _ends(call)
     shared = repository.git.merge_base(base, head)
     if shared is None:
-        raise missing()
+        raise RefusedError(404, f"No common ancestor between {base} and {head}.")
     found = repository.diff(shared, head)
     if call.accepts("diff"):
         return diff_answer(call, found, "Comparison")

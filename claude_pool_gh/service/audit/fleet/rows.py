@@ -9,6 +9,7 @@ from typing import Final
 
 from claude_pool_gh.audits.fleet.model import Row, RowState, row_of
 from claude_pool_gh.conversation.audit.host import Subject
+from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, costs, lookup
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -16,14 +17,24 @@ from claude_pool_gh.service.audit import carrying, reports
 from claude_pool_gh.service.audit.carrying import Audited, Failed, Unchanged
 from claude_pool_gh.service.audit.fleet.carry import Fleet
 from claude_pool_gh.service.audit.fleet.options import Found
+from claude_pool_gh.service.audit.refused import AuditRefused
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.worktrees.errors import WorktreeError
 
 _RESUME: Final = "run the same command to resume"
 
 
 async def rows(fleet: Fleet) -> list[Row]:
-    """The row of every repository, in the order of the list."""
-    return [await _row(fleet, found) for found in fleet.run.repositories]
+    """The row of every repository, in the order of the list; one whose report cannot be written costs only its own."""
+    return [await _told(fleet, found) for found in fleet.run.repositories]
+
+
+async def _told(fleet: Fleet, found: Found) -> Row:
+    try:
+        return await _row(fleet, found)
+    except (OSError, WorktreeError, PoolError, AuditRefused) as error:
+        reason = f"its report could not be written: {error}; {_RESUME}"
+        return Row(repository=found.full_name, state=RowState.waiting, reason=reason)
 
 
 async def _row(fleet: Fleet, found: Found) -> Row:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from claude_pool_gh.audits.fleet import outputs
-from claude_pool_gh.audits.fleet.model import Overview
+from claude_pool_gh.audits.fleet.model import Overview, RowState
 from claude_pool_gh.audits.model import AuditPlan
 from claude_pool_gh.local import state_home
 from claude_pool_gh.pool.model.clock import SystemClock
@@ -174,15 +174,17 @@ async def _carry(fleet: Fleet, database: Database) -> int:
     except asyncio.CancelledError:
         await _report(fleet)
         raise
-    if not fleet.postponed:
-        fleet.run = fleet.run.model_copy(update={"ended_ms": _now()})
+    told, ended = await _report(fleet), _now()
+    if all(row.state is not RowState.waiting for row in told.rows):
+        # Only now: a run that has ended is not taken up again by anybody who would write its reports.
+        fleet.run = fleet.run.model_copy(update={"ended_ms": ended})
         record.write(fleet.state, fleet.run)
         await fleet.remove_unused_mirrors()
-    return await _report(fleet)
+    return exit_code(told)
 
 
-async def _report(fleet: Fleet) -> int:
-    """Write the overview and each repository's reports, print the overview, and give the exit code."""
+async def _report(fleet: Fleet) -> Overview:
+    """Write the overview and each repository's reports, and print the overview."""
     options, run = fleet.options.each, fleet.run
     overview = Overview(
         audit=options.audit,
@@ -190,7 +192,7 @@ async def _report(fleet: Fleet) -> int:
         rows=tuple(await rows(fleet)),
         budget=fleet.budget,
         started_ms=run.started_ms,
-        ended_ms=run.ended_ms or _now(),
+        ended_ms=_now(),
         left_out=run.left_out,
     )
     written = []
@@ -212,7 +214,7 @@ async def _report(fleet: Fleet) -> int:
         )
     if fleet.postponed:
         print_note("run the same command to resume with what could not be read now")
-    return exit_code(overview)
+    return overview
 
 
 def exit_code(overview: Overview) -> int:

@@ -1,0 +1,129 @@
+"""What agents are told after a job was lost: only what was written for them, and never what redaction left of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
+from claude_pool_gh.conversation.review.gather import doubts
+from claude_pool_gh.pool.model.digests import changed, with_digests
+from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.ports import Done, HostStepContext
+from claude_pool_gh.pool.pool import Pool
+from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store.resumption import can_resume
+from claude_pool_gh.storage.deflated import inflate_all
+from tests.conversation.review_steps import Steps
+from tests.conversation.test_review_steps import DIVIDES, calc
+from tests.pool.kit import ended, parked, step
+from tests.pool.puppet import OpenPool, Puppet, failed
+
+BEGIN = "-----BEGIN PRIVATE KEY-----"
+DIFFS = {
+    "the beginning of a key": f"+Keys begin with {BEGIN}\n+++ b/evil.py\n+os.system(evil)\n",
+    "a secret as an entity": "+sk&#95;live_4eC39HqLyjWDarjtT1zdp7dc\n+++ b/evil.py\n+os.system(evil)\n",
+}
+STEPS = [
+    step("brief", host="brief"),
+    step("first", "first", gate=True),
+    step("read", "{item.text}", each="brief.groups"),
+]
+
+
+@pytest.fixture
+def open_pool(tmp_path: Path) -> OpenPool:
+    """Pools on one file, as jobs have it."""
+    return OpenPool(None, tmp_path / "state")
+
+
+def kept(store: Path) -> None:
+    """The database as a later job finds it."""
+    with closing(sqlite3.connect(store, isolation_level=None)) as rows:
+        inflate_all(rows)
+        DatabaseRedactor().over(rows)
+
+
+async def goes_on(pool: Pool, chain: ChainId) -> bool:
+    return await pool.database.read(lambda tx: can_resume(tx, chains.get(tx, chain)))
+
+
+def host(text: str) -> Any:
+    async def brief(_context: HostStepContext) -> Done:
+        return Done(with_digests({"groups": [{"text": text}], "other": BEGIN}))
+
+    return {"brief": brief}
+
+
+@pytest.mark.parametrize("diff", DIFFS)
+async def test_no_agent_reads_what_redaction_left_of_a_diff(open_pool: OpenPool, diff: str) -> None:
+    agent = Puppet()
+    async with open_pool(agent, host_steps=host(DIFFS[diff])) as pool:
+        chain = await pool.submit_chain(STEPS)
+        await parked(pool, chain)
+    kept(open_pool.state / "pool.sqlite")
+    async with open_pool(agent, host_steps=host(DIFFS[diff])) as pool:
+        await pool.approve(chain)
+        result = await ended(pool, chain)
+        assert agent.prompts == ["first"]
+        assert not result.success
+        assert "/pool retry" in result.reason
+        assert not await goes_on(pool, chain), "it could only end in the same way"
+
+
+async def test_a_run_that_ended_early_is_not_gone_on_with_on_such_a_text(
+    open_pool: OpenPool,
+) -> None:
+    agent = Puppet(lambda *_: _fail())
+    steps = [STEPS[0], STEPS[2]]
+    async with open_pool(agent, host_steps=host(DIFFS["the beginning of a key"])) as pool:
+        chain = await pool.submit_chain(steps)
+        assert not (await ended(pool, chain)).success
+        assert await goes_on(pool, chain), "the control"
+    kept(open_pool.state / "pool.sqlite")
+    async with open_pool(agent, host_steps=host("")) as pool:
+        assert not await goes_on(pool, chain)
+
+
+async def _fail() -> Any:
+    return failed("out of order")
+
+
+async def test_what_is_kept_whole_is_read_in_a_later_job(open_pool: OpenPool) -> None:
+    """Control: another value that has changed, which no agent reads, stops nobody."""
+    agent = Puppet()
+    async with open_pool(agent, host_steps=host("+os.system(evil)")) as pool:
+        chain = await pool.submit_chain(STEPS)
+        await parked(pool, chain)
+    kept(open_pool.state / "pool.sqlite")
+    async with open_pool(agent, host_steps=host("")) as pool:
+        await pool.approve(chain)
+        assert (await ended(pool, chain)).success
+    assert agent.prompts == ["first", "+os.system(evil)"]
+
+
+def test_digests_hold_through_the_database_s_own_form() -> None:
+    written = with_digests({"a": ("x", ["y\x00\ud800"]), "b": {"c": 1, "a": None}})
+    stored = {**written, "a": ["x", ["y\ufffd\ufffd"]]}
+    assert changed(stored) == frozenset()
+    assert changed({**stored, "b": {"c": 2, "a": None}}) == {"b"}
+    assert changed({"groups": []}) == frozenset(), "one of before digests"
+
+
+async def test_a_claim_that_is_kept_in_part_gets_no_other_reader(tmp_path: Path) -> None:
+    with calc(tmp_path) as here:
+        _, _, results = await here.review([DIVIDES | {"severity": "critical"}], "unsure")
+        asked = await _doubts(here, results)
+        assert len(asked) == 1, "the control"
+        results["check"]["candidates"][0]["claim"] = "[redacted]"
+        assert await _doubts(here, results) == []
+
+
+async def _doubts(here: Steps, results: dict[str, Any]) -> list[Any]:
+    done = await doubts(here.services, HostStepContext("c", here.plan(here.facts()), results))
+    found: list[Any] = done.result["candidates"]
+    return found
