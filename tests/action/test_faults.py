@@ -94,6 +94,23 @@ async def test_a_wrong_token(scene: Stage) -> None:
     assert (done.outputs["outcome"], scene.paid) == ("misconfigured", 0)
 
 
+async def test_a_token_of_the_person_who_asks_is_told_before_anything_is_begun(
+    scene: Stage,
+) -> None:
+    """The bot obeys no words of its own account, which here are everything that this person writes."""
+    token = scene.github.create_token(
+        scene.maintainer, scene.repository, {"metadata": "read", "contents": "write", **WRITE}
+    )
+    done = await scene.say("/pool help", token=token)
+    says(done, "github_token: it is mona's own", "Leave the input out")
+    assert done.outputs["outcome"] == "misconfigured"
+    other = scene.github.create_user("lena")
+    scene.repository.grant(other, "write")
+    event = await scene.comment("/pool help", by=other)
+    done = await scene.job("issue_comment", event, token=token)
+    assert (done.red, done.outputs["outcome"]) == (False, "answered"), done.log
+
+
 READ_ONLY = {"contents": "read", "issues": "read", "pull_requests": "read"}
 
 
