@@ -85,7 +85,7 @@ class Job:
             event=look.ALIASES.get(event, event),
             payload=payload,
             inputs=inputs,
-            token=environment.get("GITHUB_TOKEN", ""),
+            token=environment.get("GITHUB_TOKEN", "").strip(),  # pasted with a line break
             folder=Path(environment.get("RUNNER_TEMP") or "."),
             run_id=f"{environment.get('GITHUB_RUN_ID', '0')}.{environment.get('GITHUB_RUN_ATTEMPT', '1')}",
             attempt=_attempt(environment.get("GITHUB_RUN_ATTEMPT", "")),

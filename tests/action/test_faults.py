@@ -10,7 +10,7 @@ import pytest
 
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from tests.action.conftest import WRITE, Stage
+from tests.action.conftest import KEY, WRITE, Stage
 from tests.action.runner import Done
 
 
@@ -109,6 +109,20 @@ async def test_a_token_of_the_person_who_asks_is_told_before_anything_is_begun(
     event = await scene.comment("/pool help", by=other)
     done = await scene.job("issue_comment", event, token=token)
     assert (done.red, done.outputs["outcome"]) == (False, "answered"), done.log
+
+
+async def test_secrets_that_were_pasted_with_a_line_break_are_taken_without_it(
+    scene: Stage,
+) -> None:
+    token = scene.github.create_token(scene.github.actions_bot, scene.repository, WRITE)
+    done = await scene.say(
+        "/pool help", token=f"{token}\n", inputs={"anthropic_api_key": f"{KEY}\n"}
+    )
+    assert (done.red, done.outputs["outcome"]) == (False, "answered"), done.log
+    told = len(scene.comments)
+    await scene.say("/pool help", token=f"{token}\n", inputs={"anthropic_api_key": "\n"})
+    assert len(scene.comments) == told + 1
+    assert "anthropic_api_key: it is empty" in scene.comments[-1].body
 
 
 READ_ONLY = {"contents": "read", "issues": "read", "pull_requests": "read"}
