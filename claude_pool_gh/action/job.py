@@ -84,7 +84,7 @@ class Job:
             event=look.ALIASES.get(event, event),
             payload=payload,
             inputs=inputs,
-            token=environment.get("GITHUB_TOKEN", ""),
+            token=environment.get("GITHUB_TOKEN", "").strip(),  # pasted with a line break
             folder=Path(environment.get("RUNNER_TEMP") or "."),
             run_id=f"{environment.get('GITHUB_RUN_ID', '0')}.{environment.get('GITHUB_RUN_ATTEMPT', '1')}",
             attempt=_attempt(environment.get("GITHUB_RUN_ATTEMPT", "")),
@@ -134,7 +134,7 @@ class Job:
 
     @property
     def asked_ms(self) -> int:
-        """When the job was asked for, by GitHub's clock where its event says so."""
+        """The moment at which the job was asked for, by GitHub's clock where its event says so."""
         for part in ("comment", "review"):
             said = self.payload.get(part)
             if isinstance(said, dict) and (

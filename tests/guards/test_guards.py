@@ -3373,6 +3373,22 @@ GUARDS = [
         "tests/action/test_two_steps.py",
         "none_of_the_next",
     ),
+    Guard(
+        "no job with a token of whoever asks is green and does nothing",
+        "action/first_reads.py",
+        "    if own.id == request.actor.id:",
+        "    if False:",
+        "tests/action/test_faults.py",
+        "person_who_asks",
+    ),
+    Guard(
+        "no schedule needs a role of the account that GitHub names",
+        "action/unauthorized.py",
+        "    if request.is_scheduled:",
+        "    if False:",
+        "tests/action/test_preflight.py",
+        "workflows_schedule",
+    ),
 ]
 
 
