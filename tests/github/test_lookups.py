@@ -121,11 +121,14 @@ def test_a_version_stands_when_it_or_a_later_one_was_taken(either: Transaction) 
         assert lookups.stand(either, versions) == stands, (key, written)
 
 
-def test_nobody_waits_for_what_will_not_be_written(tx: Transaction) -> None:
-    """An agent of the Action begins when its tracking comment stands, and also where GitHub refuses that."""
-    want(tx, "a", comment(), state="refused")
-    want(tx, "b", comment(), state="gone")
-    assert lookups.stand(tx, {"a": 1, "b": 1, "never wanted": 1})
+def test_nobody_waits_for_what_a_person_has_deleted_and_a_refusal_is_no_standing(
+    tx: Transaction,
+) -> None:
+    """An agent of the Action begins when its tracking comment stands; of a refusal the gate hears."""
+    want(tx, "gone", comment(), state="gone")
+    want(tx, "refused", comment(), state="refused")
+    assert lookups.stand(tx, {"gone": 1, "never wanted": 1})
+    assert not lookups.stand(tx, {"refused": 1})
 
 
 def test_writes_are_counted_over_all_effects(tx: Transaction) -> None:

@@ -83,7 +83,7 @@ class Books:
             connection.close()
         caps, tasks, limits = {}, {}, {}
         for chain_id, kind, plan, cap, apart in chains:
-            caps[chain_id], asked = json.loads(cap), json.loads(plan)
+            caps[chain_id], asked = json.loads(inflated(cap)), json.loads(inflated(plan))
             for step in asked["steps"] if apart is None else json.loads(inflated(apart)):
                 alone = kind == "task"
                 task_id = chain_id if alone else f"{chain_id}.{step['name']}.0"

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from claude_pool_gh.service.log import logs
 from claude_pool_gh.service.log.log_floods import LINES_A_MINUTE, SparingHandler
 from claude_pool_gh.service.log.log_names import NAMES
-from claude_pool_gh.storage import Database, Retries, log_context
+from claude_pool_gh.storage import Database, Retries
+from claude_pool_gh.terms import log_context
 
 logger = logging.getLogger("tests.of.the.log")
 PATIENT = {"where": "octo/shop#7", "verb": "review", "user": "mona"}

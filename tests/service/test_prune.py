@@ -89,7 +89,7 @@ def test_what_is_too_old_goes_and_what_the_settings_keep_stays(
     database: Database, tmp_path: Path
 ) -> None:
     done = prune(tmp_path, "--keep-chains-days", "none")
-    assert done.output == "deliveries: 1\n"
+    assert done.output == "trimmed: 1, deliveries: 1\n"
     assert prune(tmp_path).output == "chains: 1, plans: 1\n"
     assert prune(tmp_path).output == "nothing is too old\n"
     with database.engine.begin() as tx:
@@ -110,7 +110,7 @@ def test_a_shell_without_the_server_s_variables_deletes_nothing_that_the_server_
     assert "and none on the server" in done.output
     assert "BUDGET_USD" not in done.output, "it deletes nothing"
     assert prune(tmp_path, "--dry-run").exit_code == 0
-    assert prune(tmp_path, "--keep-chains-days", "none").output == "deliveries: 1\n"
+    assert prune(tmp_path, "--keep-chains-days", "none").output == "trimmed: 1, deliveries: 1\n"
     database.close()
 
 

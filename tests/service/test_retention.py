@@ -67,6 +67,8 @@ def test_chains_go_before_what_only_they_refer_to() -> None:
     assert names.index("chains") < names.index("plans") < names.index("commands")
     assert set(names) == {
         "transcripts",
+        "trimmed",
+        "texts",
         "patches",
         "chains",
         "plans",
@@ -79,7 +81,7 @@ def test_chains_go_before_what_only_they_refer_to() -> None:
 @pytest.mark.parametrize(
     ("kept", "gone"),
     [
-        ("keep_transcripts_days", ["transcripts"]),
+        ("keep_transcripts_days", ["transcripts", "trimmed", "texts"]),
         ("keep_patches_days", ["patches"]),
         ("keep_chains_days", ["chains", "chains", "commands"]),
         ("keep_deliveries_days", ["deliveries", "commands"]),

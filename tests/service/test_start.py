@@ -216,6 +216,7 @@ def test_flags_say_what_kind_of_value_they_take_and_in_which_range() -> None:
         assert shown in text
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_at_a_question_ends_as_anywhere_else(tmp_path: Path) -> None:
     asked = ours.cli("init", "--app", "--public-url", "https://pool.example.com")
     environment = ours.environment(HOME=str(tmp_path))

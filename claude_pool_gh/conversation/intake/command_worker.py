@@ -36,8 +36,9 @@ from claude_pool_gh.pool.model.ports import Observer
 from claude_pool_gh.pool.store import chains, lookup
 from claude_pool_gh.pool.store.chains import ChainLabels, ChainRow
 from claude_pool_gh.reports import replies
-from claude_pool_gh.storage import Transaction, log_context
+from claude_pool_gh.storage import Transaction
 from claude_pool_gh.storage.causes import acting_for
+from claude_pool_gh.terms import log_context
 from claude_pool_gh.terms.ids import Trigger
 from claude_pool_gh.terms.markdown import SafeMarkdown
 

@@ -13,6 +13,7 @@ from claude_pool_gh.conversation.caps import CONVERSATION, REPOSITORY
 from claude_pool_gh.conversation.tracking import queue_position
 from claude_pool_gh.conversation.tracking.queue_position import SlotQueue
 from claude_pool_gh.github import thread_rows
+from claude_pool_gh.pool.model.states import OPEN
 from claude_pool_gh.pool.store import bill, chains, lookup, tasks
 from claude_pool_gh.pool.store.bill import Bill
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -66,7 +67,8 @@ def read(
     names = [row.id for row in earlier[:_EARLIER]]
     shown = list(dict.fromkeys((chain_id, newest.id)))
     rows = chains.several(tx, dict.fromkeys((*shown, *names)))
-    runs, now = tasks.of_chains(tx, shown), at or queue_position.read(tx)
+    under_way = {name for name in shown if rows[name].state in OPEN}
+    runs, now = tasks.of_chains(tx, shown, under_way), at or queue_position.read(tx)
     told = thread_rows.known(tx, rows[chain_id].account.get(CONVERSATION, ""))
 
     def seen(row: RelatedChain, others: Iterable[str]) -> ChainPage:

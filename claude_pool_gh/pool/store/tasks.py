@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -133,12 +133,15 @@ def of_chain(tx: Transaction, chain_id: str, step: str | None = None) -> list[Ta
     return found or [task for task in _packed(tx, [chain_id]) if step in (None, task.step)]
 
 
-def of_chains(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, list[TaskRow]]:
-    """The tasks of each of these chains, in order."""
+def of_chains(
+    tx: Transaction, chain_ids: Iterable[str], under_way: Container[str] = ()
+) -> dict[str, list[TaskRow]]:
+    """The tasks of each of these chains, in order. `under_way`: those that are known to have trimmed none."""
     found: dict[str, list[TaskRow]] = {chain_id: [] for chain_id in chain_ids}
     for row in tx.execute(_OF_CHAINS, {"several": list(found)}):
         found[row.chain_id].append(_row(row))
-    for task in _packed(tx, [chain_id for chain_id, own in found.items() if not own]):
+    without = [each for each, own in found.items() if not own and each not in under_way]
+    for task in _packed(tx, without):
         found[task.chain_id].append(task)
     return found
 

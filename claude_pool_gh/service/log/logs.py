@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 from claude_pool_gh.service.log.log_floods import SparingHandler
 from claude_pool_gh.service.log.log_names import NAMES
 from claude_pool_gh.service.log.outages import outage
-from claude_pool_gh.storage import log_context
+from claude_pool_gh.terms import log_context
 
 if TYPE_CHECKING:
     from structlog.types import Processor

@@ -63,7 +63,7 @@ async def replay_event(recorded: RecordedEvent) -> int:
 
 
 async def replay(recorded: RecordedEvent) -> Replayed:
-    """What the bot makes of it. Raises ClickException where it is no event that can be read."""
+    """The bot's decisions on it. Raises ClickException where it is no event that can be read."""
     name, payload = read_event(recorded.text, recorded.event)
     read = Replayed(
         event=name,

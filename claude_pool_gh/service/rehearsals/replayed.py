@@ -1,4 +1,4 @@
-"""What the bot makes of a recorded event, and how a shell shows it: in words or as JSON."""
+"""The bot's decisions on a recorded event, and how a shell shows them: in words or as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from claude_pool_gh.service.plain import echo, echo_json
 
 
 class Fate(StrEnum):
-    """What becomes of a command."""
+    """The kinds of decisions on a command."""
 
     silent = "silent"
     refused = "refused"
@@ -56,12 +56,12 @@ class Replayed:
     action: str
     sender: str
     role: str = ""
-    """What the sender may do; empty where nobody asked."""
+    """That of the sender; empty where there is no command."""
     ignored: str = ""
-    """Why nothing is done, where the event is none for us."""
+    """The reason why nothing is done, where the event is none for us."""
     malformed: bool = False
     noted: tuple[str, ...] = ()
-    """What is noted of the repository or the thread."""
+    """Events of the repository or the thread that are noted."""
     commands: tuple[Judged, ...] = ()
 
 
