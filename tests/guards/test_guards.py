@@ -3262,6 +3262,14 @@ GUARDS = [
         chosen="of_an_earlier_review",
     ),
     Guard(
+        name="a pause of an hour is no sign of a clock that was set back",
+        file="github/effects/pauses.py",
+        on="min(int(pause), LONGEST_WAIT_MS)",
+        off="int(pause)",
+        tests="tests/github/test_writer.py",
+        chosen="process_after_this_one",
+    ),
+    Guard(
         name="what begins as a private key takes nothing with it that is none",
         file="reports/private_keys.py",
         on="        if not _is_of_a_key(line[1] if last is None else line[1][: last.start()]):\n            break\n",

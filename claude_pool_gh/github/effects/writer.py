@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.effects import lookups, rows
+from claude_pool_gh.github.effects import lookups, pauses, rows
 from claude_pool_gh.github.effects.effect import Effect
 from claude_pool_gh.github.effects.listeners import Refused, Watched, unheard, unwatched
 from claude_pool_gh.github.effects.rows import EffectRow, Unreadable
@@ -39,11 +38,6 @@ logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN: Final = 5
 """How often, an interval apart, a thing made by an unanswered request is looked for before it is made again."""
-_LONGEST_WAIT: Final = 60.0
-"""Seconds between two tries at first: what an outage has held up follows soon after it."""
-_PATIENT_TRIES: Final = 60
-"""Tries after which an outage is a long one."""
-_LONGEST_LIMIT: Final = rows.LONGEST_WAIT_MS / 1000
 _IDLE_SECONDS: Final = 15.0
 _FAULTS_LIMIT: Final = 20
 """Errors of our own, or refusals on the way, after which an effect is given up. Outages have no such limit."""
@@ -305,9 +299,7 @@ class Writer:
 
     async def _limited(self, row: EffectRow, limit: RateLimited) -> None:
         """GitHub asks to wait, and is heard: whoever goes on asking is shut out for longer."""
-        due = self._limited_until[row.repository.installation_id] = self._due(
-            min(limit.seconds, _LONGEST_LIMIT)
-        )
+        due = self._limited_until[row.repository.installation_id] = self._due(limit.seconds)
         logger.warning("not written yet: %s", limit, extra=_names(row, "rate_limited"))
         self._count(row, "postponed")
 
@@ -333,8 +325,7 @@ class Writer:
 
     async def _later(self, row: EffectRow, seconds: float, why: str) -> None:
         """Once more after a while, however often: what is wanted is kept until GitHub takes it or says no."""
-        longest = _LONGEST_WAIT if row.tries < _PATIENT_TRIES else _LONGEST_LIMIT
-        due = self._due(min(seconds, longest))
+        due = self._due(pauses.shortened(seconds, row.tries))
         self._count(row, "postponed")
         await self._database.transact(lambda tx: self._postpone(tx, row, due, why))
 
@@ -344,11 +335,10 @@ class Writer:
             self._told(tx, row.chain_id)
 
     def _backoff(self, row: EffectRow) -> float:
-        """Seconds until the row is due again, by any process: what `stamina` waits for would end with this one."""
-        return float(max(self._interval, 0.05) * 2 ** min(row.tries, 17))
+        return pauses.backoff(self._interval, row.tries)
 
     def _due(self, seconds: float) -> int:
-        return self._now_ms() + int(seconds * random.uniform(1.0, 1.2) * 1000)  # noqa: S311 - no secret
+        return pauses.due_after(self._now_ms(), seconds)
 
     async def _unfinished(self, row: EffectRow, unfinished: Unfinished) -> None:
         due = self._due(unfinished.seconds)
