@@ -54,8 +54,10 @@ def fingerprint(finding: Finding) -> str:
         return finding.mark
     if finding.within is None:  # as findings were named before definitions were known
         return _digest(f"{finding.path}\n{finding.category}\n{code_of(finding)}")
-    place = (finding.path, finding.side, _digest_of_within(finding), str(finding.nth))
-    return _digest("\0".join((*place, _digest_of_code(finding))))
+    within, code = _digest_of_within(finding), _digest_of_code(finding)
+    if not finding.within_digest:  # as they were named before digests of all this were kept
+        within, code = finding.within, code_of(finding)
+    return _digest("\0".join((finding.path, finding.side, within, str(finding.nth), code)))
 
 
 def named_apart(finding: Finding, taken: Collection[str]) -> Finding:

@@ -1411,8 +1411,8 @@ GUARDS = [
     Guard(
         "a brief that does not say what nobody reads makes no review",
         f"{REVIEW}facts.py",
-        'frozenset({"digest", "generated"})',
-        'frozenset({"digest"})',
+        'frozenset({"digest", "digests", "generated"})',
+        'frozenset({"digest", "digests"})',
         "tests/conversation/test_review_steps.py",
         "older_server_began",
     ),
@@ -3268,6 +3268,14 @@ GUARDS = [
         off="int(pause)",
         tests="tests/github/test_writer.py",
         chosen="process_after_this_one",
+    ),
+    Guard(
+        name="a finding of before an upgrade has the name that it had",
+        file="findings/identity.py",
+        on="if not finding.within_digest:",
+        off="if False:",
+        tests="tests/findings/test_identity.py",
+        chosen="before_digests_were_kept",
     ),
     Guard(
         name="what begins as a private key takes nothing with it that is none",
