@@ -3278,6 +3278,14 @@ GUARDS = [
         chosen="before_digests_were_kept",
     ),
     Guard(
+        name="the turn to write is renewed while an effect is written",
+        file="github/effects/turns.py",
+        on="if not await database.transact(lambda tx: take(tx, installation, now_ms())):",
+        off="if False:",
+        tests="tests/github/test_writing.py",
+        chosen="longer_than_a_lease",
+    ),
+    Guard(
         name="what begins as a private key takes nothing with it that is none",
         file="reports/private_keys.py",
         on="        if not _is_of_a_key(line[1] if last is None else line[1][: last.start()]):\n            break\n",

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.effects import lookups, pauses, rows
+from claude_pool_gh.github.effects import lookups, pauses, rows, turns
 from claude_pool_gh.github.effects.effect import Effect
 from claude_pool_gh.github.effects.listeners import Refused, Watched, unheard, unwatched
 from claude_pool_gh.github.effects.rows import EffectRow, Unreadable
@@ -32,7 +32,6 @@ from claude_pool_gh.github.errors import (
     Unfinished,
 )
 from claude_pool_gh.storage import Database, Transaction
-from claude_pool_gh.storage.owners import own_id
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +146,8 @@ class Writer:
         """Write an installation's effects until none is due."""
         try:
             while (row := await self._next(installation)) is not None:
-                await (self._skip(row) if isinstance(row, Unreadable) else self._write(row))
+                writing = self._skip(row) if isinstance(row, Unreadable) else self._write(row)
+                await turns.while_ours(self._database, installation, self._now_ms, writing)
                 self._began.pop(row.key, None)
                 await asyncio.sleep(self._interval)
         except Exception:
@@ -164,7 +164,7 @@ class Writer:
             return None
 
         def claim(tx: Transaction) -> EffectRow | Unreadable | None:
-            if not rows.hold(tx, f"writer:{installation}", own_id(), self._now_ms()):
+            if not turns.take(tx, installation, self._now_ms()):
                 return None
             return rows.next_due(tx, installation, self._now_ms())
 
