@@ -242,7 +242,7 @@ async def test_who_has_lost_the_turn_stops_and_the_next_one_looks_for_what_was_m
     now = int(time.time() * 1000)
     async with slow_github(bench, monkeypatch):
         with bench.database.engine.begin() as tx:
-            lost = {"owner": "elsewhere@0/1/2", "expires_ms": now + 5_000}
+            lost = {"owner": "elsewhere@0/1/2", "expires_ms": now + 1_500}
             tx.execute(leases.update().values(**lost))
         await bench.until(lambda: not bench.writer._busy)
         assert (state(bench), bench.row("k").attempted) == ("wanted", True)

@@ -3286,6 +3286,22 @@ GUARDS = [
         chosen="longer_than_a_lease",
     ),
     Guard(
+        name="a critical claim that is kept in part gets no other reader",
+        file=f"{REVIEW}gather.py",
+        on='return Done(with_digests({"candidates": asked}))',
+        off='return Done({"candidates": asked})',
+        tests="tests/pool/test_kept_results.py",
+        chosen="picked_out",
+    ),
+    Guard(
+        name="a claim without a place that is kept in part is asked of nobody",
+        file=f"{REVIEW}unplaced.py",
+        on='return Done(with_digests({"unplaced": [told]}))',
+        off='return Done({"unplaced": [told]})',
+        tests="tests/pool/test_kept_results.py",
+        chosen="picked_out",
+    ),
+    Guard(
         name="what begins as a private key takes nothing with it that is none",
         file="reports/private_keys.py",
         on="        if not _is_of_a_key(line[1] if last is None else line[1][: last.start()]):\n            break\n",
