@@ -35,7 +35,11 @@ def _digest_of_within(finding: Finding) -> str:
 
 
 def _digest_of_title(finding: Finding) -> str:
-    return finding.title_digest or _digest(" ".join(finding.title.split()).casefold())
+    return finding.title_digest or _digest_of_told_title(finding)
+
+
+def _digest_of_told_title(finding: Finding) -> str:
+    return _digest(" ".join(finding.title.split()).casefold())
 
 
 def with_title_digest(finding: Finding) -> Finding:
@@ -44,8 +48,13 @@ def with_title_digest(finding: Finding) -> Finding:
 
 
 def titled_alike(one: Finding, other: Finding) -> bool:
-    """True where both have the same title, whatever of it is kept."""
-    return _digest_of_title(one) == _digest_of_title(other)
+    """True where both have the same title, whatever of it is kept, or one the title by which the other is told."""
+    stated, known = _digest_of_title(one), _digest_of_title(other)
+    return (
+        stated == known
+        or stated == _digest_of_told_title(other)
+        or known == _digest_of_told_title(one)
+    )
 
 
 def fingerprint(finding: Finding) -> str:

@@ -3216,8 +3216,8 @@ GUARDS = [
     Guard(
         name="titles are compared by what they were",
         file="findings/identity.py",
-        on="return finding.title_digest or _digest(",
-        off="return _digest(",
+        on="return finding.title_digest or _digest_of_told_title(finding)",
+        off="return _digest_of_told_title(finding)",
         tests="tests/findings/test_identity.py",
         chosen="below_a_header",
     ),
@@ -3302,6 +3302,14 @@ GUARDS = [
         chosen="picked_out",
     ),
     Guard(
+        name="two keys that are told of in the same words are two findings",
+        file=f"{REVIEW}stated.py",
+        on="stated = with_title_digest(Finding.model_validate(claim.model_dump()))",
+        off="stated = Finding.model_validate(claim.model_dump())",
+        tests="tests/conversation/test_review_texts.py",
+        chosen="two_keys",
+    ),
+    Guard(
         name="what begins as a private key takes nothing with it that is none",
         file="reports/private_keys.py",
         on="        if not _is_of_a_key(line[1] if last is None else line[1][: last.start()]):\n            break\n",
@@ -3328,8 +3336,8 @@ GUARDS = [
     Guard(
         name="a secret in a claim costs its text",
         file=f"{REVIEW}stated.py",
-        on="claim.model_dump() | words",
-        off="claim.model_dump()",
+        on="stated.model_dump() | words",
+        off="stated.model_dump()",
         tests="tests/conversation/test_review_texts.py",
         chosen="costs_that_text",
     ),
