@@ -16,12 +16,13 @@ from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.effect import Effect
 from claude_pool_gh.github.effects.labels import Labels
 from claude_pool_gh.github.effects.reply import Reply
+from claude_pool_gh.github.effects.review import InlineComment, Review
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.github.tables import leases
 from claude_pool_gh.rehearsal.github import Fault, Hide, Reset, Respond
 from claude_pool_gh.rehearsal.github.web.faults import Moment
-from tests.github.test_writer import COMMENTS, Bench, bench, comment
+from tests.github.test_writer import COMMENTS, REVIEWS, Bench, bench, comment
 from tests.patience import PATIENCE
 
 __all__ = ["bench"]
@@ -66,6 +67,22 @@ async def test_the_most_urgent_is_written_first_and_the_pace_is_kept(bench: Benc
     assert [each.route for each in made] == [COMMENTS, COMMENTS, LABELS]
     assert [each.partition("\n")[0] for each in bench.bodies()] == ["answer", "progress"]
     assert all(later.at - earlier.at > 0.19 for earlier, later in pairwise(made))
+
+
+async def test_the_parts_of_a_review_keep_the_pace_too(bench: Bench) -> None:
+    bench.writer._interval = 0.2
+    no = Fault(Respond(422, "Unprocessable Entity"), method="POST", route=REVIEWS, times=99)
+    no.when = lambda moment: b'"line"' in moment.body
+    bench.github.faults.add(no)
+    odd = [InlineComment(path="a.py", line=1, body=f"{n}") for n in range(2)]
+    review = Review(number=bench.pull.number, commit=bench.pull.head_sha, body="b", comments=odd)
+    bench.want(review)
+    await written(bench, "k")
+    _whole, *parts = [
+        each for each in bench.github.requests if each.method == "POST" and each.route == REVIEWS
+    ]
+    assert len(parts) == 4, "one without comments, one with both, and one with each"
+    assert all(later.at - earlier.at > 0.19 for earlier, later in pairwise(parts))
 
 
 async def test_a_process_that_has_seconds_to_live_keeps_no_pace(bench: Bench) -> None:

@@ -3310,6 +3310,22 @@ GUARDS = [
         chosen="two_keys",
     ),
     Guard(
+        name="a review that limits interrupt comes to an end",
+        file="github/effects/review.py",
+        on=" if placing else missing",
+        off="",
+        tests="tests/github/test_reviews.py",
+        chosen="again_and_again",
+    ),
+    Guard(
+        name="the parts of a review keep the pace of effects",
+        file="github/effects/review.py",
+        on="    await asyncio.sleep(making.pace)\n",
+        off="",
+        tests="tests/github/test_writing.py",
+        chosen="parts_of_a_review",
+    ),
+    Guard(
         name="what begins as a private key takes nothing with it that is none",
         file="reports/private_keys.py",
         on="        if not _is_of_a_key(line[1] if last is None else line[1][: last.start()]):\n            break\n",

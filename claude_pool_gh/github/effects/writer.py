@@ -14,7 +14,7 @@ from typing import Final
 
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import lookups, pauses, rows, turns
-from claude_pool_gh.github.effects.effect import Effect
+from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.listeners import Refused, Watched, unheard, unwatched
 from claude_pool_gh.github.effects.rows import EffectRow, Unreadable
 from claude_pool_gh.github.errors import (
@@ -236,7 +236,7 @@ class Writer:
 
     async def _perform(self, row: EffectRow) -> int | None:
         if row.note:
-            return await row.effect.make(self._forge, row.making)
+            return await row.effect.make(self._forge, self._making(row))
         if row.remote_id is not None:
             return await self._change(row, row.remote_id)
         if row.attempted:
@@ -246,12 +246,15 @@ class Writer:
         elif self._look_first and (found := await self._look_once(row)) is not None:
             return await self._change(row, found)
         await self._database.transact(lambda tx: rows.attempt(tx, row))
-        return await row.effect.make(self._forge, row.making)
+        return await row.effect.make(self._forge, self._making(row))
+
+    def _making(self, row: EffectRow) -> Making:
+        return replace(row.making, pace=self._interval)
 
     async def _change(self, row: EffectRow, remote_id: int) -> int:
         """Bring what stands to what is wanted; its id. Raises Deleted where it is gone and its repository is not."""
         try:
-            return await row.effect.update(self._forge, row.making, remote_id)
+            return await row.effect.update(self._forge, self._making(row), remote_id)
         except NotFound as error:
             try:
                 await self._forge.read(row.repository, "")
@@ -265,14 +268,14 @@ class Writer:
     async def _look_once(self, row: EffectRow) -> int | None:
         """Look for what rows that are gone may have made. Whoever may not read that may write all the same."""
         try:
-            return await row.effect.find(self._forge, row.making)
+            return await row.effect.find(self._forge, self._making(row))
         except ForgeRefused:
             return None
 
     async def _look(self, row: EffectRow) -> int | None:
         """Look for what an attempt of unknown outcome made; it can take GitHub seconds to show it."""
         for again in range(_LOOK_AGAIN):
-            found = await row.effect.find(self._forge, row.making)
+            found = await row.effect.find(self._forge, self._making(row))
             if found is not None:
                 return found
             if again < _LOOK_AGAIN - 1:
