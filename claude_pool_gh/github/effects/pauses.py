@@ -1,4 +1,4 @@
-"""How long an effect waits until it is tried again, by any process: a wait of `stamina` would end with this one."""
+"""The pauses after which any process tries an effect again: a wait of `stamina` would end with this one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def backoff(interval: float, tries: int) -> float:
 
 
 def shortened(seconds: float, tries: int) -> float:
-    """What an effect waits of these seconds, which may have to be asked for often."""
+    """These seconds, or fewer where it has not failed often yet."""
     return seconds if tries >= _PATIENT_TRIES else min(seconds, _LONGEST_AT_FIRST)
 
 
