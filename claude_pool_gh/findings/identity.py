@@ -35,7 +35,11 @@ def _digest_of_within(finding: Finding) -> str:
 
 
 def _digest_of_title(finding: Finding) -> str:
-    return finding.title_digest or _digest(" ".join(finding.title.split()).casefold())
+    return finding.title_digest or _digest_of_told_title(finding)
+
+
+def _digest_of_told_title(finding: Finding) -> str:
+    return _digest(" ".join(finding.title.split()).casefold())
 
 
 def with_title_digest(finding: Finding) -> Finding:
@@ -44,8 +48,13 @@ def with_title_digest(finding: Finding) -> Finding:
 
 
 def titled_alike(one: Finding, other: Finding) -> bool:
-    """True where both have the same title, whatever of it is kept."""
-    return _digest_of_title(one) == _digest_of_title(other)
+    """True where both have the same title, whatever of it is kept, or one the title by which the other is told."""
+    stated, known = _digest_of_title(one), _digest_of_title(other)
+    return (
+        stated == known
+        or stated == _digest_of_told_title(other)
+        or known == _digest_of_told_title(one)
+    )
 
 
 def fingerprint(finding: Finding) -> str:
@@ -54,8 +63,10 @@ def fingerprint(finding: Finding) -> str:
         return finding.mark
     if finding.within is None:  # as findings were named before definitions were known
         return _digest(f"{finding.path}\n{finding.category}\n{code_of(finding)}")
-    place = (finding.path, finding.side, _digest_of_within(finding), str(finding.nth))
-    return _digest("\0".join((*place, _digest_of_code(finding))))
+    within, code = _digest_of_within(finding), _digest_of_code(finding)
+    if not finding.within_digest:  # as they were named before digests of all this were kept
+        within, code = finding.within, code_of(finding)
+    return _digest("\0".join((finding.path, finding.side, within, str(finding.nth), code)))
 
 
 def named_apart(finding: Finding, taken: Collection[str]) -> Finding:

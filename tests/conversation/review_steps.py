@@ -20,6 +20,7 @@ from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import KnownFinding, ReviewBasis
 from claude_pool_gh.github.errors import ForgeUnavailable
+from claude_pool_gh.pool.model.digests import with_digests
 from claude_pool_gh.pool.model.outcomes import Outcome
 from claude_pool_gh.pool.model.ports import HostStepContext
 from claude_pool_gh.reports.views import ReviewReport
@@ -138,7 +139,7 @@ class Steps:
             since=None if since is None else since.changed,
         )
         read = found.changes
-        return {
+        told = {
             "merge_base": merge_base,
             "digest": digest,
             "files": len(read),
@@ -160,6 +161,7 @@ class Steps:
             "renamed": {entry.path: entry.before for entry in found.listed if entry.status == "R"},
             "earlier": before.stored(),
         }
+        return with_digests(told)
 
     async def review(
         self,

@@ -643,9 +643,9 @@ async def test_a_review_that_an_older_server_began_ends_with_the_reason(
             "dropped": [],
         }
         results = {"brief": older, "find": [], "check": check, "verify": []}
-        lacking: tuple[dict[str, Any], ...] = ({}, {"digest": "d"}, {"generated": []})
-        for known in lacking:
-            results["brief"] = older | known
+        whole: dict[str, Any] = {"digest": "d", "digests": {}, "generated": []}
+        for lacks in whole:
+            results["brief"] = older | {name: whole[name] for name in whole if name != lacks}
             with pytest.raises(
                 StepFailed, match="upgraded after the review had begun; /pool retry"
             ) as failed:

@@ -12,8 +12,8 @@ from claude_pool_gh.conversation.review.host_facts import host_facts, name_of
 from claude_pool_gh.conversation.review.hunks import by_old_path, by_path
 from claude_pool_gh.conversation.review.questions import of_claim, of_known
 from claude_pool_gh.conversation.review.stated import MOST_STATED, remark, stated_by
-from claude_pool_gh.findings.identity import fingerprint
-from claude_pool_gh.findings.model import Claim
+from claude_pool_gh.findings.identity import fingerprint, titled_alike, with_title_digest
+from claude_pool_gh.findings.model import Claim, Finding
 from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.reports.secrets import secrets
 from claude_pool_gh.terms.severity import Severity
@@ -156,7 +156,7 @@ def test_one_claim_of_another_form_costs_that_claim_alone() -> None:
         good | {"mark": "1"},
     ]
     said = stated_by({"structured": {"findings": [good, *bad]}})
-    assert said.claims == (finding(),)
+    assert said.claims == (with_title_digest(finding()),)
     assert [each.title for each in said.lost][1:3] == ["Half", "a claim without a title"]
     assert said.lost[1].severity is Severity.high
     assert all("not of the form asked for" in each.reason for each in said.lost)
@@ -185,6 +185,22 @@ def test_too_many_claims_are_cut_from_the_least_and_each_is_named() -> None:
 )
 def test_what_has_no_form_at_all_states_nothing(structured: object) -> None:
     assert stated_by({"structured": structured}).claims == ()
+
+
+def test_two_keys_are_two_findings_though_their_titles_are_told_without_them() -> None:
+    def claim_of(title: str) -> Finding:
+        whole = finding(title=title).model_dump(mode="json", include=set(Claim.model_fields))
+        (claim,) = stated_by({"structured": {"findings": [whole]}}).claims
+        return claim
+
+    one = claim_of(f"The key sk_live_{'x1Y' * 8} is committed")
+    other = claim_of(f"The key sk_live_{'z2W' * 8} is committed")
+    assert one.title == other.title
+    assert not titled_alike(one, other)
+    assert titled_alike(one, claim_of(f"the key  sk_live_{'x1Y' * 8} is committed"))
+    told = claim_of(one.title)
+    assert titled_alike(told, one), "as an agent that was told of it states it again"
+    assert titled_alike(one, told)
 
 
 @pytest.mark.parametrize("form", ["sk_live_{}", "sk&#95;live&#95;{}"])

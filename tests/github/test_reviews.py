@@ -17,7 +17,7 @@ from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects.review import InlineComment, Review
 from claude_pool_gh.github.effects.rows import EffectRow
-from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited
 from claude_pool_gh.rehearsal.github import Fault, Pull, Reset, Respond, SimulatedGitHub
 from claude_pool_gh.rehearsal.github.web.faults import Moment
 from claude_pool_gh.terms import ids
@@ -211,6 +211,32 @@ async def test_nothing_is_lost_or_doubled_wherever_the_process_dies(
                 await wanted.effect.update(forge, again, found)
         assert dies.hits == 1
         check_many(pull, refused)
+
+
+async def test_a_review_that_limits_interrupt_again_and_again_comes_to_an_end(
+    tmp_path: Path,
+) -> None:
+    """GitHub takes none of its comments and asks to wait at each ninth request: twenty take forty."""
+    async with stage(tmp_path) as (github, pull, forge, repository):
+        limit = Respond(429, "x", {"Retry-After": "60"})
+        ninth = Fault(limit, route=REVIEWS, method="POST", times=10**6)
+        ninth.when = lambda _moment: posts(github) % 9 == 0
+        github.faults.add(ninth)
+        odd(github, *(f"n{n}." for n in range(1, 21)))
+        wanted = row(pull, repository, *MANY)
+        for tries in range(6):
+            again = replace(wanted, tries=tries, attempted=tries > 0).making
+            try:
+                found = await wanted.effect.find(forge, again)
+                if found is None:
+                    await wanted.effect.make(forge, again)
+                else:
+                    await wanted.effect.update(forge, again, found)
+                break
+            except RateLimited:
+                assert tries < 3
+        assert ninth.hits == 3, "the control"
+        check_many(pull, range(1, 21))
 
 
 async def test_a_death_before_the_text_is_completed_loses_nothing(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.effect import Effect
+from claude_pool_gh.github.effects.labels import Labels
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.review import Review
 from claude_pool_gh.github.effects.writer import Writer
@@ -139,6 +140,32 @@ async def test_what_an_outage_holds_up_is_kept_however_long_it_lasts(bench: Benc
     assert len(bench.bodies()) == 1
 
 
+async def test_what_fails_for_hours_is_asked_for_once_an_hour_and_holds_nothing_up(
+    bench: Bench,
+) -> None:
+    outage = bench.github.faults.add(Fault(Respond(503), route=COMMENTS, times=10**6))
+    bench.want(comment(bench))
+    await bench.until(lambda: bench.row().tries)
+    bench.change(tries=60, due_ms=0, priority=-1)
+    await bench.until(lambda: bench.row().tries > 60)
+    before = outage.hits
+    bench.want(Labels(number=bench.pull.number, names=("bug",)), key="less urgent")
+    await bench.until(lambda: bench.row("less urgent").state == "written")
+    await asyncio.sleep(0.3)
+    assert (outage.hits, bench.row().tries) == (before, 61)
+
+
+async def test_a_limit_of_an_hour_is_kept_by_the_process_after_this_one(bench: Bench) -> None:
+    limit = Respond(429, "x", {"Retry-After": "3600"})
+    fault = bench.github.faults.add(Fault(limit, route=COMMENTS, times=99))
+    bench.want(comment(bench))
+    await bench.until(lambda: bench.row().tries)
+    bench.writer._limited_until.clear()
+    bench.writer.wake()
+    await asyncio.sleep(0.3)
+    assert fault.hits == 1
+
+
 async def test_a_refusal_is_told_at_once_and_asked_for_once(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -257,6 +284,7 @@ async def test_one_refusal_on_the_way_after_a_long_outage_is_tried_again(bench: 
 async def test_faults_after_a_long_outage_are_counted_from_their_first(bench: Bench) -> None:
     """Each cause for itself: an outage's tries are no faults, and two faults are not twenty."""
     outage, page = "GitHub did not answer; it is tried again", b"<html>Starting up</html>"
+    bench.writer._interval = 0.5  # no try comes between what is read here and what is changed
     fault = bench.github.faults.add(
         Fault(Respond(403, body=page), method="POST", route=COMMENTS, times=2)
     )

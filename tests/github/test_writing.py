@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
-from claude_pool_gh.github.effects import rows
+import pytest
+
+from claude_pool_gh.github.effects import rows, turns
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.effect import Effect
 from claude_pool_gh.github.effects.labels import Labels
 from claude_pool_gh.github.effects.reply import Reply
+from claude_pool_gh.github.effects.review import InlineComment, Review
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import ForgeRefused
+from claude_pool_gh.github.tables import leases
 from claude_pool_gh.rehearsal.github import Fault, Hide, Reset, Respond
-from tests.github.test_writer import COMMENTS, Bench, bench, comment
+from claude_pool_gh.rehearsal.github.web.faults import Moment
+from tests.github.test_writer import COMMENTS, REVIEWS, Bench, bench, comment
+from tests.patience import PATIENCE
 
 __all__ = ["bench"]
 COMMENT = "/repos/{owner}/{repo}/issues/comments/{comment_id}"
@@ -58,6 +67,22 @@ async def test_the_most_urgent_is_written_first_and_the_pace_is_kept(bench: Benc
     assert [each.route for each in made] == [COMMENTS, COMMENTS, LABELS]
     assert [each.partition("\n")[0] for each in bench.bodies()] == ["answer", "progress"]
     assert all(later.at - earlier.at > 0.19 for earlier, later in pairwise(made))
+
+
+async def test_the_parts_of_a_review_keep_the_pace_too(bench: Bench) -> None:
+    bench.writer._interval = 0.2
+    no = Fault(Respond(422, "Unprocessable Entity"), method="POST", route=REVIEWS, times=99)
+    no.when = lambda moment: b'"line"' in moment.body
+    bench.github.faults.add(no)
+    odd = [InlineComment(path="a.py", line=1, body=f"{n}") for n in range(2)]
+    review = Review(number=bench.pull.number, commit=bench.pull.head_sha, body="b", comments=odd)
+    bench.want(review)
+    await written(bench, "k")
+    _whole, *parts = [
+        each for each in bench.github.requests if each.method == "POST" and each.route == REVIEWS
+    ]
+    assert len(parts) == 4, "one without comments, one with both, and one with each"
+    assert all(later.at - earlier.at > 0.19 for earlier, later in pairwise(parts))
 
 
 async def test_a_process_that_has_seconds_to_live_keeps_no_pace(bench: Bench) -> None:
@@ -187,6 +212,59 @@ async def test_another_process_that_writes_for_the_installation_is_left_to_it(
     bench.want(comment(bench))
     await written(bench, "k")
     assert time.monotonic() - began > 0.6
+
+
+@asynccontextmanager
+async def slow_github(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """A comment is on its way, and GitHub takes it at the end of this."""
+    monkeypatch.setattr(turns, "_RENEWED_SECONDS", 0.02)
+    asked, answers = asyncio.Event(), asyncio.Event()
+
+    async def waits(moment: Moment) -> None:
+        if moment.phase == "before" and moment.method == "POST" and moment.route == COMMENTS:
+            asked.set()
+            await answers.wait()
+
+    bench.github.faults.hooks.append(waits)
+    bench.want(comment(bench))
+    async with asyncio.timeout(PATIENCE):
+        await asked.wait()
+    yield
+    answers.set()
+
+
+def is_theirs(bench: Bench, now_ms: int) -> bool:
+    """Whether another process has the turn, or takes it."""
+    with bench.database.engine.begin() as tx:
+        return rows.hold(tx, f"writer:{bench.installation.id}", "elsewhere@0/1/2", now_ms)
+
+
+async def test_what_takes_longer_than_a_lease_lasts_is_left_to_who_writes_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = [0]
+    bench.writer._now_ms = lambda: int(time.time() * 1000) + late[0]
+    async with slow_github(bench, monkeypatch):
+        for _ in range(4):
+            late[0] += 20_000
+            await asyncio.sleep(0.2)
+        assert not is_theirs(bench, bench.writer._now_ms())
+    await written(bench, "k")
+    assert len(bench.bodies()) == 1
+
+
+async def test_who_has_lost_the_turn_stops_and_the_next_one_looks_for_what_was_made(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = int(time.time() * 1000)
+    async with slow_github(bench, monkeypatch):
+        with bench.database.engine.begin() as tx:
+            lost = {"owner": "elsewhere@0/1/2", "expires_ms": now + 1_500}
+            tx.execute(leases.update().values(**lost))
+        await bench.until(lambda: not bench.writer._busy)
+        assert (state(bench), bench.row("k").attempted) == ("wanted", True)
+    await written(bench, "k")
+    assert len(bench.bodies()) == 1
 
 
 async def test_nothing_stands_in_the_place_of_a_comment_that_is_refused(bench: Bench) -> None:

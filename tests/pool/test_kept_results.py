@@ -11,6 +11,7 @@ import pytest
 
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.conversation.review.gather import doubts
+from claude_pool_gh.conversation.review.unplaced import unplaced
 from claude_pool_gh.pool.model.digests import changed, with_digests
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.ports import Done, HostStepContext
@@ -121,6 +122,26 @@ async def test_a_claim_that_is_kept_in_part_gets_no_other_reader(tmp_path: Path)
         assert len(asked) == 1, "the control"
         results["check"]["candidates"][0]["claim"] = "[redacted]"
         assert await _doubts(here, results) == []
+
+
+@pytest.mark.parametrize("name", ["place", "doubts"])
+async def test_what_is_picked_out_of_claims_for_an_agent_is_known_to_be_whole(
+    tmp_path: Path, name: str
+) -> None:
+    """Claims go to other agents than those that a review's brief and check are written for, too."""
+    names = {"place": "unplaced", "doubts": "candidates"}
+    lost = {"evidence": "    is nowhere()"} if name == "place" else {}
+    stated = DIVIDES | {"severity": "critical"} | lost
+    with calc(tmp_path) as here:
+        _, _, results = await here.review([stated], "unsure")
+        results["brief"]["groups"][0]["text"] = "the diff"
+        step_ = {"place": unplaced, "doubts": doubts}[name]
+        context = HostStepContext("c", here.plan(here.facts()), results)
+        written = (await step_(here.services, context)).result
+        assert changed(written) == frozenset(), "the control"
+        (asked,) = written[names[name]]
+        kept_ = {**written, names[name]: [{**asked, "title": "[redacted]"}]}
+        assert changed(kept_) == {names[name]}
 
 
 async def _doubts(here: Steps, results: dict[str, Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.ports import HostStepContext
 
-_DECISIVE: Final = frozenset({"digest", "generated"})
+_DECISIVE: Final = frozenset({"digest", "digests", "generated"})
 """Without these of a brief a review could be green over what nobody has read."""
 
 

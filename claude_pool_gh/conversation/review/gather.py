@@ -31,7 +31,7 @@ from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.resolve_thread import ResolveThread
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.errors import ForgeRefused
-from claude_pool_gh.pool.model.digests import changed
+from claude_pool_gh.pool.model.digests import changed, with_digests
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -65,7 +65,8 @@ async def doubts(_desk: Services, context: HostStepContext) -> Done:
     candidates = context.results["check"]["candidates"]
     as_written = "candidates" not in changed(context.results["check"])
     found = doubtful(candidates, context.results["verify"]) if as_written else ()
-    return Done({"candidates": [{**candidate, "at": at} for at, candidate in found]})
+    asked = [{**candidate, "at": at} for at, candidate in found]
+    return Done(with_digests({"candidates": asked}))
 
 
 async def gather(services: Services, context: HostStepContext) -> Finish:

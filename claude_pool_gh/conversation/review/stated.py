@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from claude_pool_gh.findings.identity import with_title_digest
 from claude_pool_gh.findings.model import Claim, Finding
 from claude_pool_gh.reports.redact import cleared
 from claude_pool_gh.reports.views import Remark
@@ -50,7 +51,8 @@ def stated_by(task: Mapping[str, Any]) -> ParsedClaims:
 def _cleared(claim: Claim) -> Finding:
     """The claim as it is told of. Its quote is held against the files as it is, and is in no post."""
     words = {name: cleared(getattr(claim, name)) for name in ("title", "body", "scenario")}
-    return Finding.model_validate(claim.model_dump() | words)
+    stated = with_title_digest(Finding.model_validate(claim.model_dump()))
+    return Finding.model_validate(stated.model_dump() | words)
 
 
 _TOO_MANY: Final = f"one reader stated more than {MOST_STATED} claims, which is our limit"

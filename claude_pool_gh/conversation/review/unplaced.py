@@ -15,6 +15,7 @@ from claude_pool_gh.conversation.review.stated import stated_by
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings.anchor import DroppedFinding
 from claude_pool_gh.findings.model import Claim, Finding
+from claude_pool_gh.pool.model.digests import with_digests
 from claude_pool_gh.pool.model.ports import Done, HostStepContext
 
 _MOST: Final = 20
@@ -33,9 +34,8 @@ async def unplaced(services: Services, context: HostStepContext) -> Done:
     if not odd:
         return Done({"unplaced": []})
     text = "\n\n".join(_told(one, at.reason) for one, at in odd)
-    return Done(
-        {"unplaced": [{"title": "findings without a place", "text": f"{text}{_diff(brief, odd)}"}]}
-    )
+    told = {"title": "findings without a place", "text": f"{text}{_diff(brief, odd)}"}
+    return Done(with_digests({"unplaced": [told]}))
 
 
 def _told(finding: Finding, reason: str) -> str:

@@ -32,6 +32,8 @@ class Making:
     tries: int = 0
     note: str = ""
     """What GitHub called something that it had taken and not finished at the last try, see `Unfinished`."""
+    pace: float = 0.0
+    """Seconds between two writes of one effect that takes many, as between two effects."""
 
 
 class Effect(Term, ABC):

@@ -3,7 +3,8 @@
 GitHub makes a review with all of its comments or not at all, and does not say which one it does not take. So after a
 refusal its own picture of the change is asked, and what does not fit there goes into the review's text. Where it still
 refuses, the review is made without comments, and they follow in parts: a refused part is halved until what is refused
-is one comment. Those are listed in the review's text in the end.
+is one comment. Those are listed in the review's text in the end. What was refused is kept nowhere, so a review that
+limits interrupt again and again lists all that is missing: else it might never end, and hold up what waits with it.
 
 Each try has the review's marker, and each comment one of its own: after an unknown outcome the writer looks for the
 review, and what of it stands already is not made again. A refusal has been seen to leave the review's text behind,
@@ -12,6 +13,7 @@ without its comments: then that text is completed, and no second one is made.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final, Literal, Self
 
@@ -27,6 +29,8 @@ from claude_pool_gh.terms.ids import Repository, Term
 _FILES_LIMIT: Final = 300
 """Files that GitHub lists of a comparison."""
 _BODY_LIMIT: Final = 64_000
+_PATIENT_TRIES: Final = 3
+"""Tries after which what is missing of a review that was begun is listed."""
 _UNAUTHORIZED: Final = 401
 _UNPROCESSABLE: Final = 422
 _NOT_PLACED: Final = "GitHub takes no comment at the lines of what follows:"
@@ -119,12 +123,22 @@ class Review(Effect):
         if len(there) >= len(self.comments):
             return remote_id
         fit = await _fitting(forge, making.repository, self)
-        return await self._complete(forge, making, remote_id, fit)
+        late = making.tries >= _PATIENT_TRIES
+        return await self._complete(forge, making, remote_id, fit, placing=not late)
 
     async def _complete(
-        self, forge: Forge, making: Making, made: int, fit: Sequence[InlineComment]
+        self,
+        forge: Forge,
+        making: Making,
+        made: int,
+        fit: Sequence[InlineComment],
+        *,
+        placing: bool = True,
     ) -> int:
-        """Make what of these comments does not stand yet, and list the others in the review's text."""
+        """Make what of these comments does not stand yet, and list the others in the review's text.
+
+        `placing`: whether another is made at all.
+        """
         listing = f"/pulls/{self.number}/comments"
         standing = [each async for each in all_of_ours(forge, making.repository, listing)]
         missing = [
@@ -132,7 +146,7 @@ class Review(Effect):
             for each in fit
             if not any(_own_marker(making, each) in str(one["body"]) for one in standing)
         ]
-        refused = await _placed(forge, making, self, missing)
+        refused = await _placed(forge, making, self, missing) if placing else missing
         listed = [each for each in self.comments if each in refused or each not in fit]
         if listed:
             text = f"{_with_listed(self, listed)}\n\n{making.marker}"
@@ -171,6 +185,7 @@ async def _placed(
     """Make these in as few parts as GitHub takes; those that it does not take."""
     if not comments:
         return []
+    await asyncio.sleep(making.pace)
     try:
         await _create(forge, making, review, "", comments)
     except ForgeRefused as error:

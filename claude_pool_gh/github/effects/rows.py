@@ -27,6 +27,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.marks import marker
+from claude_pool_gh.github.effects.pauses import LONGEST_WAIT_MS
 from claude_pool_gh.github.effects.registry import kinds, read
 from claude_pool_gh.github.effects.states import EFFECT, EffectEvent, EffectState
 from claude_pool_gh.github.tables import effects, leases, repositories
@@ -41,8 +42,6 @@ PROGRESS: Final = 5
 _LONG_PAUSES: Final = 6
 """Tries after which the pauses between them are as long as they get at first."""
 
-LONGEST_WAIT_MS: Final = 3_600_000
-"""Nothing is put off for longer."""
 _CLOCKS_DIFFER_MS: Final = 600_000
 """By how much the clocks of two servers may differ: GitHub takes no token of one that is ahead by a minute."""
 

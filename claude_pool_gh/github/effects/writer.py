@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,8 +13,8 @@ from functools import partial
 from typing import Final
 
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.effects import lookups, rows
-from claude_pool_gh.github.effects.effect import Effect
+from claude_pool_gh.github.effects import lookups, pauses, rows, turns
+from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.listeners import Refused, Watched, unheard, unwatched
 from claude_pool_gh.github.effects.rows import EffectRow, Unreadable
 from claude_pool_gh.github.errors import (
@@ -33,17 +32,11 @@ from claude_pool_gh.github.errors import (
     Unfinished,
 )
 from claude_pool_gh.storage import Database, Transaction
-from claude_pool_gh.storage.owners import own_id
 
 logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN: Final = 5
 """How often, an interval apart, a thing made by an unanswered request is looked for before it is made again."""
-_LONGEST_WAIT: Final = 60.0
-"""Seconds between two tries at first: what an outage has held up follows soon after it."""
-_PATIENT_TRIES: Final = 60
-"""Tries after which an outage is a long one."""
-_LONGEST_LIMIT: Final = rows.LONGEST_WAIT_MS / 1000
 _IDLE_SECONDS: Final = 15.0
 _FAULTS_LIMIT: Final = 20
 """Errors of our own, or refusals on the way, after which an effect is given up. Outages have no such limit."""
@@ -153,7 +146,8 @@ class Writer:
         """Write an installation's effects until none is due."""
         try:
             while (row := await self._next(installation)) is not None:
-                await (self._skip(row) if isinstance(row, Unreadable) else self._write(row))
+                writing = self._skip(row) if isinstance(row, Unreadable) else self._write(row)
+                await turns.while_ours(self._database, installation, self._now_ms, writing)
                 self._began.pop(row.key, None)
                 await asyncio.sleep(self._interval)
         except Exception:
@@ -170,7 +164,7 @@ class Writer:
             return None
 
         def claim(tx: Transaction) -> EffectRow | Unreadable | None:
-            if not rows.hold(tx, f"writer:{installation}", own_id(), self._now_ms()):
+            if not turns.take(tx, installation, self._now_ms()):
                 return None
             return rows.next_due(tx, installation, self._now_ms())
 
@@ -242,7 +236,7 @@ class Writer:
 
     async def _perform(self, row: EffectRow) -> int | None:
         if row.note:
-            return await row.effect.make(self._forge, row.making)
+            return await row.effect.make(self._forge, self._making(row))
         if row.remote_id is not None:
             return await self._change(row, row.remote_id)
         if row.attempted:
@@ -252,12 +246,15 @@ class Writer:
         elif self._look_first and (found := await self._look_once(row)) is not None:
             return await self._change(row, found)
         await self._database.transact(lambda tx: rows.attempt(tx, row))
-        return await row.effect.make(self._forge, row.making)
+        return await row.effect.make(self._forge, self._making(row))
+
+    def _making(self, row: EffectRow) -> Making:
+        return replace(row.making, pace=self._interval)
 
     async def _change(self, row: EffectRow, remote_id: int) -> int:
         """Bring what stands to what is wanted; its id. Raises Deleted where it is gone and its repository is not."""
         try:
-            return await row.effect.update(self._forge, row.making, remote_id)
+            return await row.effect.update(self._forge, self._making(row), remote_id)
         except NotFound as error:
             try:
                 await self._forge.read(row.repository, "")
@@ -271,14 +268,14 @@ class Writer:
     async def _look_once(self, row: EffectRow) -> int | None:
         """Look for what rows that are gone may have made. Whoever may not read that may write all the same."""
         try:
-            return await row.effect.find(self._forge, row.making)
+            return await row.effect.find(self._forge, self._making(row))
         except ForgeRefused:
             return None
 
     async def _look(self, row: EffectRow) -> int | None:
         """Look for what an attempt of unknown outcome made; it can take GitHub seconds to show it."""
         for again in range(_LOOK_AGAIN):
-            found = await row.effect.find(self._forge, row.making)
+            found = await row.effect.find(self._forge, self._making(row))
             if found is not None:
                 return found
             if again < _LOOK_AGAIN - 1:
@@ -305,9 +302,7 @@ class Writer:
 
     async def _limited(self, row: EffectRow, limit: RateLimited) -> None:
         """GitHub asks to wait, and is heard: whoever goes on asking is shut out for longer."""
-        due = self._limited_until[row.repository.installation_id] = self._due(
-            min(limit.seconds, _LONGEST_LIMIT)
-        )
+        due = self._limited_until[row.repository.installation_id] = self._due(limit.seconds)
         logger.warning("not written yet: %s", limit, extra=_names(row, "rate_limited"))
         self._count(row, "postponed")
 
@@ -333,8 +328,7 @@ class Writer:
 
     async def _later(self, row: EffectRow, seconds: float, why: str) -> None:
         """Once more after a while, however often: what is wanted is kept until GitHub takes it or says no."""
-        longest = _LONGEST_WAIT if row.tries < _PATIENT_TRIES else _LONGEST_LIMIT
-        due = self._due(min(seconds, longest))
+        due = self._due(pauses.shortened(seconds, row.tries))
         self._count(row, "postponed")
         await self._database.transact(lambda tx: self._postpone(tx, row, due, why))
 
@@ -344,11 +338,10 @@ class Writer:
             self._told(tx, row.chain_id)
 
     def _backoff(self, row: EffectRow) -> float:
-        """Seconds until the row is due again, by any process: what `stamina` waits for would end with this one."""
-        return float(max(self._interval, 0.05) * 2 ** min(row.tries, 17))
+        return pauses.backoff(self._interval, row.tries)
 
     def _due(self, seconds: float) -> int:
-        return self._now_ms() + int(seconds * random.uniform(1.0, 1.2) * 1000)  # noqa: S311 - no secret
+        return pauses.due_after(self._now_ms(), seconds)
 
     async def _unfinished(self, row: EffectRow, unfinished: Unfinished) -> None:
         due = self._due(unfinished.seconds)
