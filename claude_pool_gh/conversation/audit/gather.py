@@ -316,7 +316,8 @@ def _state(standing: Standing) -> AuditState:
 
 
 def _past(full: AuditResult) -> PastRun:
-    read = [each for each in full.coverage.shards if each.state is ShardState.read]
+    """What this run has paid for: parts that it took over have cost it nothing, and say nothing of a price."""
+    read = [each for each in full.coverage.shards if each.state is ShardState.read and each.cost]
     return PastRun(
         tokens=sum(each.shard.tokens for each in read),
         cost=full.cost,
