@@ -290,22 +290,21 @@ async def _anew(bench: _Bench, untold: Untold, left: Sequence[ChainRow]) -> Chai
             lambda each: wanted.is_same(Subject.model_validate(each.plan.context)),
         )
 
-    before = await database.read(left_by)
-    if before is not None:
+    def begin(tx: Transaction) -> ChainRow | None:
+        for each in left:
+            carrying.drop(tx, each, now)
+        before = left_by(tx)  # also one that was just dropped, with what it had taken over
+        carrying.add(tx, chain_id, plan, caps, now, folder=bench.repository.folder)
+        if before is not None:
+            continuation.take_over(tx, before, chain_id, now)
+        return before
+
+    untold.write(chain_id)
+    if await database.transact(begin) is not None:
         print_note(
             f"going on with what the run before has read of commit {bench.checkout.commit[:9]} until it was ended; "
             "--fresh begins anew"
         )
-
-    def begin(tx: Transaction) -> None:
-        for each in left:
-            carrying.drop(tx, each, now)
-        carrying.add(tx, chain_id, plan, caps, now, folder=bench.repository.folder)
-        if before is not None:
-            continuation.take_over(tx, before, chain_id, now)
-
-    untold.write(chain_id)
-    await database.transact(begin)
     return await database.read(lambda tx: chains.get(tx, chain_id))
 
 
