@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from claude_pool_gh.pool.model.config import Effort
 from claude_pool_gh.pool.model.states import STEP, TASK, StepEvent, TaskEvent
 from claude_pool_gh.pool.store import chains, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -16,7 +17,7 @@ from claude_pool_gh.pool.store.moves import move
 from claude_pool_gh.service.audit import carrying, local
 from claude_pool_gh.service.audit.untold import Untold
 from claude_pool_gh.storage import Database, Transaction
-from tests.service.auditing import FILES, commit, options
+from tests.service.auditing import FILES, PRICES, commit, options
 
 READ = {"ending": "completed", "structured": {"findings": []}}
 PLANNED = {"plan": {"beyond": []}, "shards": [{"title": "shop"}]}
@@ -31,7 +32,7 @@ class Shell:
 
     async def begin(self, **given: Any) -> ChainRow:
         """The chain of the next command."""
-        asked = options(None, self.folder, **given)
+        asked = replace(options(None, self.folder), **given)
         checkout = await local.checkout_at(self.folder / "shop")
         bench = local._Bench.of(asked, checkout, self.database, self.folder / "worktrees")
         return await local._begun(bench, Untold(self.folder / "state"))
@@ -83,3 +84,29 @@ async def test_a_run_that_began_anew_is_the_one_that_counts(shell: Shell) -> Non
     await shell.end(await shell.begin(fresh=True), parts=0)
     Untold(shell.folder / "state").clear()
     assert await shell.parts(await shell.begin()) == 0
+
+
+async def test_a_run_without_its_reports_is_told_to_the_one_who_asks_for_the_same(
+    shell: Shell,
+) -> None:
+    first = await shell.begin()
+    await shell.end(first, parts=1)
+    assert (await shell.begin()).id == first.id
+    assert (await shell.begin(slots=1)).id == first.id
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"model": "claude-x"}, {"effort": Effort.low}, {"only": ("shop/",)}, {"fresh": True}, {}],
+    ids=["another model", "another effort", "other paths", "anew", "another commit"],
+)
+async def test_it_is_not_taken_for_an_answer_to_anything_else(
+    shell: Shell, other: dict[str, object]
+) -> None:
+    first = await shell.begin()
+    await shell.end(first, parts=1)
+    if not other:
+        commit(shell.folder / "shop", {"shop/prices.py": PRICES.replace("+", "*")})
+    second = await shell.begin(**other)
+    assert second.id != first.id
+    assert await shell.parts(second) == 0
