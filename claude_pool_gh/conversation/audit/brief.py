@@ -271,7 +271,7 @@ def _nothing(subject: Subject, listing: Listing, since: str) -> str:
 
 
 def _refuse_missing(plan: AuditPlan) -> None:
-    """Where there is nothing to read only because contents are not here, nobody may be told that there was nothing."""
+    """Raise StepFailed where contents are not here: nobody may be told then that there is nothing to read."""
     missing = sum(each.files for each in plan.skipped if each.reason is SkipReason.missing)
     if missing:
         raise StepFailed(

@@ -316,7 +316,7 @@ def _state(standing: Standing) -> AuditState:
 
 
 def _past(full: AuditResult) -> PastRun:
-    """What this run has paid for: parts that it took over have cost it nothing, and say nothing of a price."""
+    """The parts that this run has paid for: those that it took over have cost it nothing, and tell no price."""
     read = [each for each in full.coverage.shards if each.state is ShardState.read and each.cost]
     return PastRun(
         tokens=sum(each.shard.tokens for each in read),
