@@ -2637,6 +2637,14 @@ GUARDS = [
         "anything_else",
     ),
     Guard(
+        "a run that was begun at another commit says nothing of the one that is checked out",
+        "service/audit/local.py",
+        "    if subject.commit == checkout.commit:\n        return told",
+        "    if True:\n        return told",
+        "tests/service/test_audit_begun.py",
+        "begun_at_another_commit",
+    ),
+    Guard(
         "a run that never began hides nothing of what was read before it",
         "service/audit/carrying.py",
         '        if chains.get(tx, each.chain_id).results.get("plan") is not None:\n',

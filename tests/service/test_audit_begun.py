@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.pool.model.config import Effort
 from claude_pool_gh.pool.model.states import STEP, TASK, StepEvent, TaskEvent
 from claude_pool_gh.pool.store import chains, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.moves import move
 from claude_pool_gh.service.audit import carrying, local
+from claude_pool_gh.service.audit.refused import NOT_COVERED
 from claude_pool_gh.service.audit.untold import Untold
 from claude_pool_gh.storage import Database, Transaction
 from tests.service.auditing import FILES, PRICES, commit, options
@@ -110,3 +112,18 @@ async def test_it_is_not_taken_for_an_answer_to_anything_else(
     second = await shell.begin(**other)
     assert second.id != first.id
     assert await shell.parts(second) == 0
+
+
+async def test_a_run_that_was_begun_at_another_commit_says_nothing_of_the_one_that_is_checked_out(
+    shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subject = Subject.model_validate((await shell.begin()).plan.context)
+    same = await local.checkout_at(shell.folder / "shop")
+    assert [local._code(code, subject, same) for code in (0, 1, 2)] == [0, 1, 2]
+    capsys.readouterr()
+    commit(shell.folder / "shop", {"shop/prices.py": PRICES.replace("+", "*")})
+    other = await local.checkout_at(shell.folder / "shop")
+    assert local._code(0, subject, other) == NOT_COVERED
+    assert f"commit {other.commit[:9]}, which is checked out, was not read" in (
+        capsys.readouterr().err
+    )

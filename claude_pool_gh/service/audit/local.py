@@ -211,7 +211,17 @@ async def _run(options: AuditOptions, checkout: Checkout, state: Path) -> int:
         for checkouts in (state / "worktrees").glob("checkouts-*"):
             with suppress(OSError):  # they only take room, and the next run begins with them
                 await asyncio.to_thread(remove, checkouts)
-    return told
+    return _code(told, subject, checkout)
+
+
+def _code(told: int, subject: Subject, checkout: Checkout) -> int:
+    """The exit code of a run for the commit that is checked out: one that was begun at another says nothing of it."""
+    if subject.commit == checkout.commit:
+        return told
+    print_note(
+        f"commit {checkout.commit[:9]}, which is checked out, was not read: run the same command again"
+    )
+    return NOT_COVERED
 
 
 async def _carry(bench: _Bench, chain: ChainRow, subject: Subject, state: Path) -> None:
