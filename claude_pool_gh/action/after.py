@@ -31,7 +31,7 @@ class Thread:
     """The issue or pull request that the job was about, reached with the job's token."""
 
     def __init__(self, environment: Mapping[str, str], number: int) -> None:
-        self._token = environment.get("GITHUB_TOKEN", "")
+        self._token = environment.get("GITHUB_TOKEN", "").strip()
         api = environment.get("GITHUB_API_URL", "https://api.github.com").rstrip("/")
         self._base = f"{api}/repos/{environment.get('GITHUB_REPOSITORY', '')}"
         self._number = number

@@ -1,8 +1,16 @@
 #!/usr/bin/env bash
 # Installs what the run needs into $RUNNER_TEMP/claude-pool. Wheels only, each by its hash; nothing is built.
 # There is no secret in this environment, and nothing of the job's own folder is read.
-set -euo pipefail
+set -eEuo pipefail
+trap unable ERR
 cd "$RUNNER_TEMP"
+
+unable() {
+  local why="the log of this step says why. The runner needs a way to PyPI, or pip's settings for a mirror of it"
+  python3 -I -c "import pip" 2>/dev/null || why="python3 has no pip: add actions/setup-python before this action"
+  echo "::error::claude-pool: what the run needs could not be installed: $why"
+  exit 1
+}
 
 home="$RUNNER_TEMP/claude-pool"
 tools="$RUNNER_TEMP/claude-pool-tools"
@@ -15,6 +23,26 @@ if [ -e "$home/agent.coming" ] && kill -0 "$(cat "$home/agent.coming")" 2>/dev/n
   exit 0 # or is at it: that step was over before its wheel had come
 fi
 rm -rf "$home" "$tools"
+
+# uv reads none of pip's settings: where those name a mirror of PyPI, it is told of it.
+settings=("${PIP_CONFIG_FILE:-}" /etc/pip.conf /etc/xdg/pip/pip.conf "${HOME:-}/.pip/pip.conf"
+  "${XDG_CONFIG_HOME:-${HOME:-}/.config}/pip/pip.conf" "${HOME:-}/Library/Application Support/pip/pip.conf")
+if env | grep -qE '^PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST)=' ||
+  grep -qsE 'index-url|trusted-host' "${settings[@]}"; then
+  told="$(python3 -I -m pip --disable-pip-version-check config list)"
+  setting() { # by its name: of the environment, else of pip's section `install`, else of `global`
+    local section
+    for section in :env: install global; do
+      sed -n "s/^$section\.$1='\(.*\)'\$/\1/p" <<<"$told" | sed 's/\\n/ /g; s/^ *//' | grep . && return
+    done
+    true
+  }
+  UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$(setting index-url)}"
+  UV_INDEX="${UV_INDEX:-$(setting extra-index-url)}"
+  UV_INSECURE_HOST="${UV_INSECURE_HOST:-$(setting trusted-host)}"
+  UV_INDEX_STRATEGY=unsafe-best-match # as pip does it; each wheel is known by its hash
+  export UV_DEFAULT_INDEX UV_INDEX UV_INSECURE_HOST UV_INDEX_STRATEGY
+fi
 
 python3 -I -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
   --target "$tools" -r "$ACTION_PATH/requirements-install.lock"

@@ -21,7 +21,7 @@ from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.action.state.keeper import Held, Keeper
 from claude_pool_gh.action.state.prune import THREADS
 from claude_pool_gh.action.state.ref import Ref
-from claude_pool_gh.action.state.signing import StateKey, parts_of
+from claude_pool_gh.action.state.signing import SHORTEST_KEY, StateKey, keys_in
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import intake, payloads
 from claude_pool_gh.github.command_request import CommandRequest
@@ -39,7 +39,6 @@ UNPLACED: Final = 2**31 - 1
 """In place of a number, until the audit's report issue is known: no thread has it."""
 _MOST_ATTEMPTS: Final = 100
 """GitHub lets nobody run a job again more often than 50 times."""
-_SHORTEST_KEY: Final = 32
 _MODELS_API: Final = str(Settings.model_fields["anthropic_base_url"].default)
 _GIVE_STATE_KEY: Final = (
     "Jobs sign the states with one of the two that they keep in refs: add a secret from `openssl rand -hex 32`, and "
@@ -85,7 +84,7 @@ class Job:
             event=look.ALIASES.get(event, event),
             payload=payload,
             inputs=inputs,
-            token=environment.get("GITHUB_TOKEN", ""),
+            token=environment.get("GITHUB_TOKEN", "").strip(),  # pasted with a line break
             folder=Path(environment.get("RUNNER_TEMP") or "."),
             run_id=f"{environment.get('GITHUB_RUN_ID', '0')}.{environment.get('GITHUB_RUN_ATTEMPT', '1')}",
             attempt=_attempt(environment.get("GITHUB_RUN_ATTEMPT", "")),
@@ -135,7 +134,7 @@ class Job:
 
     @property
     def asked_ms(self) -> int:
-        """When the job was asked for, by GitHub's clock where its event says so."""
+        """The moment at which the job was asked for, by GitHub's clock where its event says so."""
         for part in ("comment", "review"):
             said = self.payload.get(part)
             if isinstance(said, dict) and (
@@ -163,7 +162,7 @@ class Job:
         Everybody who can read the repository has signed states to try keys on.
         """
         if self.state_key:
-            return StateKey.of(*parts_of(self.state_key))
+            return StateKey.of(*keys_in(self.state_key))
         if self.inputs.is_federated or self.dry_run:
             return StateKey()
         api_key = settings.anthropic_api_key.get_secret_value().strip()
@@ -172,9 +171,9 @@ class Job:
                 "state_key: it is empty, and ANTHROPIC_BASE_URL names a gateway, whose keys may be easy to guess. "
                 f"{_GIVE_STATE_KEY}"
             )
-        if len(api_key) < _SHORTEST_KEY:
+        if len(api_key) < SHORTEST_KEY:
             raise Fault(
-                f"state_key: it is empty, and anthropic_api_key has fewer than {_SHORTEST_KEY} characters, so it "
+                f"state_key: it is empty, and anthropic_api_key has fewer than {SHORTEST_KEY} characters, so it "
                 f"could be guessed. {_GIVE_STATE_KEY}"
             )
         return StateKey.of(api_key)
@@ -225,7 +224,7 @@ class Job:
         except SettingsError as error:
             raise Fault("; ".join(error.faults)) from None
         return settings.model_copy(update={"database_url": ""}).hiding(
-            self.token, self.state_key, *parts_of(self.state_key)
+            self.token, self.state_key, *keys_in(self.state_key)
         )
 
     def found(self) -> Found | NotForUs:
@@ -305,10 +304,9 @@ def _attempt(text: str) -> int:
 def _state_key(text: str) -> str:
     """The input of that name. Raises Fault."""
     key = text.strip()
-    if key and min(map(len, parts_of(key))) < _SHORTEST_KEY:
+    if key and len(key) < SHORTEST_KEY:
         raise Fault(
-            f"state_key: it has fewer than {_SHORTEST_KEY} characters, or a line of it has; "
-            "`openssl rand -hex 32` makes one"
+            f"state_key: it has fewer than {SHORTEST_KEY} characters; `openssl rand -hex 32` makes one"
         )
     return key
 

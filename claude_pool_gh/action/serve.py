@@ -80,7 +80,7 @@ class Serving:
 
     @property
     def told(self) -> str:
-        """What the thread and the job's page are told of what earlier jobs have kept; "" where all is well."""
+        """One line for the thread and the job's page about what earlier jobs have kept; "" where all is well."""
         if self.is_alone:
             return told_alone(self.keeper.why_not)
         anew = self.keeper.is_begun_anew
@@ -133,10 +133,9 @@ async def _audit_of(
             "one job serves one audit, and nothing beside it: give each command a job, or a comment, of its own"
         )
     if job.is_unplaced and read.is_kept_out:
-        login = requests[0].actor.login
-        raise Fault(
-            f"{login}, for whom GitHub runs this job, may not command here: give them write access"
-        )
+        asks = requests[0].actor
+        lacks = "give them write access" if asks.is_human else "it is no person, nor among `bots`"
+        raise Fault(f"{asks.login}, for whom GitHub runs this job, may not command here: {lacks}")
     if read.faults and not read.is_kept_out and (job.is_unplaced or asked.is_unclear):
         raise Fault(f"which audit is meant cannot be known: {read.faults}")
     if job.dry_run or read.is_kept_out:

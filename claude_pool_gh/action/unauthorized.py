@@ -26,6 +26,8 @@ async def is_kept_out(
 
     Where that is not certain, as for what also a thread's author may ask, it is False. Raises ForgeError.
     """
+    if request.is_scheduled:  # the workflow on the default branch asks
+        return False
     repository = request.thread.repository
     files = TrustedFiles(forge, repository, branch=await reads.default_branch(forge, repository))
     found = await config_loader.of(repository, files)

@@ -232,4 +232,4 @@ def seconds(text: str | None) -> float:
         given = float(text or 0)
     except ValueError:
         return 0.0
-    return min(max(given, 0.0), _YEAR) if math.isfinite(given) else 0.0
+    return 0.0 if math.isnan(given) else min(max(given, 0.0), _YEAR)

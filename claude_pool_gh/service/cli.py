@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import click
 
+from claude_pool_gh.service.command_line import streams
 from claude_pool_gh.service.command_line.lazy_group import LazyGroup
 from claude_pool_gh.service.log import logs
 
 
 def _begin() -> None:
+    click.get_current_context().color = streams.colors()
+    streams.prepare()
     logs.configure()
 
 

@@ -24,7 +24,8 @@ def plain(text: str) -> str:
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True, **style: Any) -> None:
     """Print a text, in a style of click's where it goes to a terminal."""
-    click.secho(plain(str(text)), err=err, nl=nl, **style)
+    shown = plain(str(text))
+    click.echo(click.style(shown, **style) if style else shown, err=err, nl=nl)
 
 
 def echo_json(text: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from tests.action.conftest import WRITE, Stage
+from tests.action.conftest import KEY, WRITE, Stage
 from tests.action.runner import Done
 
 
@@ -92,6 +92,37 @@ async def test_a_wrong_token(scene: Stage) -> None:
     done = await scene.say("/pool review", token="ghs_wrong")
     says(done, "github_token: GitHub does not accept it")
     assert (done.outputs["outcome"], scene.paid) == ("misconfigured", 0)
+
+
+async def test_a_token_of_the_person_who_asks_is_told_before_anything_is_begun(
+    scene: Stage,
+) -> None:
+    """The bot obeys no words of its own account, which here are everything that this person writes."""
+    token = scene.github.create_token(
+        scene.maintainer, scene.repository, {"metadata": "read", "contents": "write", **WRITE}
+    )
+    done = await scene.say("/pool help", token=token)
+    says(done, "github_token: it is mona's own", "Leave the input out")
+    assert done.outputs["outcome"] == "misconfigured"
+    other = scene.github.create_user("lena")
+    scene.repository.grant(other, "write")
+    event = await scene.comment("/pool help", by=other)
+    done = await scene.job("issue_comment", event, token=token)
+    assert (done.red, done.outputs["outcome"]) == (False, "answered"), done.log
+
+
+async def test_secrets_that_were_pasted_with_a_line_break_are_taken_without_it(
+    scene: Stage,
+) -> None:
+    token = scene.github.create_token(scene.github.actions_bot, scene.repository, WRITE)
+    done = await scene.say(
+        "/pool help", token=f"{token}\n", inputs={"anthropic_api_key": f"{KEY}\n"}
+    )
+    assert (done.red, done.outputs["outcome"]) == (False, "answered"), done.log
+    told = len(scene.comments)
+    await scene.say("/pool help", token=f"{token}\n", inputs={"anthropic_api_key": "\n"})
+    assert len(scene.comments) == told + 1
+    assert "anthropic_api_key: it is empty" in scene.comments[-1].body
 
 
 READ_ONLY = {"contents": "read", "issues": "read", "pull_requests": "read"}

@@ -423,3 +423,15 @@ def test_what_another_machine_was_at_has_an_owner_that_is_gone(
     with closing(sqlite3.connect(tmp_path / "there.sqlite")) as rows:
         ((owner,),) = rows.execute("SELECT owner FROM chains").fetchall()
     assert is_gone(owner)
+
+
+def test_a_pruned_runs_row_is_no_run_of_the_header(database: Path) -> None:
+    """It has an id of its own form, which no header takes: the state could never be saved again."""
+    opened = Database.open(f"sqlite:///{database}")
+    with opened.engine.begin() as tx:
+        owed(tx, "0a1b2c3d4e", "done", reserved=9, settled=9, spent=9)
+        owed(tx, "pruned.bcc0e4145aee.20671", "done", reserved=9, settled=9, spent=9)
+        tx.execute(chains.update().where(chains.c.id.like("pruned.%")).values(kind="pruned"))
+    opened.close()
+    assert image.runs_of(database) == ("0a1b2c3d4e",)
+    Header(1, 7, "run", 0, audit="defects", runs=image.runs_of(database))

@@ -196,6 +196,15 @@ async def test_a_bot_is_kept_out_unless_the_configuration_lists_it(
         assert await is_kept_out(desk.services.forge, loader(desk), verbs, request) is kept_out
 
 
+async def test_a_workflows_schedule_asks_for_nobody(desk: Desk) -> None:
+    """GitHub names a merge queue's bot for it, or somebody who has left."""
+    nobody = Actor(id=4711, login="github-merge-queue[bot]", is_human=False)
+    verbs = {name: each.verb for name, each in desk.verbs.items()}
+    for kind, kept_out in (("schedule", False), ("workflow", True)):
+        request = asking(desk, source=Trigger(kind=kind, id="5"), actor=nobody)
+        assert await is_kept_out(desk.services.forge, loader(desk), verbs, request) is kept_out
+
+
 @pytest.mark.parametrize(("needs", "kept_out"), [("read", False), ("admin", True)])
 async def test_the_role_that_a_verb_needs_is_the_repositorys_to_set(
     desk: Desk, needs: str, *, kept_out: bool

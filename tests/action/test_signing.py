@@ -14,7 +14,7 @@ from claude_pool_gh.action.single_shot import BEGUN_ANEW, noted
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.image import Header
 from claude_pool_gh.action.state.keeper import Held, Keeper
-from claude_pool_gh.action.state.signing import NotSigned, StateKey
+from claude_pool_gh.action.state.signing import NotSigned, StateKey, keys_in
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.labels import Labels
 from tests.action.conftest import Stage
@@ -59,6 +59,26 @@ async def next_job(keeper: Keeper, folder: Path, key: StateKey) -> Keeper:
     following = replace(keeper, database=folder / "next.sqlite", run="next", key=key, keeps=False)
     await following.take(lambda: False)
     return following
+
+
+PEM = "\n".join(
+    ("-----BEGIN OPENSSH PRIVATE KEY-----", "b" * 70, "-----END OPENSSH PRIVATE KEY-----")
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "keys"),
+    [
+        ("a" * 32, ["a" * 32]),
+        (f"{'a' * 32}\n", ["a" * 32]),
+        (f"{'a' * 32}\n{'b' * 40}", ["a" * 32, "b" * 40, f"{'a' * 32}\n{'b' * 40}"]),
+        (f"{'a' * 64}\n{'b' * 8}", [f"{'a' * 64}\n{'b' * 8}"]),
+        (PEM, [PEM]),
+    ],
+    ids=["one", "with its end", "two", "a short end", "a private key"],
+)
+def test_no_line_that_others_know_is_a_key(given: str, keys: list[str]) -> None:
+    assert keys_in(given) == keys
 
 
 @pytest.mark.parametrize(("signed", "taken"), [(OURS, True), (OTHERS, False), (StateKey(), False)])

@@ -206,6 +206,62 @@ async def test_with_an_apps_token_the_app_answers_and_knows_its_own_words(scene:
     assert (done.outputs["outcome"], done.red) == ("done", False), done.log
 
 
+COMMENTED = [
+    file.name
+    for file in FILES
+    if "issue_comment" in yaml.safe_load(file.read_text())[True]
+    and file.name not in ("forks.yml", "app-token.yml", "federation.yml")
+]
+"""Those of which no test below says more."""
+
+
+@pytest.mark.parametrize("name", COMMENTED)
+async def test_a_maintainers_command_is_answered_and_talk_starts_nothing(
+    scene: Stage, name: str
+) -> None:
+    """With no more permissions than the file asks for."""
+    assert await start(scene, name, "issue_comment", await scene.comment("hello")) is None
+    done = await start(scene, name, "issue_comment", await scene.comment("/pool help"))
+    assert done is not None
+    assert (done.outputs["outcome"], done.red) == ("answered", False), done.log
+
+
+async def test_the_tutorials_comment_does_what_the_tutorial_says(scene: Stage) -> None:
+    tutorial = (ROOT / "docs/tutorial/action.md").read_text()
+    (body,) = re.findall(r"```text\n(.+?)\n```", tutorial, re.DOTALL)
+    scene.model.script = Reviewer(stage.PLANTED[1:2], quick=True)
+    done = await start(scene, "commands.yml", "issue_comment", await scene.comment(body))
+    assert done is not None
+    assert (done.outputs["outcome"], done.red) == ("findings", False), done.log
+    said = [each.body for each in scene.comments]
+    assert sum("`/pool review [PATH…]`" in each for each in said) == 1
+    assert sum("high" in each.split("\n", 1)[0] for each in said) == 1
+    assert len(scene.pull.reviews[0].comments) == 1
+    (run,) = scene.repository.check_runs(scene.pull.head_sha)
+    assert run.status == "completed"
+
+
+async def test_a_members_pull_request_is_reviewed_by_itself_and_a_forks_is_not(
+    scene: Stage,
+) -> None:
+    asked = await scene.comment("hello")
+    head = {"sha": scene.pull.head_sha, "ref": "discounts", "repo": {"full_name": "octo/shop"}}
+    pull = {"number": scene.pull.number, "draft": False, "head": head, "base": {"ref": "main"}}
+    event = {key: asked[key] for key in ("repository", "sender")} | {
+        "action": "opened",
+        "pull_request": pull,
+    }
+    for other in ({"draft": True}, {"head": {**head, "repo": None}}):
+        drawn = {**event, "pull_request": {**pull, **other}}
+        assert await start(scene, "automatic-review.yml", "pull_request", drawn) is None
+    done = await start(scene, "automatic-review.yml", "pull_request", event)
+    assert done is not None
+    assert (done.outputs["outcome"], done.red) == ("clean", False), done.log
+    assert [run.conclusion for run in scene.repository.check_runs(scene.pull.head_sha)] == [
+        "success"
+    ]
+
+
 @pytest.mark.rotating(4)
 async def test_a_nightly_audit_reports_in_one_issue_and_knows_its_findings_the_next_night(
     scene: Stage,
@@ -215,9 +271,11 @@ async def test_a_nightly_audit_reports_in_one_issue_and_knows_its_findings_the_n
     text = scene.repository.read("main", prices).decode()
     number = text.splitlines().index(line) + 1
     scene.model.script = Auditor(claims=(claim(prices, number, line, "A line has no discount"),))
-    for run_id, state in (("1", "new"), ("2", "still open")):
+    # for whoever has changed the default branch last: the second time that was a merge queue
+    queue = {"GITHUB_ACTOR": "github-merge-queue[bot]", "GITHUB_ACTOR_ID": "9919"}
+    for run_id, state, actor in (("1", "new", {}), ("2", "still open", queue)):
         event = {"schedule": "17 3 * * 1-5"}
-        around_it = {"GITHUB_RUN_ID": run_id}
+        around_it = {"GITHUB_RUN_ID": run_id, **actor}
         done = await start(scene, "nightly-audit.yml", "schedule", event, environment=around_it)
         assert done is not None
         assert (done.outputs["outcome"], done.red) == ("findings", False), done.log

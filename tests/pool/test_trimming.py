@@ -15,6 +15,7 @@ from claude_pool_gh.pool.model.plan import AgentRun, HostCall
 from claude_pool_gh.pool.model.states import StepState
 from claude_pool_gh.pool.store import chains, continuation, costs, tasks
 from claude_pool_gh.pool.store.chains import StepRow
+from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.pool.store.tables import reservations, steps
 from claude_pool_gh.pool.store.tables import tasks as task_rows
 from claude_pool_gh.pool.store.trimming import on_the_way, trim
@@ -132,6 +133,22 @@ async def test_what_may_go_on_and_what_a_script_asked_for_stay_whole(
     before = await ended.read(whole)
     await _trim(ended, NOW + 1)
     assert await ended.read(whole) == before
+
+
+async def test_a_chain_that_cannot_be_read_keeps_no_other_whole(ended: Database) -> None:
+    """One whose plan another version wrote, and a row of an earlier version that stands for pruned ones."""
+
+    def odd(tx: Transaction) -> None:
+        chains.create(tx, "odd", REVIEW, account("1:7", "7", "1"), caps(task=1, chain=3), NOW - 5)
+        chains.finish(tx, chains.get(tx, "odd"), Outcome(verdict=Verdict.findings), NOW - 5)
+        own = chain_rows.update().where(chain_rows.c.id == "odd")
+        tx.execute(own.values(plan={}))
+
+    await ended.transact(odd)
+    assert await _trim(ended, NOW + 1) == 4
+    assert await _trim(ended, NOW + 1) == 0
+    chain = await ended.read(lambda tx: chains.get(tx, "old"))
+    assert chain.results["find"] is None
 
 
 def test_a_run_that_ended_with_questions_keeps_them() -> None:

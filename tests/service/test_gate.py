@@ -28,6 +28,8 @@ except KeyboardInterrupt:
     print("STOPPED", flush=True)
 """
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
 
 @pytest.mark.parametrize(
     ("typed", "choice"),
@@ -84,14 +86,6 @@ class Person:
 
     def types(self, line: str) -> None:
         os.write(self.screen, f"{line}\n".encode())
-
-
-@pytest.fixture(autouse=True)
-def _interruptible() -> Iterator[None]:
-    """What a shell starts in the background ignores Ctrl-C, and so would all that is started here."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

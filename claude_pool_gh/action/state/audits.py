@@ -31,7 +31,7 @@ def note(name: str, header: Header, key: StateKey) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where and when commands were written: whose they are is read from nothing that changes later."""
+    """The thread and time of commands: whose they are is read from nothing that changes later."""
 
     repository: int
     thread: int

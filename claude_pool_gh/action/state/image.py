@@ -70,7 +70,8 @@ Whole = Annotated[int, Field(ge=0, lt=2**53)]
 
 RUNS: Final = 100
 SPANS: Final = 8
-_Id = Annotated[str, Field(max_length=20)]
+_LONGEST_ID: Final = 20
+_Id = Annotated[str, Field(max_length=_LONGEST_ID)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +236,12 @@ def number_of(database: Path, effect: str) -> int:
 
 def runs_of(database: Path) -> tuple[str, ...]:
     """The IDs of the newest runs."""
-    asked = "SELECT id FROM chains WHERE id NOT LIKE 'elsewhere:%' ORDER BY created_ms DESC LIMIT ?"
+    asked = (
+        "SELECT id FROM chains WHERE id NOT LIKE 'elsewhere:%' AND kind <> 'pruned' AND length(id) <= ? "
+        "ORDER BY created_ms DESC LIMIT ?"
+    )
     with closing(sqlite3.connect(database)) as kept:
-        return tuple(id_ for (id_,) in kept.execute(asked, (RUNS,)))
+        return tuple(id_ for (id_,) in kept.execute(asked, (_LONGEST_ID, RUNS)))
 
 
 def charge(database: Path, budget: int) -> int:

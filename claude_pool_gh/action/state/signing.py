@@ -15,6 +15,8 @@ from typing import Final, Self
 
 _PURPOSE: Final = b"claude-pool: the state that jobs keep in refs"
 _DIGEST: Final = "sha256"
+SHORTEST_KEY: Final = 32
+"""Characters: everybody who can read the repository has signed states to try shorter ones on."""
 
 
 class NotSigned(Exception):
@@ -53,9 +55,16 @@ class StateKey:
         return content
 
 
-def parts_of(given: str) -> list[str]:
-    """The keys of an input, one a line, the newest first."""
-    return [line.strip() for line in given.splitlines() if line.strip()]
+def keys_in(given: str) -> list[str]:
+    """The keys of an input: one a line, the newest first, or one that has several lines.
+
+    Lines are keys where nobody could guess any of them: the first line of a private key is known to everybody.
+    """
+    lines = [line.strip() for line in given.splitlines() if line.strip()]
+    whole = given.strip()
+    if any(line.startswith("-----") or len(line) < SHORTEST_KEY for line in lines):
+        return [whole]
+    return lines if len(lines) < 2 else [*lines, whole]  # the whole signed before lines were keys
 
 
 def _signature(secret: bytes, name: str, content: bytes) -> bytes:

@@ -132,7 +132,7 @@ class CommandPolicy:
         command = parse(request.line, self.verbs)
         role = (
             Role.admin
-            if self._is_configured(request)
+            if request.is_scheduled
             else await reads.role_of(forge, repository, request.actor)
         )
         if isinstance(command, Mistake):
@@ -199,20 +199,10 @@ class CommandPolicy:
             return False
         return (await self._issue(request, seen)).author.id == request.actor.id
 
-    def _is_configured(self, request: CommandRequest) -> bool:
-        """True where the configuration on the default branch asks for it: whoever merged that has permitted it.
-
-        A job's schedule is another: GitHub says for whom it runs that.
-        """
-        return request.is_scheduled and self.services.door == "app"
-
     async def _unheard(self, request: CommandRequest, config: RepositoryConfig) -> str | None:
         """The reason why a command is not even answered: its cause may not command here, or is not switched on."""
-        if self._is_configured(request):
-            name = str(request.source.id).partition(":")[0]
-            asked = config.audits.get(name)
-            is_asked_for = asked is not None and asked.schedule is not None
-            return None if is_asked_for else f"the audit {name} has no schedule any more"
+        if request.is_scheduled:
+            return self._unscheduled(str(request.source.id), config)
         if request.actor.id == await self.services.forge.access.own_id(request.thread.repository):
             return "the bot never obeys itself"
         if not request.actor.is_human and request.actor.id not in config.bots:
@@ -220,6 +210,18 @@ class CommandPolicy:
         if isinstance(request.source, Trigger) and not is_switched_on(request.source.kind, config):
             return f"{request.source.kind} starts nothing here"
         return None
+
+    def _unscheduled(self, source: str, config: RepositoryConfig) -> str | None:
+        """The reason why a due time is for nothing. Whoever merged a schedule into the default branch permits it.
+
+        A job's is its workflow's, and GitHub runs that of no other branch. Whom it names for such a job is asked
+        nothing: that can be a merge queue's bot, or somebody who has left.
+        """
+        name = source.partition(":")[0]
+        asked = config.audits.get(name)
+        if self.services.door == "action" or (asked is not None and asked.schedule is not None):
+            return None
+        return f"the audit {name} has no schedule any more"
 
     def _too_often(
         self, request: CommandRequest, config: RepositoryConfig, beyond: str, now_ms: int

@@ -6,20 +6,25 @@ outcomes of tasks and once more in what the next agents were asked.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from claude_pool_gh.pool.model.outcomes import FAILURES
 from claude_pool_gh.pool.model.plan import HostCall, Step
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, packed_tasks
 from claude_pool_gh.pool.store.chains import FINISHED, StepRow
+from claude_pool_gh.pool.store.retention import PRUNED
 from claude_pool_gh.pool.store.tables import chain_scopes, reservations, whole
 from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.pool.store.tables import steps as step_rows
 from claude_pool_gh.storage import Transaction, one_at_a_time
+
+logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 10
 """Chains, each of dozens of rows: others' transactions wait meanwhile."""
@@ -34,12 +39,25 @@ def trim(tx: Transaction, pool: str, before_ms: int) -> int:
     Nothing is taken from a chain that may go on, nor from one of a script, whose results are all that it was for.
     """
     one_at_a_time(tx, "prune")  # two would sum up the same money twice
-    ended = sa.and_(_C.pool == pool, _C.state == ChainState.done, _C.ended_ms < before_ms)
+    ended = sa.and_(
+        _C.pool == pool,
+        _C.kind != PRUNED,
+        _C.state == ChainState.done,
+        _C.ended_ms < before_ms,
+    )
     own = sa.select(_C.id, _SCOPED.label("scoped")).where(whole(), ended).order_by(_C.ended_ms)
     scoped = {row.id: bool(row.scoped) for row in tx.execute(own.limit(_AT_ONCE))}
-    for chain in chains.several(
-        tx, [chain_id for chain_id, is_so in scoped.items() if is_so]
-    ).values():
+    for chain_id in (chain_id for chain_id, is_so in scoped.items() if is_so):
+        try:
+            chain = chains.get(tx, chain_id)
+        except (
+            ValidationError
+        ) as error:  # of an odd version, and no reason to keep all others whole
+            logger.warning(
+                "a chain that cannot be read is not trimmed",
+                extra={"action": "not_trimmed", "chain": chain_id, "reason": type(error).__name__},
+            )
+            continue
         if chain.outcome is not None and chain.outcome.verdict not in FAILURES:
             led_on = on_the_way(chain.plan.steps, chain.steps)
             # An empty list says that there was nothing to do.

@@ -7,6 +7,7 @@ begin with `_` are no commands.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator, MutableMapping
@@ -19,10 +20,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from claude_pool_gh.extras import MissingExtra, extras_named
+from claude_pool_gh.service.ending import ending
 from claude_pool_gh.service.plain import echo, plain
 
-INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C, as shells have it."""
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DOCSTRING: Final = re.compile(r'\A"""(.+?)(?:"""|\Z)', re.DOTALL)
 
 
@@ -50,10 +51,11 @@ class LazyGroup(click.Group):
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Ctrl-C ends it with one line; a package that is missing is named with its extra.
+        """Run the command. Ctrl-C and `kill` end it with one line; a package that is missing is named with its extra.
 
         What an error quotes of a repository cannot drive the terminal. A file that the system refuses is named.
         """
+        ending.listen()
         try:
             with extras_named():
                 return super().invoke(ctx)
@@ -64,18 +66,23 @@ class LazyGroup(click.Group):
             raise
         except OSError as error:
             if error.filename is None:
-                raise
+                if error.errno not in _NO_ROOM:
+                    raise
+                raise click.ClickException(
+                    f"nothing more can be written: {error.strerror}"
+                ) from error
             name = plain(os.fsdecode(error.filename))
             raise click.ClickException(f"{name}: {error.strerror}") from error
         except (
             click.Abort
         ) as error:  # what click makes of Ctrl-C at a question, and of the input's end
             if not isinstance(error.__context__, KeyboardInterrupt):
-                raise
+                said = "the input ended at a question: answer it with a flag, as --help says"
+                raise click.ClickException(said) from error
         except KeyboardInterrupt:
             pass
         echo("interrupted", err=True)
-        return ctx.exit(INTERRUPTED)
+        return ctx.exit(ending.exit_code)
 
 
 class CommandFiles(MutableMapping[str, click.Command]):

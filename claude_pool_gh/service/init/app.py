@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -54,7 +55,11 @@ def set_up(wishes: AppOptions) -> None:
         raise click.ClickException("nothing was made")
     try:
         kept.ready(wishes.folder)
-        app = asyncio.run(_made(wishes, name, public_url))
+        try:
+            app = asyncio.run(_made(wishes, name, public_url))
+        finally:
+            with suppress(OSError):  # it holds something
+                wishes.folder.rmdir()
     except (kept.CannotKeep, NotRegistered) as error:
         raise click.ClickException(str(error)) from error
     _tell(wishes.folder, app)

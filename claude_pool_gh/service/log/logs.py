@@ -43,9 +43,16 @@ def configure(form: Format = "text", level: Level = "INFO", stream: TextIO | Non
     handler = SparingHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(_WhenNeeded(form))
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.getLogger("asyncio").addFilter(_is_of_use)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # How a retried call ends is told by whoever made it.
     logging.getLogger("stamina").setLevel(logging.WARNING if level == "DEBUG" else logging.ERROR)
+
+
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """False for asyncio's line about a process that ended in the moment in which it was given up, as after Ctrl-C."""
+    said = str(record.msg)
+    return not said.startswith("Unknown child process") and "exit status already read" not in said
 
 
 def one_line(text: str) -> str:

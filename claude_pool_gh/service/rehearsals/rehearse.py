@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -22,6 +23,7 @@ from claude_pool_gh.rehearsal.github import Pull, Repository, SimulatedGitHub
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.service.console import Console
+from claude_pool_gh.service.ending import ending
 from claude_pool_gh.service.rehearsals.rehearsal_page import (
     comment_panel,
     say,
@@ -31,6 +33,7 @@ from claude_pool_gh.service.rehearsals.rehearsal_page import (
 
 _PACE = 0.5
 _LONGEST = {False: 120.0, True: 900.0}
+_TO_TIDY_UP = 10.0
 
 
 async def rehearse(*, live: bool, console: Console | None = None) -> int:
@@ -72,7 +75,21 @@ async def rehearse_script(script: str, arguments: Sequence[str]) -> int:
         program = await asyncio.create_subprocess_exec(
             sys.executable, script, *arguments, env={**os.environ, **own}
         )
-        return await program.wait()
+        try:
+            return await program.wait()
+        finally:
+            await _ended(program)
+
+
+async def _ended(program: asyncio.subprocess.Process) -> None:
+    """Let a program tidy up, for as long as that may take, and then end it. Ctrl-C in a terminal has reached it too."""
+    if program.returncode is None and ending.number != signal.SIGINT:
+        program.send_signal(signal.SIGINT)
+    for end in (program.terminate, program.kill):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(program.wait(), _TO_TIDY_UP)
+            return
+        end()
 
 
 def _announce(out: Console, *, live: bool) -> None:

@@ -1,0 +1,77 @@
+"""Ctrl-C, `kill` and a terminal that closes, where a command waits: its exit code, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests import ours
+
+PROGRAM = """
+import asyncio, tempfile
+
+async def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        print("waits for", scratch, flush=True)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.5)
+
+asyncio.run(main())
+"""
+"""A program of somebody's that takes a moment to tidy up."""
+WAITING = {
+    "init": ["init", "--app", "--public-url", "https://pool.example.com", "--yes", "--no-browser"],
+    "rehearse": ["rehearse", "program.py"],
+}
+SEEN = {"init": "Open http", "rehearse": "waits for"}
+pytestmark = pytest.mark.usefixtures("interruptible")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("name", ["init", "rehearse"])
+def test_what_waits_ends_with_its_code_and_leaves_nothing(
+    name: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    here, scratch = tmp_path / "here", tmp_path / "scratch"
+    here.mkdir()
+    scratch.mkdir()
+    (here / "program.py").write_text(PROGRAM)
+    screen, other = os.openpty()
+    environment = ours.environment(HOME=str(tmp_path), TMPDIR=str(scratch), TERM="xterm")
+    with subprocess.Popen(
+        ours.cli(*WAITING[name]),
+        cwd=here,
+        env=environment,
+        stdin=other,
+        stdout=other,
+        stderr=other,
+        start_new_session=True,
+    ) as process:
+        os.close(other)
+        guard = threading.Timer(60, process.kill)
+        guard.start()
+        said = ""
+        while SEEN[name] not in said:
+            said += os.read(screen, 10_000).decode()
+        if number == signal.SIGHUP:
+            os.close(screen)  # from here on nothing can be written there
+        if number == signal.SIGTERM:
+            process.send_signal(number)
+        else:
+            os.killpg(process.pid, number)
+        assert process.wait() == 128 + number
+        guard.cancel()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    # A program of somebody's own hears of a terminal that closes itself.
+    assert list(scratch.iterdir()) == [] or (name, number) == ("rehearse", signal.SIGHUP)
+    assert [each.name for each in here.iterdir()] == ["program.py"]
+    if number != signal.SIGHUP:
+        os.close(screen)
