@@ -49,17 +49,16 @@ class AuditSteps:
         commit(self.folder, files)
 
     async def begun(self, **subject: Any) -> tuple[Shell, HostStepContext, Done | Finish]:
-        """The first step of a new run at the newest commit."""
+        """The first step of a new run, at a commit of its own where none is given."""
         self.number += 1
-        head = commit(self.folder, {"run.md": f"Run {self.number}\n"})
+        if "commit" not in subject:
+            subject["commit"] = commit(self.folder, {"run.md": f"Run {self.number}\n"})
 
         async def git_dir(_subject: Subject, _commits: object) -> Path:
             return self.folder / ".git"
 
         given: dict[str, Any] = {"repository": "octo/shop", "name": "defects", "kind": "defects"}
-        of = Subject(
-            repository_id=0, commit=head, branch="main", settings=self.settings, **given | subject
-        )
+        of = Subject(repository_id=0, branch="main", settings=self.settings, **given | subject)
         limits = Limits(task=10, chain=self.budget, wall_seconds=1, idle_seconds=1)
         steps = (AgentRun(name="find", prompt="p"),)
         plan = Plan(verb="audit", steps=steps, limits=limits, context=of.model_dump(mode="json"))

@@ -1,15 +1,19 @@
-"""Which earlier run an audit goes on with."""
+"""Which earlier run an audit goes on with, and what one that goes on says of prices."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from claude_pool_gh.audits.estimate import PastRun
+from claude_pool_gh.audits.model import Coverage, ShardResult, ShardState
 from claude_pool_gh.config.model import Audit
-from claude_pool_gh.conversation.audit import going_on
+from claude_pool_gh.conversation.audit import gather, going_on
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan, Step
+from tests.audits.make import result, shard
 from tests.conversation import rows
 from tests.conversation.rows import DOLLAR
 
@@ -59,3 +63,11 @@ def test_it_goes_on_at_the_same_commit_for_the_same(
     other: dict[str, Any], *, is_same: bool
 ) -> None:
     assert facts().is_same(facts(**other)) is is_same
+
+
+def test_a_run_that_went_on_says_nothing_of_the_price_of_what_it_took_over() -> None:
+    taken = ShardResult(shard=shard(1), state=ShardState.read, seconds=40.0)
+    paid = ShardResult(shard=shard(2), state=ShardState.read, seconds=60.0, cost=500_000)
+    full = replace(result(), coverage=Coverage(shards=(taken, paid)), cost=500_000)
+    assert gather._past(full) == PastRun(tokens=9_000, cost=500_000, seconds=60.0, shards=1)
+    assert gather._past(replace(full, coverage=Coverage(shards=(taken,)))).tokens == 0

@@ -1,4 +1,4 @@
-"""A tree of which not everything can be looked at before it is cut."""
+"""A tree of which not everything can be looked at before it is cut, or at all."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 
 from claude_pool_gh.config.model import Audit
 from claude_pool_gh.conversation.audit import brief
+from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.storage import Database, migrations
 from tests.conversation.audit_steps import AuditSteps, said
+from tests.service.auditing import commit, git
 
 
 @pytest.fixture
@@ -40,3 +42,18 @@ async def test_generated_parts_take_no_place_of_what_people_wrote(
     assert await audit.run(said) is None
     assert audit.outcome is not None
     assert audit.outcome.reason.startswith("nothing has changed")
+
+
+async def test_where_all_that_is_left_to_read_is_not_there_nobody_is_told_that_nothing_has_changed(
+    tmp_path: Path, database: Database
+) -> None:
+    settings = Audit(by="folder", when="changed", paths=("*.py",))
+    audit = AuditSteps(tmp_path / "shop", database, settings)
+    audit.commit({"shop/ok.py": "print(1)\n"})
+    assert await audit.run(said) is not None
+    head = commit(audit.folder, {"shop/ok.py": "print(2)\n"})
+    blob = git(audit.folder, "rev-parse", "HEAD:shop/ok.py")
+    (audit.folder / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(StepFailed, match="the content of 1 file is not in this copy") as failed:
+        await audit.run(said, commit=head)
+    assert failed.value.ours

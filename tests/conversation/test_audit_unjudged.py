@@ -15,10 +15,12 @@ from claude_pool_gh.audits.outputs import summary
 from claude_pool_gh.audits.rows import audit_key
 from claude_pool_gh.audits.stated import MOST_OF_ONE
 from claude_pool_gh.config.model import Audit
+from claude_pool_gh.conversation.audit import gather
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.service.audit.refused import NOT_COVERED, exit_code
 from claude_pool_gh.storage import Database, migrations
 from tests.acceptance.auditor import claim
+from tests.audits.make import result
 from tests.conversation.audit_steps import AuditSteps, said
 
 LINE = "    return unit + quantity"
@@ -42,7 +44,7 @@ def audit(tmp_path: Path, database: Database) -> AuditSteps:
 
 
 MISQUOTED = claim("shop/prices.py", 2, "    return unit - quantity", "It is a difference")
-MALFORMED = claim("shop/prices.py", 2, LINE, "It is a sum") | {"start_line": "two"}
+MALFORMED = claim("shop/prices.py", 2, LINE, "It is a sum") | {"severity": "dire"}
 MANY = [
     claim("shop/prices.py", 2, LINE, f"Doubt {number}") | {"severity": "low"}
     for number in range(MOST_OF_ONE + 3)
@@ -81,6 +83,11 @@ async def test_an_audit_with_claims_that_nobody_judged_is_not_clean_and_reads_th
 def _said_of(result: AuditResult) -> tuple[int, RowState, summary.Tone]:
     """What a shell, a fleet and a report say."""
     return exit_code(result), row_of(result, "octo/shop", "").state, summary.verdict(result).tone
+
+
+@pytest.mark.parametrize("name", ["unverified_in", "dropped_in", "beyond_in"])
+def test_files_are_read_again_whichever_version_has_listed_them(name: str) -> None:
+    assert gather._open_in(result(), {name: ["shop/prices.py"]}) == {"shop/prices.py"}
 
 
 async def test_one_whose_claims_were_all_settled_is_clean(audit: AuditSteps) -> None:

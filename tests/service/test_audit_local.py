@@ -277,7 +277,8 @@ async def test_a_killed_run_goes_on_and_pays_for_no_part_twice_unless_it_is_drop
     await run.wait()
     auditor.instead = lambda _: None
     before = _asked(auditor, "shop/prices.py")
-    assert await local.audit(options(model, tmp_path), shop) == 1
+    commit(shop, {"shop/more.py": "x = 1\n"})
+    assert await local.audit(options(model, tmp_path), shop) == 2, "nobody has read what is new"
     assert _asked(auditor, "shop/prices.py") == before
 
 

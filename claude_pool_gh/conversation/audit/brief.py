@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from claude_pool_gh.audits import packages, reads, rows
 from claude_pool_gh.audits.estimate import rates
 from claude_pool_gh.audits.files import Listing, TooManyFiles, Wanted, list_files, sift
-from claude_pool_gh.audits.model import AuditPlan, Cut, Shard
+from claude_pool_gh.audits.model import AuditPlan, Cut, Shard, SkipReason
 from claude_pool_gh.audits.plan import PlanFacts, in_order, make_plan
 from claude_pool_gh.audits.reads import NOTHING_READ, Reads
 from claude_pool_gh.audits.risk import Signals
@@ -36,6 +36,7 @@ from claude_pool_gh.pool.model.plan import AgentRun
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.visible import visible_text
+from claude_pool_gh.reports.words import count
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms import patterns
 from claude_pool_gh.worktrees import history
@@ -97,6 +98,7 @@ async def _brief(
     failing = await host.failing(context)
     plan = await _plan(subject, mirror, listing, past, since, failing, context.plan.limits.chain)
     if not plan.shards:
+        _refuse_missing(plan)
         reason = _nothing(subject, listing, since)
         unchanged = {"unchanged_since": since} if since else None
         return Finish(Outcome(verdict=Verdict.skipped, reason=reason), unchanged)
@@ -266,6 +268,17 @@ def _nothing(subject: Subject, listing: Listing, since: str) -> str:
     if subject.paths or subject.settings.paths:
         return "no file that can be read matches the paths that were given"
     return "every file is generated, vendored, binary or excluded"
+
+
+def _refuse_missing(plan: AuditPlan) -> None:
+    """Raise StepFailed where contents are not here: nobody may be told then that there is nothing to read."""
+    missing = sum(each.files for each in plan.skipped if each.reason is SkipReason.missing)
+    if missing:
+        raise StepFailed(
+            f"nothing was read: the content of {count(missing, 'file')} is not in this copy of the repository. "
+            "A complete clone has it; `git fsck` says whether this one is damaged",
+            ours=True,
+        )
 
 
 def _about(subject: Subject, plan: AuditPlan) -> str:

@@ -153,9 +153,13 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
 
 
 def _open_in(full: AuditResult, check: Mapping[str, Any]) -> set[str]:
-    """The files with a claim that nobody could judge, whichever part made it: the next run reads these again."""
+    """The files with a claim that nobody could judge, whichever part made it: the next run reads these again.
+
+    A check that was taken over may be of a version that named those beyond the number of a part in a list of their own.
+    """
     claimed = {each.path for each in full.unsettled}
-    return claimed.union(check.get("unverified_in", ()), check.get("dropped_in", ()))
+    lists = ("unverified_in", "dropped_in", "beyond_in")
+    return claimed.union(*(check.get(name, ()) for name in lists))
 
 
 # ---- what is stored
@@ -312,7 +316,8 @@ def _state(standing: Standing) -> AuditState:
 
 
 def _past(full: AuditResult) -> PastRun:
-    read = [each for each in full.coverage.shards if each.state is ShardState.read]
+    """The parts that this run has paid for: those that it took over have cost it nothing, and tell no price."""
+    read = [each for each in full.coverage.shards if each.state is ShardState.read and each.cost]
     return PastRun(
         tokens=sum(each.shard.tokens for each in read),
         cost=full.cost,

@@ -127,9 +127,13 @@ def unfinished(tx: Transaction) -> list[ChainRow]:
 
 
 def ended_last(tx: Transaction) -> list[str]:
-    """The newest chain of a store, where it has ended."""
-    newest = [each.chain_id for each in listing.progress(tx)[-1:]]
-    return [each for each in newest if lookup.state_of(tx, each) is ChainState.done]
+    """The newest chain of a store, where it has ended. One that ended before it had a plan hides none before it."""
+    for each in reversed(listing.progress(tx)):
+        if lookup.state_of(tx, each.chain_id) is not ChainState.done:
+            return []
+        if chains.get(tx, each.chain_id).results.get("plan") is not None:
+            return [each.chain_id]
+    return []
 
 
 def drop(tx: Transaction, chain: ChainRow, now_ms: int) -> None:

@@ -211,7 +211,17 @@ async def _run(options: AuditOptions, checkout: Checkout, state: Path) -> int:
         for checkouts in (state / "worktrees").glob("checkouts-*"):
             with suppress(OSError):  # they only take room, and the next run begins with them
                 await asyncio.to_thread(remove, checkouts)
-    return told
+    return _code(told, subject, checkout)
+
+
+def _code(told: int, subject: Subject, checkout: Checkout) -> int:
+    """The exit code of a run for the commit that is checked out: one that was begun at another says nothing of it."""
+    if subject.commit == checkout.commit:
+        return told
+    print_note(
+        f"commit {checkout.commit[:9]}, which is checked out, was not read: run the same command again"
+    )
+    return NOT_COVERED
 
 
 async def _carry(bench: _Bench, chain: ChainRow, subject: Subject, state: Path) -> None:
@@ -262,50 +272,54 @@ async def _begun(bench: _Bench, untold: Untold) -> ChainRow:
             f"going on with the run that was begun at commit {subject.commit[:9]} with {budget}"
         )
         return begun[-1]
+    plan = await bench.plan()
     if not options.fresh and (ended := await untold.chain(database)) is not None:
-        subject = Subject.model_validate(ended.plan.context)
-        if subject.paths == options.only:
+        at = Subject.model_validate(ended.plan.context).commit[:9]
+        if _is_same(ended, plan) and going_on.fits(ended, plan):
             print_note(
-                f"writing the reports of the run at commit {subject.commit[:9]}, which ended before they were written"
+                f"writing the reports of the run at commit {at}, which ended before they were written"
             )
             return ended
-    return await _anew(bench, untold, left)
+        print_note(
+            f"the run at commit {at} ended before its reports were written, and something else is asked for now: "
+            "a new one begins, and knows the findings that were stored"
+        )
+    return await _anew(bench, untold, left, plan)
 
 
-async def _anew(bench: _Bench, untold: Untold, left: Sequence[ChainRow]) -> ChainRow:
+def _is_same(chain: ChainRow, plan: Plan) -> bool:
+    """True where a chain reads the same commit for the same as one with this plan. Pure."""
+    before, wanted = (Subject.model_validate(each.context) for each in (chain.plan, plan))
+    return wanted.is_same(before)
+
+
+async def _anew(bench: _Bench, untold: Untold, left: Sequence[ChainRow], plan: Plan) -> ChainRow:
     """A new chain, in place of what was left; with what one that was ended before its result has read."""
     options, database, now = bench.options, bench.host.database, bench.host.clock.now_ms()
-    plan = await bench.plan()
     caps = Caps(task=plan.limits.task, chain=plan.limits.chain)
     chain_id = new_id("chain")
 
     def left_by(tx: Transaction) -> ChainRow | None:
         if options.fresh:
             return None
-        wanted = Subject.model_validate(plan.context)
-        return going_on.left_by(
-            tx,
-            carrying.ended_last(tx),
-            plan,
-            lambda each: wanted.is_same(Subject.model_validate(each.plan.context)),
-        )
+        ended = carrying.ended_last(tx)
+        return going_on.left_by(tx, ended, plan, lambda each: _is_same(each, plan))
 
-    before = await database.read(left_by)
-    if before is not None:
+    def begin(tx: Transaction) -> ChainRow | None:
+        for each in left:
+            carrying.drop(tx, each, now)
+        before = left_by(tx)  # also one that was just dropped, with what it had taken over
+        carrying.add(tx, chain_id, plan, caps, now, folder=bench.repository.folder)
+        if before is not None:
+            continuation.take_over(tx, before, chain_id, now)
+        return before
+
+    untold.write(chain_id)
+    if await database.transact(begin) is not None:
         print_note(
             f"going on with what the run before has read of commit {bench.checkout.commit[:9]} until it was ended; "
             "--fresh begins anew"
         )
-
-    def begin(tx: Transaction) -> None:
-        for each in left:
-            carrying.drop(tx, each, now)
-        carrying.add(tx, chain_id, plan, caps, now, folder=bench.repository.folder)
-        if before is not None:
-            continuation.take_over(tx, before, chain_id, now)
-
-    untold.write(chain_id)
-    await database.transact(begin)
     return await database.read(lambda tx: chains.get(tx, chain_id))
 
 
