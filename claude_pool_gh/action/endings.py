@@ -44,7 +44,10 @@ RED: Final[dict[str, bool]] = {
 
 HOW: Final[dict[str, str]] = {
     Verdict.quota: "The model's API has no quota left for this key. Run the command again when it has.",
-    Verdict.out_of_budget: "Raise the caps under `budget` in .github/claude-pool.yml, or the input `budget_usd`.",
+    Verdict.out_of_budget: (
+        "Raise the caps under `budget` in .github/claude-pool.yml, or the input `budget_usd`; what is too large for "
+        "one review whatever it costs is read in parts, with `/pool review PATH`."
+    ),
     Verdict.out_of_turns: "Raise `turns` in .github/claude-pool.yml, or ask with `--turns N`.",
     Verdict.failed: "The comment in the thread says why; fix that, and run the command again.",
 }

@@ -6,10 +6,10 @@ trap unable ERR
 cd "$RUNNER_TEMP"
 
 unable() {
-  local why="the log of this step says why. The runner needs a way to PyPI, or pip's settings for a mirror of it"
+  local code=$? why="the log of this step says why. The runner needs a way to PyPI, or pip's settings for a mirror of it"
   python3 -I -c "import pip" 2>/dev/null || why="python3 has no pip: add actions/setup-python before this action"
   echo "::error::claude-pool: what the run needs could not be installed: $why"
-  exit 1
+  exit "$code"
 }
 
 home="$RUNNER_TEMP/claude-pool"

@@ -6,6 +6,7 @@ import pytest
 
 from claude_pool_gh.action import endings
 from claude_pool_gh.action.endings import JobOutcome
+from claude_pool_gh.conversation.review.verdict import conclude
 from claude_pool_gh.pool.model.outcomes import Verdict
 
 CLEAN, FINDINGS, FAILED, QUOTA = Verdict.clean, Verdict.findings, Verdict.failed, Verdict.quota
@@ -65,3 +66,9 @@ def test_what_makes_a_job_red_is_told_with_what_to_do_wherever_a_run_can_end_so(
     ours = {JobOutcome.misconfigured, JobOutcome.not_posted}  # told in words of their own
     assert set(endings.HOW) == red - ours
     assert all(text.endswith(".") for text in endings.HOW.values())
+
+
+def test_a_change_beyond_one_review_is_not_told_to_cost_more() -> None:
+    """No cap helps there: the verdict is the same as where money is short."""
+    outcome = conclude([], [], confirmed=0, unread=1, is_read=True)
+    assert "/pool review PATH" in endings.HOW[outcome.verdict]

@@ -15,7 +15,9 @@ from tests.action.runner import ROOT, obeyed
 MIRROR, OTHER = "https://pypi.example.com/simple", "https://other.example.com/simple"
 ASKED = "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INSECURE_HOST"
 UV = """#!/bin/sh
-printf '%s\\n' "$UV_DEFAULT_INDEX" "$UV_INDEX" "$UV_INSECURE_HOST" > "$HOME/told"
+case "$*" in
+*/small.lock) printf '%s\\n' "$UV_DEFAULT_INDEX" "$UV_INDEX" "$UV_INSECURE_HOST" > "$HOME/told" ;;
+esac
 """
 PYTHON = """#!/bin/sh
 echo "$*" >> "$HOME/calls"
