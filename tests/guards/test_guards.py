@@ -2903,7 +2903,7 @@ GUARDS = [
     Guard(
         "no state is signed with a key that is short",
         "action/job.py",
-        "        if len(api_key) < _SHORTEST_KEY:\n",
+        "        if len(api_key) < SHORTEST_KEY:\n",
         "        if False:\n",
         "tests/action/test_inputs.py",
         "can_be_guessed",
