@@ -22,6 +22,7 @@ from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.github.tables import leases
 from claude_pool_gh.rehearsal.github import Fault, Hide, Reset, Respond
 from claude_pool_gh.rehearsal.github.web.faults import Moment
+from claude_pool_gh.storage import Transaction
 from tests.github.test_writer import COMMENTS, REVIEWS, Bench, bench, comment
 from tests.patience import PATIENCE
 
@@ -265,6 +266,22 @@ async def test_who_has_lost_the_turn_stops_and_the_next_one_looks_for_what_was_m
         assert (state(bench), bench.row("k").attempted) == ("wanted", True)
     await written(bench, "k")
     assert len(bench.bodies()) == 1
+
+
+async def test_a_turn_that_another_process_has_is_not_asked_for_without_a_pause(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def take(_tx: Transaction, installation: int, _now_ms: int) -> bool:
+        asked.append(installation)
+        return False
+
+    monkeypatch.setattr(turns, "take", take)
+    bench.want(comment(bench))
+    await bench.until(lambda: asked)
+    await asyncio.sleep(0.5)
+    assert len(asked) < 5
 
 
 async def test_nothing_stands_in_the_place_of_a_comment_that_is_refused(bench: Bench) -> None:

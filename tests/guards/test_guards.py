@@ -3414,6 +3414,14 @@ GUARDS = [
         chosen="parts_of_a_review",
     ),
     Guard(
+        name="another process's turn is not asked for without a pause",
+        file="github/effects/writer.py",
+        on="            if wrote:",
+        off="            if True:",
+        tests="tests/github/test_writing.py",
+        chosen="without_a_pause",
+    ),
+    Guard(
         name="what begins as a private key takes nothing with it that is none",
         file="reports/private_keys.py",
         on="        if not _is_of_a_key(line[1] if last is None else line[1][: last.start()]):\n            break\n",

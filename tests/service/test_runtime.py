@@ -25,7 +25,7 @@ async def test_the_start_waits_for_no_process_that_held_the_file_before(tmp_path
     database, now = Database.open(settings.database), int(time.time() * 1000)
     migrations.upgrade(database.engine)
     hold = partial(rows.hold, name="writer:1", now_ms=now)
-    before = partial(hold, owner="host@0000.1/1/7", lifetime_ms=25_000)
+    before = partial(hold, owner="host@0000.1/1/7")
     assert await database.transact(before)
     assert not await database.transact(partial(hold, owner="other@0000.1/1/7")), "the control"
     database.close()

@@ -144,8 +144,10 @@ class Writer:
 
     async def _serve(self, installation: int) -> None:
         """Write an installation's effects until none is due."""
+        wrote = False
         try:
             while (row := await self._next(installation)) is not None:
+                wrote = True
                 writing = self._skip(row) if isinstance(row, Unreadable) else self._write(row)
                 await turns.while_ours(self._database, installation, self._now_ms, writing)
                 self._began.pop(row.key, None)
@@ -157,7 +159,8 @@ class Writer:
             await asyncio.sleep(1)
         finally:
             del self._busy[installation]
-            self.wake()
+            if wrote:  # else another process has the turn: it is asked for again after a pause
+                self.wake()
 
     async def _next(self, installation: int) -> EffectRow | Unreadable | None:
         if self._limited_until.get(installation, 0) > self._now_ms():
