@@ -205,6 +205,25 @@ async def test_a_run_that_broke_leaves_no_checkout(site: Site) -> None:
     assert kept(site) == []
 
 
+def test_a_lock_is_open_as_soon_as_it_is_released(tmp_path: Path) -> None:
+    """Although a process that was forked meanwhile, and does not run anything yet, has a copy of it."""
+    held = lock.make(tmp_path)
+    copied, told = os.pipe()
+    if not (child := os.fork()):
+        os.close(told)
+        os.read(copied, 1)
+        os._exit(0)
+    os.close(copied)
+    try:
+        held.release()
+        again = lock.take(tmp_path, exclusive=True)
+        assert again is not None
+        again.release()
+    finally:
+        os.close(told)
+        os.waitpid(child, 0)
+
+
 async def test_no_more_are_kept_than_the_bound(site: Site) -> None:
     checkouts = Checkouts(site.tmp / "checkouts", site.mirror, most=2)
     async with site.lease():

@@ -32,7 +32,7 @@ class Lock:
     def release(self) -> None:
         """Give it up, and note that this was the last use."""
         os.utime(self.file)
-        os.close(self.file)
+        _close(self.file)
 
 
 def take(place: Path, *, exclusive: bool) -> Lock | None:
@@ -48,8 +48,14 @@ def take(place: Path, *, exclusive: bool) -> Lock | None:
             return Lock(place, file)
     except OSError:
         pass
-    os.close(file)
+    _close(file)
     return None
+
+
+def _close(file: int) -> None:
+    """Unlock first: a process that is just being started has a copy, which would keep the lock until it runs."""
+    fcntl.flock(file, fcntl.LOCK_UN)
+    os.close(file)
 
 
 @contextmanager
