@@ -53,7 +53,7 @@ async def test_a_stranger_is_refused_once_and_spends_nothing(here: World) -> Non
 @pytest.mark.rotating(1)
 @pytest.mark.parametrize(("role", "runs"), [("triage", False), ("write", True)])
 async def test_the_live_role_decides(here: World, role: Any, runs: bool) -> None:
-    """On either side of the border; tests/conversation/simulated/test_policy.py asks the policy for every role and verb."""
+    """On either side of the border; `simulated/test_policy.py` asks for every role and verb."""
     user = here.github.create_user("someone")
     here.repository.grant(user, role)
     await here.say("/pool review", by=user)
