@@ -93,7 +93,7 @@ def test_what_the_environment_names_is_put_aside_and_said(
     with doctor_network.as_the_server_goes(""):
         assert "https_proxy" not in os.environ
         sign = doctor_network.proxy(settings(tmp_path))
-        assert sign.mend == ""
+        assert sign.fix == ""
         assert "HTTPS_PROXY of the environment is ignored: if it is needed, set" in sign.found
     with doctor_network.as_the_server_goes("http://mine:1"):
         assert os.environ["https_proxy"] == os.environ["HTTP_PROXY"] == "http://mine:1"

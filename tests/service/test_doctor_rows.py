@@ -51,7 +51,7 @@ async def told(
 
 async def one(check: Callable[[Settings], Diagnosis | Iterable[Diagnosis]], with_: Settings) -> str:
     (sign,) = await told(check, with_)
-    return f"{sign.found} -> {sign.mend}"
+    return f"{sign.found} -> {sign.fix}"
 
 
 async def test_the_model_is_asked_for_by_name(model: ScriptedModel, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ async def test_an_app_that_cannot_be_asked_names_the_cause(
 
     async def said(**more: Any) -> str:
         signs = await told(doctor_github.examine, settings(tmp_path, **(ours | more)))
-        return "\n".join(f"{sign.what}: {sign.found} -> {sign.mend}" for sign in signs)
+        return "\n".join(f"{sign.what}: {sign.found} -> {sign.fix}" for sign in signs)
 
     assert "set CLAUDE_POOL_APP_ID" in await said(app_id="")
     assert "CLAUDE_POOL_APP_ID" in await said(app_id="999999")
@@ -137,9 +137,9 @@ async def test_what_an_installation_has_not_granted_is_said(
         ),
     )
     said = {sign.what: sign for sign in signs}
-    assert said["permissions"].mend == ""
+    assert said["permissions"].fix == ""
     assert "octo has not granted checks: write" in said["installation"].found
-    assert "its owner must accept that" in said["installation"].mend
+    assert "its owner must accept that" in said["installation"].fix
 
 
 async def test_the_state_folder_is_looked_at_and_not_made(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ async def test_whatever_a_check_meets_becomes_a_sign_without_secrets(tmp_path: P
 
     (sign,) = await told(broken, settings(tmp_path))
     assert sign.found == "RuntimeError: it broke beside ***"
-    assert sign.mend
+    assert sign.fix
 
 
 async def test_a_key_that_cannot_be_read_shows_no_other_secret(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ async def test_a_server_of_this_kind_is_known_at_an_address_of_ipv6(tmp_path: Pa
         sign = await asyncio.to_thread(doctor_network.address, given)
     finally:
         await runner.cleanup()
-    assert (sign.found, sign.mend) == (f"[::1]:{port}: a server of this kind answers there", "")
+    assert (sign.found, sign.fix) == (f"[::1]:{port}: a server of this kind answers there", "")
 
 
 @pytest.mark.parametrize(

@@ -166,13 +166,13 @@ async def test_doctor_sends_a_request_without_spans(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     away = await diagnosis()
     assert "does not take them" in away.found
-    assert away.mend.startswith("check OTEL_EXPORTER_OTLP_ENDPOINT")
+    assert away.fix.startswith("check OTEL_EXPORTER_OTLP_ENDPOINT")
     async with receiving() as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
-        assert (await diagnosis()).mend == ""
+        assert (await diagnosis()).fix == ""
         assert (len(receiver.bodies), receiver.spans) == (1, [])
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-    assert "set it to http/protobuf" in (await diagnosis()).mend
+    assert "set it to http/protobuf" in (await diagnosis()).fix
 
 
 def test_doctor_names_the_extra_that_is_missing() -> None:
@@ -180,7 +180,7 @@ def test_doctor_names_the_extra_that_is_missing() -> None:
         "import os\n"
         "os.environ['OTEL_EXPORTER_OTLP_ENDPOINT'] = 'http://127.0.0.1:9'\n"
         "from claude_pool_gh.service.doctor import doctor_traces\n"
-        "print(doctor_traces.examine(None).mend)"
+        "print(doctor_traces.examine(None).fix)"
     )
     assert run(f"import claude_pool_gh.service.doctor.doctor\n{WITHOUT}{code}").startswith(
         "pip install '.[otel]' in a checkout; or remove OTEL_EXPORTER_OTLP_ENDPOINT"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One thing that was examined. `mend` says what to do, and is empty when it is right."""
+    """One thing that was examined. `fix` says what to do, and is empty when it is right."""
 
     what: str
     found: str
-    mend: str = ""
+    fix: str = ""

@@ -75,12 +75,12 @@ def print_findings(signs: Iterable[Diagnosis]) -> int:
     """Print as they come; the exit code is 1 when something is to be fixed."""
     problems = 0
     for sign in signs:
-        mark, colour = ("✗", "red") if sign.mend else ("✓", "green")
+        mark, colour = ("✗", "red") if sign.fix else ("✓", "green")
         echo(mark, fg=colour, nl=False)
         echo(f" {sign.what}: {sign.found}")
-        if sign.mend:
+        if sign.fix:
             problems += 1
-            echo(f"    {sign.mend}")
+            echo(f"    {sign.fix}")
     echo("all checks passed" if not problems else f"{problems} to fix")
     return 1 if problems else 0
 
@@ -88,9 +88,9 @@ def print_findings(signs: Iterable[Diagnosis]) -> int:
 def print_json(signs: Iterable[Diagnosis]) -> int:
     """Print all at the end as one JSON object, for monitors; the exit code is as of `print_findings`."""
     found = list(signs)
-    problems = sum(bool(sign.mend) for sign in found)
+    problems = sum(bool(sign.fix) for sign in found)
     checks = [
-        {"check": sign.what, "ok": not sign.mend, "found": sign.found, "fix": sign.mend}
+        {"check": sign.what, "ok": not sign.fix, "found": sign.found, "fix": sign.fix}
         for sign in found
     ]
     echo_json(json.dumps({"ok": not problems, "problems": problems, "checks": checks}, indent=2))
@@ -174,8 +174,8 @@ def _model(settings: Settings) -> Diagnosis:
                 "set ANTHROPIC_API_KEY to a valid key",
             )
         case 404 if base.endswith("/v1"):
-            mend = "leave /v1 out of ANTHROPIC_BASE_URL: agents ask for paths that begin with it"
-            return Diagnosis("model", f"{base} knows no {settings.model}", mend)
+            fix = "leave /v1 out of ANTHROPIC_BASE_URL: agents ask for paths that begin with it"
+            return Diagnosis("model", f"{base} knows no {settings.model}", fix)
         case 404 if kind == "not_found_error":
             return Diagnosis(
                 "model",
@@ -202,15 +202,15 @@ async def _asked(url: str, key: str, proxy: str) -> tuple[int, str]:
 
 
 def _git(_settings: Settings) -> Diagnosis:
-    git, mend = shutil.which("git"), "install git, 2.30 or newer, and put it on PATH"
+    git, fix = shutil.which("git"), "install git, 2.30 or newer, and put it on PATH"
     if git is None:
-        return Diagnosis("git", "not found", mend)
+        return Diagnosis("git", "not found", fix)
     try:
         version = _version_of(git).split()[2]
         new_enough = tuple(map(int, version.split(".")[:2])) >= (2, 30)
     except (OSError, subprocess.SubprocessError, IndexError, ValueError):
-        return Diagnosis("git", f"{git} does not say its version", mend)
-    return Diagnosis("git", version, "" if new_enough else f"{git} is too old: {mend}")
+        return Diagnosis("git", f"{git} does not say its version", fix)
+    return Diagnosis("git", version, "" if new_enough else f"{git} is too old: {fix}")
 
 
 def _cli(_settings: Settings) -> Diagnosis:
@@ -248,8 +248,8 @@ def _checks(settings: Settings) -> Diagnosis:
     with tempfile.TemporaryDirectory(prefix="claude-pool-") as scratch:
         there = settings.state_dir.is_dir()
         fault = asyncio.run((sandbox if there else replace(sandbox, private=Path(scratch))).fault())
-    mend = f"fix that, or set {PREFIX}CHECKS=0: until then every change is shown as not checked"
-    return Diagnosis("checks", fault or "sandbox works (self-test passed)", mend if fault else "")
+    fix = f"fix that, or set {PREFIX}CHECKS=0: until then every change is shown as not checked"
+    return Diagnosis("checks", fault or "sandbox works (self-test passed)", fix if fault else "")
 
 
 def _state(settings: Settings) -> Diagnosis:
@@ -264,20 +264,20 @@ def _state(settings: Settings) -> Diagnosis:
             f"remove it, or set {PREFIX}STATE_DIR to a folder",
         )
     if folder.is_dir() and os.geteuid() == 0 and (owner := other_owner(folder)) is not None:
-        mend = f"run this as {owner}: what root may do says nothing of the server"
-        return Diagnosis("state folder", f"{folder} belongs to {owner}", mend)
+        fix = f"run this as {owner}: what root may do says nothing of the server"
+        return Diagnosis("state folder", f"{folder} belongs to {owner}", fix)
     if folder.is_dir() and open_to_others(folder):
         return Diagnosis(
             "state folder", f"{folder} can be read by other users", f"chmod 700 {folder}"
         )
     near = next(each for each in (folder, *folder.parents) if each.exists())
     if not near.is_dir():
-        mend = f"set {PREFIX}STATE_DIR to a folder whose parents are folders"
-        return Diagnosis("state folder", f"{near} is a file", mend)
+        fix = f"set {PREFIX}STATE_DIR to a folder whose parents are folders"
+        return Diagnosis("state folder", f"{near} is a file", fix)
     if not os.access(near, os.W_OK | os.X_OK):
         owner = f"{os.getuid()}:{os.getgid()}"
-        mend = f"mkdir -p {folder} && chown {owner} {folder}, as a user who may"
-        return Diagnosis("state folder", f"this user cannot write {near}", mend)
+        fix = f"mkdir -p {folder} && chown {owner} {folder}, as a user who may"
+        return Diagnosis("state folder", f"this user cannot write {near}", fix)
     return Diagnosis("state folder", str(folder) + ("" if folder.is_dir() else " (will be made)"))
 
 
@@ -294,13 +294,13 @@ def _database(settings: Settings) -> Diagnosis:
     try:
         found = migrations.current(database.engine)
     except DatabaseError as error:
-        mend = f"check {PREFIX}DATABASE_URL, and that the database runs and lets this user in"
+        fix = f"check {PREFIX}DATABASE_URL, and that the database runs and lets this user in"
         if database.engine.dialect.name == "sqlite":
-            mend = (
+            fix = (
                 "see that this user can read the file; where it is damaged, put a backup in its place: "
                 "claude-pool-gh restore --replace FILE"
             )
-        return Diagnosis("database", f"{shown}: {reason(error)}", mend)
+        return Diagnosis("database", f"{shown}: {reason(error)}", fix)
     finally:
         database.close()
     newest = migrations.newest()
@@ -318,10 +318,10 @@ def _disk(settings: Settings) -> Diagnosis:
     folder = settings.state_dir.absolute()
     near = next(each for each in (folder, *folder.parents) if each.exists())
     free = shutil.disk_usage(near).free
-    mend = (
+    fix = (
         "" if free >= _DISK else f"free some space there, or set {PREFIX}STATE_DIR to another disk"
     )
-    return Diagnosis("disk", f"{free / 2**30:.1f} GiB free at {near}", mend)
+    return Diagnosis("disk", f"{free / 2**30:.1f} GiB free at {near}", fix)
 
 
 def _open_files(_settings: Settings) -> Diagnosis:

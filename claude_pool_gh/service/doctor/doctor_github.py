@@ -134,13 +134,13 @@ def _lacks(has: Mapping[str, str]) -> list[str]:
 
 def _events(has: list[str]) -> Diagnosis:
     lacks = [name for name in EVENTS if name not in has]
-    mend = f"subscribe the App to {', '.join(lacks)}" if lacks else ""
+    fix = f"subscribe the App to {', '.join(lacks)}" if lacks else ""
     queue = (
         ""
         if QUEUE in has
         else f"; for a merge queue also {QUEUE}, with the permission merge_queues: read"
     )
-    return Diagnosis("events", f"{len(lacks)} missing" if lacks else f"all{queue}", mend)
+    return Diagnosis("events", f"{len(lacks)} missing" if lacks else f"all{queue}", fix)
 
 
 def _hook(settings: Settings, hook: Any, sent: Any) -> Iterator[Diagnosis]:

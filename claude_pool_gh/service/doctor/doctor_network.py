@@ -78,10 +78,8 @@ def clock(settings: Settings) -> Diagnosis:
     if skew is None:
         return Diagnosis("clock", f"not checked: {url} does not say what time it is")
     if skew > SKEW_SECONDS:
-        mend = (
-            "set this machine's clock, and let it be kept by NTP: GitHub refuses the App's logins"
-        )
-        return Diagnosis("clock", f"{skew:.0f} seconds away from GitHub's", mend)
+        fix = "set this machine's clock, and let it be kept by NTP: GitHub refuses the App's logins"
+        return Diagnosis("clock", f"{skew:.0f} seconds away from GitHub's", fix)
     return Diagnosis("clock", f"within {SKEW_SECONDS} seconds of GitHub's")
 
 
@@ -130,8 +128,8 @@ def metrics_address(settings: Settings) -> Diagnosis:
         return Diagnosis("metrics address", found)
     same_host = host == settings.host or not {host, settings.host}.isdisjoint(_EVERYWHERE)
     if port and port == settings.port and same_host:
-        mend = f"set {PREFIX}METRICS_PORT to another port than {PREFIX}PORT"
-        return Diagnosis("metrics address", f"{port} is the port of the webhook", mend)
+        fix = f"set {PREFIX}METRICS_PORT to another port than {PREFIX}PORT"
+        return Diagnosis("metrics address", f"{port} is the port of the webhook", fix)
     return _listening("metrics address", host, port, "METRICS_HOST", "METRICS_PORT")
 
 
@@ -146,14 +144,14 @@ def _listening(what: str, host: str, port: int, host_name: str, port_name: str) 
     except OSError as error:
         if error.errno == errno.EADDRINUSE and asyncio.run(is_ours(where)):
             return Diagnosis(what, f"{where}: a server of this kind answers there")
-        mend = {
+        fix = {
             errno.EADDRINUSE: f"stop what listens there, or set {PREFIX}{port_name} to another port",
             errno.EACCES: f"set {PREFIX}{port_name} to 1024 or more, and let a proxy listen on {port}",
         }.get(
             error.errno or 0,
             f"set {PREFIX}{host_name} to an address of this machine: 127.0.0.1, or 0.0.0.0 for all",
         )
-        return Diagnosis(what, f"{where}: {error.strerror or error}", mend)
+        return Diagnosis(what, f"{where}: {error.strerror or error}", fix)
     return Diagnosis(what, f"{where} is free")
 
 
