@@ -6,7 +6,7 @@ import asyncio
 import errno
 import json
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -338,16 +338,8 @@ async def test_a_fleet_has_ended_only_once_its_reports_are_written(
     assert len(model.requests) == before, "nothing is paid again"
 
 
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """Programs that are started here can be interrupted, also where whoever runs the tests ignores that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.rotating(4)
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 async def test_a_fleet_that_was_ended_goes_on_with_what_is_left_and_pays_for_nothing_twice(
     github: SimulatedGitHub,

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import json
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import jsonschema
@@ -226,15 +226,7 @@ def _asked(auditor: Auditor, path: str) -> int:
     return sum(path in files_of(each) for each in auditor.asked("audit-defects"))
 
 
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """Programs that are started here can be interrupted, also where whoever runs the tests ignores that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("interruptible")
 async def test_ctrl_c_keeps_what_was_found_and_the_next_run_goes_on_with_the_rest(
     model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
 ) -> None:
