@@ -239,6 +239,22 @@ async def test_a_review_that_limits_interrupt_again_and_again_comes_to_an_end(
         check_many(pull, range(1, 21))
 
 
+async def test_a_review_of_what_goes_into_another_branch_meanwhile_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    """Between the last look at the pull request and this request: GitHub shows another difference then."""
+    async with stage(tmp_path) as (github, pull, forge, repository):
+        shop, mona = github.repository("octo/shop"), github.create_user("hubert")
+        shop.grant(mona, "write")
+        wanted = row(pull, repository, FITS, MANY[4])
+        shop.commit("release", {"b.txt": ""}, message="m", author=mona, onto=pull.head_sha)
+        shop.retarget(pull, "release", mona)
+        await made_by(forge, wanted)
+        [review] = pull.reviews
+        assert review.comments == []
+        assert ("listed FITS" in review.body, "listed 5." in review.body) == (True, True)
+
+
 @pytest.mark.parametrize("after_effect", [False, True])
 async def test_a_draft_that_a_dead_process_left_keeps_no_review_back(
     tmp_path: Path, *, after_effect: bool
