@@ -243,7 +243,7 @@ async def test_a_file_that_is_deleted_or_renamed_with_a_change_asks(tmp_path: Pa
 async def test_a_branch_that_is_rewritten_while_a_file_is_renamed_keeps_its_findings(
     tmp_path: Path, head: str, again: str, *, is_gone: bool
 ) -> None:
-    """Through a force-push on a newer base. Only where nothing of the file is left is a reader asked what became of it."""
+    """Through a force-push on a newer base. A reader is asked only where nothing of the file is left."""
     with calc(tmp_path) as here:
         if again:  # the pull request itself had renamed it before
             here.commit({"app/calc.py": None, "app/sums.py": ZERO})
