@@ -431,7 +431,7 @@ async def test_a_dismissal_hides_what_was_dismissed_shows_it_and_hides_nothing_t
                 path="app/a.py",
                 line=2,
                 severity=reviewed.hidden[0].severity,
-                reason="by design",
+                reason=f"by design ({(await here.known())[0].mark[:8]})",
             ),
         )
         here.commit(
@@ -443,6 +443,23 @@ async def test_a_dismissal_hides_what_was_dismissed_shows_it_and_hides_nothing_t
         assert outcome.verdict is Verdict.findings
         assert [each.start_line for each in reviewed.new] == [2, 5]
         assert reviewed.hidden == ()
+
+
+async def test_a_dismissal_that_is_taken_back_counts_whatever_the_first_reader_says(
+    tmp_path: Path,
+) -> None:
+    with calc(tmp_path) as here:
+        await here.review([DIVIDES], "confirmed")
+        await dismissed(here)
+        outcome, _, _ = await here.review([])
+        assert outcome == CLEAN
+        (known,) = await here.known()
+        assert await here.database.transact(lambda tx: tables.reopen(tx, "1:7", known.mark))
+        outcome, reviewed, _ = await here.review([])
+        assert outcome.verdict is Verdict.findings
+        assert [each.title for each in reviewed.standing] == ["f15 divides by zero"]
+        assert await states(here) == [("open", "app/calc.py", 44)]
+        assert not await here.database.transact(lambda tx: tables.reopen(tx, "1:7", known.mark))
 
 
 # what a review is held against
