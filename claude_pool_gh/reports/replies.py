@@ -318,6 +318,23 @@ def dismissed(mark: str, heading: str) -> SafeMarkdown:
     )
 
 
+def reopened(mark: str, heading: str, *, by_thumb: bool) -> SafeMarkdown:
+    """A finding that was dismissed counts again."""
+    named = f"{neutralize_line(heading)} ({code(mark[:8])})"
+    return fitting(f"Open again: {named}. It counts from the next run on.{_thumb(by_thumb)}")
+
+
+def reopened_thread(who: str, *, by_thumb: bool) -> SafeMarkdown:
+    """Under a finding whose dismissal a person took back."""
+    told = f"Opened again by {code(who)}. It counts from the next review on.{_thumb(by_thumb)}"
+    return fitting(told)
+
+
+def _thumb(there: bool) -> str:
+    told = " A thumbs down on its comment had dismissed it: take that away too, or the next review does so again."
+    return told if there else ""
+
+
 def fixed_thread(head: str) -> SafeMarkdown:
     """Under a finding of which a second reader says that it is fixed."""
     return fitting(
@@ -368,10 +385,10 @@ def moved_on(was: str, now: str, line: str) -> SafeMarkdown:
     )
 
 
-def which_finding(known: Sequence[tuple[str, str]]) -> SafeMarkdown:
+def which_finding(known: Sequence[tuple[str, str]], state: str = "open") -> SafeMarkdown:
     """A finding has to be named."""
     if not known:
-        return fitting("There is no open finding here. Nothing was done.")
+        return fitting(f"There is no {state} finding here. Nothing was done.")
     lines = "\n".join(
         f"- `{mark[:8]}` {neutralize_line(heading, 160)}" for mark, heading in known[:20]
     )

@@ -278,7 +278,10 @@ def _details(reviewed: ReviewReport) -> list[str]:
         ("**Not settled**", reviewed.unsettled),
         ("Still open, since nobody could say whether it is fixed", reviewed.unchecked),
         ("There before this change, and not counted", reviewed.before),
-        ("Dismissed by a maintainer, and stated again", reviewed.hidden),
+        (
+            "Dismissed by a maintainer, and stated again (`/pool reopen ID` counts one again)",
+            reviewed.hidden,
+        ),
         ("Refuted by a second reader", reviewed.refuted),
     ):
         lines += _remarks(what, remarks)

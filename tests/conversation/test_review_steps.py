@@ -229,6 +229,45 @@ async def test_a_file_that_is_deleted_or_renamed_with_a_change_asks(tmp_path: Pa
         assert await states(here) == [("open", "app/calc.py", 44)]
 
 
+@pytest.mark.parametrize(
+    ("again", "head", "is_gone"),
+    [
+        ("", ZERO, False),
+        ("", ZERO, True),
+        ("", MOVED, True),
+        ("app/third.py", ZERO, False),
+        ("app/third.py", ZERO, True),
+        ("app/sums.py", MOVED, False),
+    ],
+)
+async def test_a_branch_that_is_rewritten_while_a_file_is_renamed_keeps_its_findings(
+    tmp_path: Path, head: str, again: str, *, is_gone: bool
+) -> None:
+    """Through a force-push on a newer base. A reader is asked only where nothing of the file is left."""
+    with calc(tmp_path) as here:
+        if again:  # the pull request itself had renamed it before
+            here.commit({"app/calc.py": None, "app/sums.py": ZERO})
+        path = "app/sums.py" if again else "app/calc.py"
+        await here.review([DIVIDES | {"path": path}], "confirmed")
+        (first,) = await here.known()
+        here.run("checkout", "-q", "-b", "newer", here.base)
+        here.base = here.commit({"other.py": "x = 1\n"})
+        new = again or "app/sums.py"
+        here.commit({"app/calc.py": None, new: head})
+        if is_gone:
+            gone = {"head": "f" * 40}
+            await here.database.transact(
+                lambda tx: tx.execute(tables.findings.update().values(**gone))
+            )
+        place = {"path": new, "start_line": 44, "end_line": 44, "evidence": head.split("\n")[43]}
+        outcome, _, results = await here.review([], {"verdict": "still", "place": place})
+        (now,) = await here.known()
+        assert (now.mark, now.state, now.finding.path) == (first.mark, "open", new)
+        assert outcome.verdict is Verdict.findings
+        is_known = head == ZERO and not (is_gone and again == "app/third.py")
+        assert len(results["check"]["candidates"]) == (not is_known)
+
+
 async def test_a_rewritten_branch_whose_old_commit_is_gone_fixes_nothing(tmp_path: Path) -> None:
     with calc(tmp_path) as here:
         await here.review([DIVIDES], "confirmed")
@@ -392,7 +431,7 @@ async def test_a_dismissal_hides_what_was_dismissed_shows_it_and_hides_nothing_t
                 path="app/a.py",
                 line=2,
                 severity=reviewed.hidden[0].severity,
-                reason="by design",
+                reason=f"by design ({(await here.known())[0].mark[:8]})",
             ),
         )
         here.commit(
@@ -404,6 +443,23 @@ async def test_a_dismissal_hides_what_was_dismissed_shows_it_and_hides_nothing_t
         assert outcome.verdict is Verdict.findings
         assert [each.start_line for each in reviewed.new] == [2, 5]
         assert reviewed.hidden == ()
+
+
+async def test_a_dismissal_that_is_taken_back_counts_whatever_the_first_reader_says(
+    tmp_path: Path,
+) -> None:
+    with calc(tmp_path) as here:
+        await here.review([DIVIDES], "confirmed")
+        await dismissed(here)
+        outcome, _, _ = await here.review([])
+        assert outcome == CLEAN
+        (known,) = await here.known()
+        assert await here.database.transact(lambda tx: tables.reopen(tx, "1:7", known.mark))
+        outcome, reviewed, _ = await here.review([])
+        assert outcome.verdict is Verdict.findings
+        assert [each.title for each in reviewed.standing] == ["f15 divides by zero"]
+        assert await states(here) == [("open", "app/calc.py", 44)]
+        assert not await here.database.transact(lambda tx: tables.reopen(tx, "1:7", known.mark))
 
 
 # what a review is held against
@@ -557,6 +613,20 @@ async def test_a_review_against_another_base_than_the_present_one_is_not_green(
         note = "the pull request goes into release now, not into main"
         assert outcome == Outcome(verdict=Verdict.skipped, reason=note)
         assert await here.database.read(lambda tx: tables.last_reviewed(tx, "1:7")) is None
+
+
+async def test_a_finding_against_another_base_is_posted_with_the_next_review_of_the_old_one(
+    tmp_path: Path,
+) -> None:
+    with calc(tmp_path) as here:
+        here.answers = Answers({"/pulls/7": pull(here.heads[-1], base_ref="release")})
+        outcome, reviewed, _ = await here.review([DIVIDES], "confirmed")
+        assert (outcome.verdict, reviewed.posted) == (Verdict.findings, False)
+        assert await here.known() == []
+        here.answers = Answers()
+        outcome, reviewed, _ = await here.review([DIVIDES], "confirmed")
+        assert (outcome.verdict, reviewed.posted) == (Verdict.findings, True)
+        assert await states(here) == [("open", "app/calc.py", 44)]
 
 
 async def test_a_review_at_another_merge_base_than_the_present_one_is_not_green(

@@ -70,7 +70,7 @@ async def test_the_most_urgent_is_written_first_and_the_pace_is_kept(bench: Benc
     assert all(later.at - earlier.at > 0.19 for earlier, later in pairwise(made))
 
 
-async def test_the_parts_of_a_review_keep_the_pace_too(bench: Bench) -> None:
+async def test_the_drafts_of_a_review_keep_the_pace_too(bench: Bench) -> None:
     bench.writer._interval = 0.2
     no = Fault(Respond(422, "Unprocessable Entity"), method="POST", route=REVIEWS, times=99)
     no.when = lambda moment: b'"line"' in moment.body
@@ -82,7 +82,7 @@ async def test_the_parts_of_a_review_keep_the_pace_too(bench: Bench) -> None:
     _whole, *parts = [
         each for each in bench.github.requests if each.method == "POST" and each.route == REVIEWS
     ]
-    assert len(parts) == 4, "one without comments, one with both, and one with each"
+    assert len(parts) == 4, "a draft without comments, one with each, and the review"
     assert all(later.at - earlier.at > 0.19 for earlier, later in pairwise(parts))
 
 

@@ -383,6 +383,21 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         replies.which_finding([]),
         "There is no open finding here. Nothing was done.",
     ),
+    "no dismissed finding": (
+        replies.which_finding([], "dismissed"),
+        "There is no dismissed finding here. Nothing was done.",
+    ),
+    "reopened": (
+        replies.reopened("0123456789abcdef0123", "@mona loses #1", by_thumb=False),
+        "Open again: `@mona` loses `#1` (`01234567`). It counts from the next run on.",
+    ),
+    "reopened thread": (
+        replies.reopened_thread("mona", by_thumb=True),
+        (
+            "Opened again by `mona`. It counts from the next review on. A thumbs down on its comment had dismissed "
+            "it: take that away too, or the next review does so again."
+        ),
+    ),
     "only the App": (
         replies.only_app("fix"),
         (

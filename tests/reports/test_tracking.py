@@ -119,7 +119,7 @@ Commit `012345678` · $0.50 of $3.00 · 1 min 11 s · after the next push: `/poo
   - Old: out of budget
 - There before this change, and not counted: 1
   - Before: it was so
-- Dismissed by a maintainer, and stated again: 1
+- Dismissed by a maintainer, and stated again (`/pool reopen ID` counts one again): 1
   - Hidden: by design
 - Refuted by a second reader: 1
   - It cannot happen `a.py:3` (low): `@mona` checks it in b.py:4
