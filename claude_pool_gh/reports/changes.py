@@ -69,7 +69,7 @@ def body(change: ChangeReport, home: str = "") -> list[str]:
         asked = "\n".join(
             f"- {neutralize_line(question, 400)}" for question in change.questions[:10]
         )
-        return [f"Please answer these questions first:\n\n{asked}"]
+        return [f"{asked}\n\nAnswer in a comment, then start it again: `/pool retry`"]
     if not change.files:
         return [neutralize(change.prose, 2_000)] if change.prose else []
     decision = _decision(change, home)

@@ -106,7 +106,7 @@ def _retargeted(run: Run) -> list[str]:
     if run.against is None:
         return []
     read, now = code(run.against.read), code(run.against.now)
-    then = "against that it is not reviewed yet" if run.outcome else f"this is about {read}"
+    then = f"against {now} it is not reviewed yet" if run.outcome else f"this is about {read}"
     return [f"⚠️ It goes into {now} now, and was read against {read}; {then}."]
 
 
@@ -231,7 +231,7 @@ def _next(run: Run) -> str:
     if isinstance(run.report, AuditReport):
         return f"to read it again: `/pool audit {run.report.name}`"
     match verdict:
-        case Verdict.clean | Verdict.findings | Verdict.unsettled if run.against is not None:
+        case Verdict.clean | Verdict.findings | Verdict.unsettled if _is_outdated(run):
             return "to review it again: `/pool review`"
         case Verdict.clean | Verdict.findings | Verdict.unsettled:
             return "after the next push: `/pool review`"
@@ -244,6 +244,12 @@ def _next(run: Run) -> str:
             return "to review all of it: `/pool review`"
         case _:
             return "to try again: `/pool retry`"
+
+
+def _is_outdated(run: Run) -> bool:
+    """True where there is something to review by now that was not there when it began."""
+    noted = isinstance(run.report, ReviewReport) and run.report.note.startswith(_HEAD_MOVED)
+    return bool(run.against or run.stale or noted)
 
 
 def _not_read(reviewed: ReviewReport) -> Iterator[str]:

@@ -319,10 +319,9 @@ def test_questions_come_instead_of_a_change() -> None:
         questions=["Which @mona?\n/pool x", *map(str, range(20))],
     )
     [shown] = body(asked)
-    assert shown.startswith(
-        "Please answer these questions first:\n\n- Which `@mona`? /pool x\n- 0\n"
-    )
-    assert shown.count("\n- ") == 10
+    assert shown.startswith("- Which `@mona`? /pool x\n- 0\n")
+    assert f"\n{shown}".count("\n- ") == 10
+    assert shown.endswith("\n\nAnswer in a comment, then start it again: `/pool retry`")
 
 
 def test_what_was_handed_in_at_a_gate_of_a_workflow_has_the_same_lines_to_copy() -> None:

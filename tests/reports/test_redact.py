@@ -215,7 +215,14 @@ KINDS = {
         PEM.replace("RSA", "OPENSSH"),
         PEM[:40],
         "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU",
+        *(
+            b64encode(PEM.replace("RSA ", kind).encode()).decode()
+            for kind in ("", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED ")
+        ),
+        json.dumps({"kty": "EC", "d": drawn(43, 40), "x": "x"}),
     ],
+    "a Hugging Face token": ["hf_" + "aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDeFgH"],
+    "a DigitalOcean token": ["dop_v1_" + hashlib.sha256(b"8").hexdigest()],
     "an AWS key": ["AKIA" + "A1" * 8, "ASIA" + "B2" * 8],
     "a Slack token": ["xoxb-" + "1a-" * 8],
     "a Slack webhook": ["https://hooks.slack.com/services/T01234567/B01234567/" + drawn(24, 31)],
@@ -270,6 +277,7 @@ BEGINNINGS = {
     "Stripe": "sk_live_",
     "GitLab": "glpat-",
     "PyPI": "pypi-AgEI",
+    "base64 of PEM": b64encode(b"-----BEGIN RSA PRIVATE KEY-----\n").decode(),
 }
 
 

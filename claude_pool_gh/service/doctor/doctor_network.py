@@ -18,6 +18,7 @@ import aiohttp
 from claude_pool_gh.service.doctor.diagnosis import Diagnosis
 from claude_pool_gh.service.setting_types import host_and_port, without_login
 from claude_pool_gh.service.settings import PREFIX, Settings
+from claude_pool_gh.terms import network_errors
 
 SKEW_SECONDS: Final = 60
 """That a clock may be wrong: GitHub refuses an App's login that seems to come from the future."""
@@ -72,7 +73,7 @@ def clock(settings: Settings) -> Diagnosis:
     try:
         headers = asyncio.run(_headers(url, settings.proxy))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        why = str(error) or type(error).__name__
+        why = network_errors.told(error)
         return Diagnosis("clock", f"not checked: {url} cannot be reached ({why})")
     skew = skew_of(headers)
     if skew is None:
@@ -165,7 +166,7 @@ def public_url(settings: Settings) -> Diagnosis:
     try:
         status = asyncio.run(_status(f"{url}/chains/0000000000.md"))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        why = str(error) or type(error).__name__
+        why = network_errors.told(error)
         return Diagnosis(what, f"{url}; from here it cannot be reached ({why})")
     if status in (
         404,
