@@ -116,7 +116,7 @@ class AgentOutcome:
     exit_code: int | None = None
     stderr: str = ""
     """Last lines, when it did not complete."""
-    looked_at: JSON = field(default_factory=dict)
+    looked_at: Mapping[str, JSON] = field(default_factory=dict)
     """Files, searches and denials, as lists of texts."""
     transcript: tuple[JSON, ...] = ()
     """What happened, in order, redacted."""
