@@ -24,7 +24,7 @@ ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 SUMMARY_LIMIT = 1024 * 1024
 GRACE = 7.5
 """Seconds between SIGINT and SIGTERM of a cancelled step; 2.5 more until it is killed."""
-ENTRY = 'exec "$RUNNER_TEMP/claude-pool/bin/python" -P -m claude_pool_gh.action'
+ENTRY = 'exec "$RUNNER_TEMP/claude-pool/bin/python" -BP -m claude_pool_gh.action'
 """The script of the bot's own step."""
 _COMMAND = re.compile(r"\s*::(?P<name>[A-Za-z-]+)(?: [^:]*)?::(?P<data>.*)")
 _ELDER = re.compile(r"##(?:vso)?\[(?P<name>[^ \]]+)[^\]]*\](?P<data>.*)")

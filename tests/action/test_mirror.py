@@ -16,7 +16,7 @@ MIRROR, OTHER = "https://pypi.example.com/simple", "https://other.example.com/si
 ASKED = "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INSECURE_HOST"
 UV = """#!/bin/sh
 case "$*" in
-*/small.lock) printf '%s\\n' "$UV_DEFAULT_INDEX" "$UV_INDEX" "$UV_INSECURE_HOST" > "$HOME/told" ;;
+*/first.lock) printf '%s\\n' "$UV_DEFAULT_INDEX" "$UV_INDEX" "$UV_INSECURE_HOST" > "$HOME/told" ;;
 esac
 """
 PYTHON = """#!/bin/sh
