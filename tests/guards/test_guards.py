@@ -3246,6 +3246,22 @@ GUARDS = [
         chosen="what_redaction_left",
     ),
     Guard(
+        name="an item that is kept in part is read by no agent",
+        file="pool/run/task_planning.py",
+        on="WITHHELD_ITEM if shard in lost else fault",
+        off="fault",
+        tests="tests/pool/test_kept_results.py",
+        chosen="costs_its_own_agent",
+    ),
+    Guard(
+        name="a name that was kept in part is no file that was read",
+        file=AUDITS + "results.py",
+        on="{path for path in files_opened(task) if path in there}",
+        off="files_opened(task)",
+        tests="tests/audits/test_outcomes.py",
+        chosen="kept_without_a_part",
+    ),
+    Guard(
         name="a claim that is kept in part is read again by nobody",
         file=f"{REVIEW}gather.py",
         on='as_written = "candidates" not in changed(context.results["check"])',
