@@ -3262,6 +3262,22 @@ GUARDS = [
         chosen="kept_without_a_part",
     ),
     Guard(
+        name="a report issue tells a run that ended without a result",
+        file="conversation/tracking/progress.py",
+        on="handler.ended(tx, end.chain, now)",
+        off="pass",
+        tests="tests/conversation/simulated/test_audit_since.py",
+        chosen="ends_without_a_result",
+    ),
+    Guard(
+        name="a report issue tells a due time at which nothing ran",
+        file="conversation/audit/scheduler.py",
+        on="            if repository is not None:\n                bring_up_to_date(",
+        off="            if repository is None:\n                bring_up_to_date(",
+        tests="tests/conversation/simulated/test_audit_since.py",
+        chosen="next_due_time",
+    ),
+    Guard(
         name="a claim that is kept in part is read again by nobody",
         file=f"{REVIEW}gather.py",
         on='as_written = "candidates" not in changed(context.results["check"])',

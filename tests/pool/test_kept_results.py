@@ -142,9 +142,14 @@ def test_digests_hold_through_the_database_s_own_form() -> None:
 
 def test_of_items_the_texts_count_and_one_that_is_gone_or_added() -> None:
     written = with_digests({"a": [{"text": "x", "own": [1]}, {"text": "y"}]}, by_item=("a",))
-    assert changed_items({**written, "a": [{"text": "x", "own": [2]}, {"text": "y"}]}, "a") == set()
-    assert changed_items({**written, "a": [{"text": "x"}, {"text": "z"}]}, "a") == {1}
-    assert changed_items({**written, "a": [{"text": "y"}, {"text": "y"}, {}]}, "a") == {0, 2}
+    assert (
+        changed_items({**written, "a": [{"text": "x", "own": [2]}, {"text": "y"}]}, "a")
+        == frozenset()
+    )
+    assert changed_items({**written, "a": [{"text": "x"}, {"text": "z"}]}, "a") == frozenset({1})
+    assert changed_items({**written, "a": [{"text": "y"}, {"text": "y"}, {}]}, "a") == frozenset(
+        {0, 2}
+    )
     assert changed({**written, "a": written["a"][:1]}) == {"a"}
     assert changed_items(with_digests({"a": [1]}), "a") is None
 

@@ -114,6 +114,7 @@ class Progress:
             want_all(tx, repository, wanted, now)
             if end is not None:
                 endings.tell(tx, end, self.links, now)
+                handler.ended(tx, end.chain, now)
         return around.own
 
     def _at_its_commit(self, tx: Transaction, chain: ChainRow) -> list[str]:
