@@ -58,7 +58,7 @@ def test_clean_is_said_only_where_nothing_is_missing() -> None:
         "> ⚠️ 1 part of 3 failed.",
         "> ⚠️ 1 part of 3 did not start.",
         "To go on with what is left: `/pool continue c-0123456789`",
-        "| shop/2 | 1 | failed | the model refused |",
+        "| `shop/2` | 1 | failed | the model refused |",
     ):
         assert line in text
     nothing = partial(completeness=Completeness.nothing)

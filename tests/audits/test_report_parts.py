@@ -177,8 +177,8 @@ def test_claims_that_nobody_settled_are_told_worst_first() -> None:
 def test_what_was_not_covered_says_how_many_files_and_why() -> None:
     of = partial()
     assert rows(parts.uncovered(of, 9)) == [
-        ["shop/2", "1", "failed", "the model refused"],
-        ["shop/3", "2", "not started", ""],
+        ["`shop/2`", "1", "failed", "the model refused"],
+        ["`shop/3`", "2", "not started", ""],
     ]
     assert parts.uncovered(of, 1).endswith("\n\nand 1 part more")
     assert parts.uncovered(result(), 9) == ""
