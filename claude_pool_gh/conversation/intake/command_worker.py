@@ -324,7 +324,7 @@ def _same_request(tx: Transaction, thread: str, plan: Plan) -> str | None:
 
 def _labels(plan: Plan) -> ChainLabels:
     facts = facts_of(plan.context, ThreadFacts)
-    workflow = str(plan.context.get("workflow", ""))
+    workflow = str(plan.context.get("name" if plan.verb == "audit" else "workflow", ""))
     return ChainLabels(head=facts.head, workflow=workflow, requester=facts.requester.login)
 
 

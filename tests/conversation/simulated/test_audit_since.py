@@ -57,12 +57,27 @@ async def test_a_run_is_told_while_it_lasts_and_where_it_ends_without_a_result(d
     assert "had nothing to read: NOT AUDITED: nothing has changed." in await since(desk, "tests")
 
 
+async def test_two_audits_at_once_in_one_thread_have_a_comment_each(desk: Desk) -> None:
+    thread = desk.problem()
+    first = await desk.say("/pool audit dead-code", at=thread)
+    assert (await desk.say("/pool audit security", at=thread)).answer == "started"
+    over(desk, first, Verdict.failed, "broken")
+    shown = {
+        key.rpartition(":")[2]: text
+        for key, text in (await desk.wanted("comment")).items()
+        if f":{thread.number}:audit:" in key
+    }
+    assert shown["dead-code"].startswith("### ⚠️ Audit `dead-code`: NOT AUDITED: broken")
+    assert "for the audit `security`" in shown["security"]
+    assert "broken" not in shown["security"]
+
+
 async def test_a_plan_and_another_audit_say_nothing_of_it(desk: Desk) -> None:
     reported(desk, "docs")
     over(
         desk, await desk.say("/pool audit docs --plan", at=desk.problem()), Verdict.failed, "broken"
     )
-    over(desk, await desk.say("/pool audit security", at=desk.problem()), Verdict.failed, "broken")
+    over(desk, await desk.say("/pool audit defects", at=desk.problem()), Verdict.failed, "broken")
     assert await since(desk, "docs") == ""
 
 
