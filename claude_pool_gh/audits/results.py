@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -51,10 +51,20 @@ class ShardCounts:
     costs: Sequence[int]
 
 
-def coverage(plan: AuditPlan, found: Sequence[Mapping[str, Any]], counts: ShardCounts) -> Coverage:
-    """The outcome of each shard. A shard whose agent opened none of its files was not read, whatever it says."""
+def coverage(
+    plan: AuditPlan,
+    found: Sequence[Mapping[str, Any]],
+    counts: ShardCounts,
+    there: Collection[str],
+) -> Coverage:
+    """The outcome of each shard. A shard whose agent opened none of its files was not read, whatever it says.
+
+    `there`: the files of the commit. A name that was kept without a part of it names none of them, and two files may
+    have the same such name.
+    """
     told = [
-        _shard_result(plan, at, task, counts) for at, task in enumerate(found[: len(plan.shards)])
+        _shard_result(plan, at, task, counts, there)
+        for at, task in enumerate(found[: len(plan.shards)])
     ]
     missing = [
         ShardResult(shard=shard, state=ShardState.not_started, reason="it was not begun")
@@ -70,11 +80,16 @@ def coverage(plan: AuditPlan, found: Sequence[Mapping[str, Any]], counts: ShardC
 
 
 def _shard_result(
-    plan: AuditPlan, at: int, task: Mapping[str, Any], counts: ShardCounts
+    plan: AuditPlan,
+    at: int,
+    task: Mapping[str, Any],
+    counts: ShardCounts,
+    there: Collection[str],
 ) -> ShardResult:
     shard = plan.shards[at]
     ending = Ending(task.get("ending", Ending.failed))
-    state, reason, opened = ShardState.read, "", files_opened(task)
+    state, reason = ShardState.read, ""
+    opened = {path for path in files_opened(task) if path in there}
     if ending is not Ending.completed:
         state = ShardState.cut if ending in _CUT else ShardState.failed
         reason = str(task.get("reason") or ending.value)

@@ -94,8 +94,11 @@ class ScheduledAudit:
 
 def remember(
     tx: Transaction, repository_id: int, audit: str, schedule: Schedule | None, now_ms: int
-) -> None:
-    """Keep an audit's schedule as it is configured now. A new or another one is due only after this moment."""
+) -> bool:
+    """Keep an audit's schedule as it is configured now; True where it was another one.
+
+    A new or another one is due only after this moment.
+    """
     insert_once(
         tx,
         audit_schedules,
@@ -106,16 +109,18 @@ def remember(
     another = sa.and_(_own(repository_id, audit), sa.not_(same))
     later = _look(repository_id, audit, schedule, now_ms)
     values = {"cron": cron, "timezone": timezone, "last_due_ms": now_ms} | later
-    tx.execute(audit_schedules.update().where(another).values(**values))
+    return bool(tx.execute(audit_schedules.update().where(another).values(**values)).rowcount)
 
 
-def forget_others(tx: Transaction, repository_id: int, audits: Collection[str]) -> None:
-    """Take the schedule of every audit that a repository does not configure any more. What runs goes on."""
+def forget_others(tx: Transaction, repository_id: int, audits: Collection[str]) -> list[str]:
+    """Take the schedule of every audit that a repository does not configure any more; which. What runs goes on."""
     others = sa.and_(
         _S.repository_id == repository_id, _S.audit.not_in(list(audits)), _S.cron != ""
     )
+    names = [str(each) for each in tx.execute(sa.select(_S.audit).where(others)).scalars()]
     values = {"cron": "", "timezone": "", "look_ms": None}
     tx.execute(audit_schedules.update().where(others).values(**values))
+    return names
 
 
 def get(tx: Transaction, repository_id: int, audit: str) -> ScheduledAudit | None:

@@ -91,6 +91,9 @@ class VerbHandler(ABC):
         """Build what the tracking comment of a chain shows besides steps and money."""
         return None
 
+    def ended(self, tx: Transaction, chain: ChainRow, now_ms: int) -> None:  # noqa: B027 - most leave nothing else
+        """Want what else should stand on GitHub once a chain is over. Wanting it again changes nothing."""
+
     def intent(self, chain: ChainRow) -> str:  # noqa: ARG002 - some know more
         """Say what a chain will do, in one sentence."""
         return self.summary

@@ -45,6 +45,7 @@ PLAN = AuditPlan(
     budget=1,
 )
 COUNTS = ShardCounts(stated=(0, 0), kept=(0, 0), costs=(5, 6))
+THERE = ("a.py", "b.py", "c.py")
 
 
 def said(
@@ -73,7 +74,7 @@ _FIELDS = (
 def result(tasks: Sequence[Mapping[str, Any]], **fields: Any) -> AuditResult:
     """A result of these finders."""
     planned = replace(PLAN, skipped=fields.pop("skipped", ()))
-    covered = results.coverage(planned, tasks, COUNTS)
+    covered = results.coverage(planned, tasks, COUNTS, THERE)
     values: dict[str, Any] = {
         "plan": PLAN,
         "coverage": covered,
@@ -127,9 +128,9 @@ def test_a_part_counts_as_read_only_where_its_agent_opened_a_file_of_it() -> Non
         ({"ending": "cancelled"}, ShardState.cut),
     ]
     for task, state in cases:
-        found = results.coverage(PLAN, [said(), task], COUNTS).shards
+        found = results.coverage(PLAN, [said(), task], COUNTS, THERE).shards
         assert [each.state for each in found] == [ShardState.read, state], task
-    (_, last) = results.coverage(PLAN, [said()], COUNTS).shards
+    (_, last) = results.coverage(PLAN, [said()], COUNTS, THERE).shards
     assert last.state is ShardState.not_started
 
 
@@ -144,9 +145,17 @@ def test_a_file_that_the_agent_of_its_part_did_not_open_was_not_read() -> None:
     assert results.outcome(made, [said(), said()]).verdict is Verdict.unsettled
 
 
+def test_of_names_that_were_kept_without_a_part_nobody_knows_which_file_was_opened() -> None:
+    kept = replace(A, paths=("[redacted].py", "[redacted].py"))
+    covered = results.coverage(
+        replace(PLAN, shards=(kept,)), [said(opened=["[redacted].py"])], COUNTS, THERE
+    )
+    assert (covered.files_read, covered.files_unread) == (0, 2)
+
+
 def test_what_is_beyond_the_budget_keeps_an_audit_from_being_complete() -> None:
     plan = replace(PLAN, shards=(A,), beyond=(B,))
-    covered = results.coverage(plan, [said()], COUNTS)
+    covered = results.coverage(plan, [said()], COUNTS, THERE)
     assert results.completeness(covered, Unjudged()) is Completeness.partial
     assert covered.unread == ("b.py", "c.py")
     told = results.problems(covered, Unjudged(unverified=2))

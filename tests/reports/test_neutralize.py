@@ -399,6 +399,12 @@ def test_a_summary_is_read_as_it_was_written() -> None:
     )
 
 
+def test_what_is_written_as_code_is_code_in_a_summary() -> None:
+    assert summary("`a<b>` @mona `@mona` a`b") == (
+        "<code>a&lt;b&gt;</code> <code>@mona</code> <code>@mona</code> a`b"
+    )
+
+
 def test_texts_are_cut_at_their_limits() -> None:
     assert as_read(neutralize("a" * 9_000)) == "a" * 4_000
     assert as_read(neutralize("a" * 90, 50)) == "a" * 50

@@ -29,6 +29,7 @@ from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import carried, quoted_in, requoted
 from claude_pool_gh.findings.model import Finding, NewPlace
 from claude_pool_gh.findings.tables import KnownFinding, Standing
+from claude_pool_gh.pool.model.digests import with_digests
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.pool.store import costs, tasks
 from claude_pool_gh.storage import Transaction
@@ -42,18 +43,15 @@ async def alike(context: HostStepContext) -> Done:
     """Ask a judge about claims of different parts that may be one fault. Usually there are none, and no cost."""
     claims = _claims(context)
     groups = results.alike(claims)
-    return Done(
+    asked = [
         {
-            "groups": [
-                {
-                    "title": f"{len(group)} claims of {group[0].rule}",
-                    "claims": "\n\n".join(map(_told, group)),
-                    "marks": [each.mark for each in group],
-                }
-                for group in groups
-            ]
+            "title": f"{len(group)} claims of {group[0].rule}",
+            "claims": "\n\n".join(map(_told, group)),
+            "marks": [each.mark for each in group],
         }
-    )
+        for group in groups
+    ]
+    return Done(with_digests({"groups": asked}, by_item=("groups",)))
 
 
 def _told(each: Candidate) -> str:
@@ -92,6 +90,7 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
         plan,
         made["find"],
         ShardCounts(stated=check["stated"], kept=check["kept"], costs=known.shards),
+        blobs.keys(),
     )
     left = rest(covered, subject.paths, continues=subject.continues)
     unsettled = tuple(weighed.unsettled)

@@ -194,6 +194,7 @@ class CommandWorker:
             self._reply(tx, request, replies.cap_reached(refusal, request.line, cap=name), once)
             return self._close(tx, request, "refused: cap")
         savepoint.commit()
+        command_rows.begin(tx, request.key, chain_id)
         if start.after is not None:
             start.after(tx, chain_id)
         if facts_of(plan.context, ThreadFacts).place == "pull":  # read live for this plan
@@ -208,7 +209,6 @@ class CommandWorker:
             self._reply(tx, request, replies.again(plan.verb, stands), "")
         self.observer.changed(tx, chain_id)
         endings.react(tx, request, "eyes", now)
-        command_rows.begin(tx, request.key, chain_id)
         return self._close(tx, request, "started", chain_id)
 
     def _end_others(self, tx: Transaction, thread: str, verb: str, now_ms: int) -> None:
@@ -324,7 +324,7 @@ def _same_request(tx: Transaction, thread: str, plan: Plan) -> str | None:
 
 def _labels(plan: Plan) -> ChainLabels:
     facts = facts_of(plan.context, ThreadFacts)
-    workflow = str(plan.context.get("workflow", ""))
+    workflow = str(plan.context.get("name" if plan.verb == "audit" else "workflow", ""))
     return ChainLabels(head=facts.head, workflow=workflow, requester=facts.requester.login)
 
 
