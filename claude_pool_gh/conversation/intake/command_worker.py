@@ -140,7 +140,11 @@ class CommandWorker:
         request = command_rows.claim(tx, self.services.clock.now_ms(), _TAKEN_MS)
         return None if request is None else _as_named_now(tx, request)
 
-    def _carry_out(self, tx: Transaction, request: CommandRequest, decision: Decision) -> Handled:
+    def _carry_out(
+        self, tx: Transaction, request: CommandRequest, decision: Decision
+    ) -> Handled | None:
+        if not command_rows.is_open(tx, request.key):  # taken again, since this took so long
+            return None
         match decision:
             case Silence(why):
                 return self._close(tx, request, f"silence: {why}")

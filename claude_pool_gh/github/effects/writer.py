@@ -127,7 +127,7 @@ class Writer:
         self._changed.clear()
         now = self._now_ms()
         for installation in await self._database.read(partial(rows.installations_due, now_ms=now)):
-            if installation not in self._busy and self._limited_until.get(installation, 0) <= now:
+            if installation not in self._busy and not self._is_limited(installation):
                 self._busy[installation] = asyncio.create_task(self._serve(installation))
         pause = self._pause(await self._database.read(rows.earliest_due))
         self.looked = time.monotonic()
@@ -163,7 +163,7 @@ class Writer:
                 self.wake()
 
     async def _next(self, installation: int) -> EffectRow | Unreadable | None:
-        if self._limited_until.get(installation, 0) > self._now_ms():
+        if self._is_limited(installation):
             return None
 
         def claim(tx: Transaction) -> EffectRow | Unreadable | None:
@@ -314,6 +314,11 @@ class Writer:
             self._postpone(tx, row, due, "GitHub asks the bot to wait; it is tried again")
 
         await self._database.transact(wait)
+
+    def _is_limited(self, installation: int) -> bool:
+        """True while GitHub wants to be asked for nothing; not for what a clock said that was set back since."""
+        left = self._limited_until.get(installation, 0) - self._now_ms()
+        return 0 < left <= pauses.LONGEST_WAIT_MS
 
     async def _is_reached(self, row: EffectRow) -> bool:
         """True where GitHub answers about the repository: only this one is refused, and no outage keeps it back."""
