@@ -228,12 +228,12 @@ def _set_back(
     seen, coming = get(tx, repository_id, audit), schedule.next_after(now_ms)
     if seen is None or seen.look_ms is None or coming is None:
         return
-    values = {"last_due_ms": min(seen.record.last_due_ms, coming)}
-    record = replace(seen.record, **values)
+    last = min(seen.record.last_due_ms, coming)
+    record = replace(seen.record, last_due_ms=last)
     start = next_start(schedule, record, now_ms, seen.scatter)
     if start is not None and start < seen.look_ms:
         where = sa.and_(_own(repository_id, audit), _as_seen(seen))
-        tx.execute(audit_schedules.update().where(where).values(**values, look_ms=now_ms))
+        tx.execute(audit_schedules.update().where(where).values(last_due_ms=last, look_ms=now_ms))
 
 
 def _own(repository_id: int, audit: str) -> sa.ColumnElement[bool]:

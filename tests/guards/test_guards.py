@@ -1912,7 +1912,7 @@ GUARDS = [
     # the operator's
     Guard(
         "state files are the owner's alone",
-        "service/server/runtime.py",
+        "service/server/state_folder.py",
         "os.umask(0o077)",
         "os.umask(0o022)",
         f"{ACCEPTANCE}operator.py",
@@ -2353,6 +2353,22 @@ GUARDS = [
         "# what",
         "tests/github/test_access.py",
         "once_the_clock_is_right",
+    ),
+    Guard(
+        "nothing is deleted by a clock that is not GitHub's",
+        "service/server/retention.py",
+        "if (skew := self.clock_skew()) > SKEW_SECONDS:",
+        "if (skew := 0.0) > SKEW_SECONDS:",
+        "tests/service/test_retention.py",
+        "not_githubs",
+    ),
+    Guard(
+        "what an alert waits for is counted from nothing on",
+        "service/monitoring/metrics.py",
+        "dict.fromkeys(self._known, 0) | dict(self._counts)",
+        "dict(self._counts)",
+        "tests/service/test_metrics.py",
+        "from_nothing_on",
     ),
     Guard(
         "a full disk that stops every part is one thing",

@@ -53,6 +53,8 @@ _LONGEST_DELAY: Final = 256
 """Seconds."""
 _TAKEN_MS: Final = 120_000
 """For so long nobody else of this process takes a command that is being handled."""
+CAP_REACHED: Final = "refused: cap"
+"""The answer to a command for which a cap has too little left."""
 T = TypeVar("T")
 Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
 
@@ -196,7 +198,7 @@ class CommandWorker:
             name = name_of(refusal.cap, self.services.door)
             once = "" if request.comment else f"cap:{refusal.cap}:{now // rate_limits.HOUR_MS}"
             self._reply(tx, request, replies.cap_reached(refusal, request.line, cap=name), once)
-            return self._close(tx, request, "refused: cap")
+            return self._close(tx, request, CAP_REACHED)
         savepoint.commit()
         if start.after is not None:
             start.after(tx, chain_id)
@@ -307,7 +309,7 @@ def _log(request: CommandRequest, handled: Handled, ms: int) -> None:
 
 def _in_a_word(answer: str) -> str:
     """The way in which a command was answered, without the reason: of reasons there are any number."""
-    if answer == "refused: cap":
+    if answer == CAP_REACHED:
         return answer
     return answer.partition("\n")[0].partition(":")[0]
 
