@@ -19,7 +19,7 @@ _C: Final = commands.c
 _LOOKED_AT: Final = 50
 _LONGEST_ANSWER: Final = 2_000
 LONGEST_WAIT_MS: Final = 1_200_000
-"""What is due later than that was put off before the clock was set back; no pause is as long."""
+"""No pause is as long: a command that is due later was put off before the clock was set back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
