@@ -224,7 +224,7 @@ def resume(tx: Transaction, repository_id: int, audit: str, now_ms: int) -> bool
 def _set_back(
     tx: Transaction, repository_id: int, audit: str, schedule: Schedule, now_ms: int
 ) -> None:
-    """Where the clock was set back, decide anew. Only the next due time may have been dealt with before that."""
+    """Decide anew if the clock was set back. Only the next due time may have been dealt with before that."""
     seen, coming = get(tx, repository_id, audit), schedule.next_after(now_ms)
     if seen is None or seen.look_ms is None or coming is None:
         return
