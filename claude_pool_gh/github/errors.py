@@ -25,7 +25,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 _PASSING: Final = frozenset({408, 425})
 _LIMITS: Final = ("rate limit", "abuse detection", "too many requests", "submitted too quickly")
@@ -51,6 +51,10 @@ class RefusedOnTheWay(Unreadable):
 
 class OperatorNeeded(ForgeUnavailable):
     """Nothing works before the operator of this server has changed something. Until then it is tried again."""
+
+    do: ClassVar = (
+        "run `claude-pool-gh doctor`: it is the App's id, its private key, or this machine's clock"
+    )
 
 
 class RateLimited(ForgeError):
@@ -113,6 +117,8 @@ class GivenUp(ForgeRefused):
 
 class NotAdmitted(ForgeRefused):
     """The App is suspended, or not installed there any more. What was wanted waits until it is back."""
+
+    do: ClassVar = "let the account's owner lift the suspension, or install the App there again"
 
 
 class NotFound(ForgeRefused):

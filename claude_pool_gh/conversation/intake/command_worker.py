@@ -284,7 +284,11 @@ class CommandWorker:
             command_rows.postpone(tx, request.key, tries, due)
             return None
 
-        logger.warning("command postponed: %s", error, extra={"action": "command_postponed"})
+        do = getattr(error, "do", "")  # of what only the operator can change
+        told = {"action": "command_postponed", "do": do}
+        logger.log(
+            logging.ERROR if do else logging.WARNING, "command postponed: %s", error, extra=told
+        )
         return await self._committed(request, store)
 
 

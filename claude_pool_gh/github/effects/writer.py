@@ -189,7 +189,7 @@ class Writer:
             logger.error(  # noqa: TRY400 - the text says all; a traceback would hide it
                 "the operator must act: %s",
                 error,
-                extra={**_names(row, "operator_needed"), "do": _DO},
+                extra={**_names(row, "operator_needed"), "do": error.do},
             )
             why = "the operator of this bot must act; nothing can be done here"
             await self._later(row, self._backoff(row), why)
