@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from claude_pool_gh.terms.waits import seconds, seconds_until
 
@@ -53,6 +53,10 @@ class RefusedOnTheWay(Unreadable):
 
 class OperatorNeeded(ForgeUnavailable):
     """Nothing works before the operator of this server has changed something. Until then it is tried again."""
+
+    do: ClassVar = (
+        "run `claude-pool-gh doctor`: it is the App's id, its private key, or this machine's clock"
+    )
 
 
 class RateLimited(ForgeError):
@@ -115,6 +119,8 @@ class GivenUp(ForgeRefused):
 
 class NotAdmitted(ForgeRefused):
     """The App is suspended, or not installed there any more. What was wanted waits until it is back."""
+
+    do: ClassVar = "let the account's owner lift the suspension, or install the App there again"
 
 
 class NotFound(ForgeRefused):

@@ -109,6 +109,20 @@ def test_every_setting_that_is_named_exists() -> None:
         assert named - known == set(), file.name
 
 
+def test_the_file_to_fill_in_sets_nothing_that_the_unit_or_the_containers_set() -> None:
+    """It goes before the unit's own values: the App's key would be looked for where compose puts it."""
+    example = (DEPLOY / "claude-pool.env.example").read_text()
+    to_fill_in = set(re.findall(r"^(\w+)=", example, re.MULTILINE))
+    unit = (DEPLOY / "claude-pool.service").read_text()
+    of_unit = set(re.findall(r"^Environment=(\w+)=", unit, re.MULTILINE))
+    assert variable("private_key_file") in of_unit
+    assert to_fill_in & of_unit == set()
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    for name in ("server", "worker"):
+        assert set(services[name]["environment"]) == {variable("private_key_file")}
+        assert to_fill_in & set(services[name]["environment"]) == set()
+
+
 def test_every_alert_says_what_to_do_and_the_dashboard_has_a_panel_for_each_query() -> None:
     rules = yaml.safe_load((OPERATE / "alerts.yml").read_text())["groups"][0]["rules"]
     assert len({rule["alert"] for rule in rules}) == len(rules) > 10

@@ -100,7 +100,8 @@ class AuditScheduler:
     async def _read_all(self, now_ms: int) -> None:
         """Read the configurations that were not read for a while. One that cannot be read changes nothing."""
         for repository in await self.services.database.read(inbox.active_repositories):
-            if self._read_ms.get(repository.id, -READ_EVERY_MS) + READ_EVERY_MS > now_ms:
+            since = now_ms - self._read_ms.get(repository.id, -READ_EVERY_MS)
+            if 0 <= since < READ_EVERY_MS:  # below 0 the clock was set back
                 continue
             self._read_ms[repository.id] = now_ms
             try:

@@ -56,13 +56,10 @@ def patient(step: HostStep, *, longest: float = LONGEST, pause: float = 1.0) -> 
                 seconds = _seconds(passing, wait)
                 if seconds > rest:
                     raise StepFailed(_given_up(passing, waited), ours=True) from error
-                level = logging.ERROR if isinstance(passing, OutOfDisk) else logging.WARNING
-                logger.log(
-                    level,
-                    "step postponed: %s",
-                    passing,
-                    extra={"action": "step_postponed", "chain": context.chain_id},
-                )
+                do = getattr(passing, "do", "")  # of what only the operator can change
+                told = {"action": "step_postponed", "chain": context.chain_id, "do": do}
+                level = logging.ERROR if do else logging.WARNING
+                logger.log(level, "step postponed: %s", passing, extra=told)
             await asyncio.sleep(seconds)
             wait = min(2 * wait, _LONGEST_PAUSE)
 

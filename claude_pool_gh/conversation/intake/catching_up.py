@@ -105,7 +105,10 @@ class CatchUp:
         logger.error(
             "more than %d deliveries since the last look: older ones are not looked at",
             _PAGES * _PAGE,
-            extra={"action": "deliveries_not_read"},
+            extra={
+                "action": "deliveries_not_read",
+                "do": "look at the older failed ones on the App's page, under Advanced, and redeliver them there",
+            },
         )
 
     async def _take(self, guid: str, delivery_id: int) -> int:

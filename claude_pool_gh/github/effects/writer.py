@@ -192,7 +192,7 @@ class Writer:
             logger.error(  # noqa: TRY400 - the text says all; a traceback would hide it
                 "the operator must act: %s",
                 error,
-                extra={**_names(row, "operator_needed"), "do": _DO},
+                extra={**_names(row, "operator_needed"), "do": error.do},
             )
             why = "the operator of this bot must act; nothing can be done here"
             await self._later(row, self._backoff(row), why)
@@ -320,6 +320,11 @@ class Writer:
             self._postpone(tx, row, due, "GitHub asks the bot to wait; it is tried again")
 
         await self._database.transact(wait)
+
+    def _is_limited(self, installation: int) -> bool:
+        """True while GitHub wants to be asked for nothing; not for what a clock said that was set back since."""
+        left = self._limited_until.get(installation, 0) - self._now_ms()
+        return 0 < left <= pauses.LONGEST_WAIT_MS
 
     async def _is_reached(self, row: EffectRow) -> bool:
         """True where GitHub answers about the repository: only this one is refused, and no outage keeps it back."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.access import PERMISSIONS, PUSHING
 from claude_pool_gh.service.doctor.diagnosis import Diagnosis
-from claude_pool_gh.service.doctor.doctor_network import SKEW_SECONDS, skew_of
+from claude_pool_gh.service.monitoring.clock_skew import SKEW_SECONDS, skew_of
 from claude_pool_gh.service.server.serve import check_key
 from claude_pool_gh.service.settings import PREFIX, Settings
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import email.utils
 import errno
 import os
 import socket
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -16,12 +13,11 @@ from typing import Final
 import aiohttp
 
 from claude_pool_gh.service.doctor.diagnosis import Diagnosis
+from claude_pool_gh.service.monitoring.clock_skew import SKEW_SECONDS, skew_of
 from claude_pool_gh.service.setting_types import host_and_port, without_login
 from claude_pool_gh.service.settings import PREFIX, Settings
 from claude_pool_gh.terms import network_errors
 
-SKEW_SECONDS: Final = 60
-"""That a clock may be wrong: GitHub refuses an App's login that seems to come from the future."""
 _PROXIES: Final = (
     "HTTPS_PROXY",
     "https_proxy",
@@ -82,16 +78,6 @@ def clock(settings: Settings) -> Diagnosis:
         fix = "set this machine's clock, and let it be kept by NTP: GitHub refuses the App's logins"
         return Diagnosis("clock", f"{skew:.0f} seconds away from GitHub's", fix)
     return Diagnosis("clock", f"within {SKEW_SECONDS} seconds of GitHub's")
-
-
-def skew_of(headers: Mapping[str, str]) -> float | None:
-    """Seconds between this machine's clock and that of a server that has just answered; None where it does not say."""
-    told = {name.lower(): value for name, value in headers.items()}.get("date", "")
-    try:
-        then = email.utils.parsedate_to_datetime(told).astimezone(dt.UTC).timestamp()
-    except (TypeError, ValueError):
-        return None
-    return abs(then - time.time())
 
 
 async def _headers(url: str, proxy: str) -> Mapping[str, str]:
