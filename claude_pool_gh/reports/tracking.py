@@ -231,19 +231,22 @@ def _next(run: Run) -> str:
     if isinstance(run.report, AuditReport):
         return f"to read it again: `/pool audit {run.report.name}`"
     match verdict:
-        case Verdict.clean | Verdict.findings | Verdict.unsettled if run.against is not None:
-            return "to review it again: `/pool review`"
-        case Verdict.clean | Verdict.findings | Verdict.unsettled:
-            return "after the next push: `/pool review`"
         case Verdict.answered:
             return ""
-        case Verdict.skipped if isinstance(run.report, ReviewReport) and not run.report.files:
-            return "to have it read: `/pool review PATH`" if run.report.generated else ""
-        case Verdict.skipped:
-            # the same line would end in the same way: of other paths, another commit
-            return "to review all of it: `/pool review`"
+        case Verdict.clean | Verdict.findings | Verdict.unsettled | Verdict.skipped:
+            return _next_review(run, verdict) if run.verb == "review" else ""
         case _:
             return "to try again: `/pool retry`"
+
+
+def _next_review(run: Run, verdict: Verdict) -> str:
+    """The line after a review that came to its end; the same line would end in the same way on the same commit."""
+    if verdict is not Verdict.skipped:
+        when = "after the next push" if run.against is None else "to review it again"
+        return f"{when}: `/pool review`"
+    if isinstance(run.report, ReviewReport) and not run.report.files:
+        return "to have it read: `/pool review PATH`" if run.report.generated else ""
+    return "to review all of it: `/pool review`"
 
 
 def _not_read(reviewed: ReviewReport) -> Iterator[str]:
