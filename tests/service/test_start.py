@@ -257,7 +257,6 @@ def test_ctrl_c_at_a_question_ends_as_anywhere_else(tmp_path: Path) -> None:
 WITHOUT_JSON = {
     "serve": "runs until it is stopped",
     "worker": "runs until it is stopped",
-    "init": "asks, and writes files",
     "rehearse": "shows a demonstration",
     "config schema": "is JSON",
 }
