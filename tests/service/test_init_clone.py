@@ -99,7 +99,7 @@ def test_a_dry_run_shows_the_files_and_does_not_tell_of_the_secret(
     out = capsys.readouterr().out
     assert written(wishes) == set()
     assert "shown as OWNER and COMMIT" in out
-    assert "    " + "door: action" in out
+    assert "    " + "runs_in: action" in out
     assert "Nothing was written: this was a dry run." in out
     assert "ANTHROPIC_API_KEY: " not in out.partition("Nothing was written")[2]
 

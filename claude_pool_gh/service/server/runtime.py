@@ -190,7 +190,7 @@ class WriterOptions:
 async def open_runtime(
     settings: Settings,
     *,
-    door: str = "app",
+    runs_in: str = "app",
     job_token: str | None = None,
     guard: Callable[[Agent], Agent] = lambda agent: agent,
     keeps: Callable[[], bool] = lambda: True,
@@ -225,13 +225,13 @@ async def open_runtime(
         worktrees = Worktrees(
             settings.state_dir.absolute(),
             _logins(database, forge, settings.github_server_url, settings.proxy),
-            is_shallow=door == "action",
+            is_shallow=runs_in == "action",
         )
         worktrees.sweep()
         forge.pusher = pusher(database, forge, worktrees, settings)
         redactor = Redactor(settings.all_secrets)
         verb_handlers = registry.handlers()
-        progress = Progress(clock, verb_handlers, settings.links, door)
+        progress = Progress(clock, verb_handlers, settings.links, runs_in)
         screen = without_secrets(redactor)
         writer = Writer(
             database,
@@ -254,7 +254,7 @@ async def open_runtime(
             worktrees=worktrees,
             clock=clock,
             defaults=defaults_of(settings),
-            door=door,
+            runs_in=runs_in,
             keeps=keeps,
             links=settings.links,
             sandbox=sandbox_of(settings),
@@ -272,7 +272,8 @@ async def open_runtime(
         )
         hosts = {
             name: patient(
-                under_present_name(database, with_commits(worktrees, step)), longest=_PATIENCE[door]
+                under_present_name(database, with_commits(worktrees, step)),
+                longest=_PATIENCE[runs_in],
             )
             for handler in verb_handlers.values()
             for name, step in handler.host_steps(services).items()
