@@ -1,4 +1,4 @@
-"""A pool of Claude agents at a GitHub repository's service, and at a script's.
+"""Pools of Claude agents, for GitHub repositories and for programs.
 
 For scripts: `from claude_pool_gh import ClaudeAgent, Pool`. The names below are the library's whole surface; what
 stands behind them is loaded when it is asked for.

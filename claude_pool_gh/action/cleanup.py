@@ -53,7 +53,7 @@ async def tidy() -> None:
     with log.of_run():
         house_open = open_runtime(
             settings,
-            door="action",
+            runs_in="action",
             job_token=job.token,
             guard=gated(gate),
             writing=WriterOptions(refused=gate.refused),

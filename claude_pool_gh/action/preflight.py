@@ -18,7 +18,7 @@ from claude_pool_gh.github.errors import ForgeError, ForgeRefused
 from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.terms.ids import Trigger
 
-DOOR: Final = "action"
+_HERE: Final = "action"
 _TRIGGER_KEYS: Final = {
     "label": "triggers.labels",
     "opened": "triggers.opened",
@@ -58,10 +58,9 @@ async def preflight(
 
 
 def _check_configuration(found: Configuration, request: CommandRequest) -> None:
-    if not answers(found, DOOR):
-        raise NothingToDo(
-            f"`door: {found.value.door}` in {found.source('door')} leaves this repository's commands to the App"
-        )
+    if not answers(found, _HERE):
+        written = f"`runs_in: {found.value.runs_in}` in {found.source('runs_in')}"
+        raise NothingToDo(f"{written} leaves this repository's commands to the App")
     source = request.source
     if not isinstance(source, Trigger) or is_switched_on(source.kind, found.value):
         return

@@ -261,7 +261,7 @@ async def _opened(serving: Serving) -> AsyncIterator[Runtime]:
     )
     opening = open_runtime(
         serving.settings,
-        door="action",
+        runs_in="action",
         job_token=serving.job.token,
         guard=gated(gate, serving.federation),
         keeps=lambda: rehearses or keeper.keeps,

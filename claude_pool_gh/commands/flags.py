@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Final
 
 from claude_pool_gh.commands.grammar import Flag
+from claude_pool_gh.terms.efforts import EFFORTS
 
-EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
 _LEAST_DOLLARS: Final = Decimal("0.01")
 
 

@@ -240,7 +240,7 @@ AuditName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 class RepositoryConfig(Section):
     """The whole file; every key has a default, and no file is needed."""
 
-    door: Annotated[
+    runs_in: Annotated[
         Literal["app", "action"], Field(description="Who answers commands where both are installed")
     ] = "app"
     model: Annotated[

@@ -35,11 +35,11 @@ def account_of(
     return found if scheduled else found | {THREAD: thread, USER: str(user.id)}
 
 
-def named(uses: Iterable[CapUse], door: str) -> list[CapUse]:
+def named(uses: Iterable[CapUse], runs_in: str) -> list[CapUse]:
     """The caps under the names that hold in the App or in the Action."""
-    return [replace(use, name=name_of(use.name, door)) for use in uses]
+    return [replace(use, name=name_of(use.name, runs_in)) for use in uses]
 
 
-def name_of(cap: str, door: str) -> str:
+def name_of(cap: str, runs_in: str) -> str:
     """The name of a cap in the App or in the Action. A job's pool lives as long as the job."""
-    return JOB if door == "action" and cap == _POOL else cap
+    return JOB if runs_in == "action" and cap == _POOL else cap

@@ -64,7 +64,7 @@ class Services:
     """Where repositories' own checks run; None where the operator wants none."""
     holds_secret: Callable[[str], bool]
     """Whether one of this server's own secrets is in a text, however it is written."""
-    door: str
+    runs_in: str
     """`app` or `action`: the other one's repositories are not ours to answer."""
     keeps: Callable[[], bool] = lambda: True
     """Whether what waits for a person can wait here: a job's rows may end with it."""

@@ -205,6 +205,8 @@ def main() -> int:
     signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
     )
+    if os.getpgrp() != os.getpid():
+        os.setsid()  # Ctrl-C in a terminal is for the command, which decides what ends; the terminal is its own too
     die_with_parent(signal.SIGKILL if namespace else signal.SIGTERM, config["parent"])
     with open(config["pid_file"], "w", encoding="ascii") as file:
         file.write(str(os.getpid()))

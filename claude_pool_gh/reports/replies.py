@@ -74,8 +74,8 @@ def faulty_recipe(problem: str) -> SafeMarkdown:
     )
 
 
-def cap_reached(refusal: CapReached, line: str = "/pool review", *, cap: str = "") -> SafeMarkdown:
-    """The run would exceed a cap: which one, who may raise it and how. `cap`: what it is called here."""
+def cap_reached(refusal: CapReached, line: str, *, cap: str = "") -> SafeMarkdown:
+    """The run of a line would exceed a cap: which one, who may raise it and how. `cap`: what it is called here."""
     cap = cap or refusal.cap
     text = (
         f"Nothing was run: it would need {dollars(refusal.asked)}, and the cap per {cap} "

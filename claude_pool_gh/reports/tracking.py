@@ -231,17 +231,10 @@ def _next(run: Run) -> str:
     if isinstance(run.report, AuditReport):
         return f"to read it again: `/pool audit {run.report.name}`"
     match verdict:
-        case Verdict.clean | Verdict.findings | Verdict.unsettled if _is_outdated(run):
-            return "to review it again: `/pool review`"
-        case Verdict.clean | Verdict.findings | Verdict.unsettled:
-            return "after the next push: `/pool review`"
         case Verdict.answered:
             return ""
-        case Verdict.skipped if isinstance(run.report, ReviewReport) and not run.report.files:
-            return "to have it read: `/pool review PATH`" if run.report.generated else ""
-        case Verdict.skipped:
-            # the same line would end in the same way: of other paths, another commit
-            return "to review all of it: `/pool review`"
+        case Verdict.clean | Verdict.findings | Verdict.unsettled | Verdict.skipped:
+            return _next_review(run, verdict) if run.verb == "review" else ""
         case _:
             return "to try again: `/pool retry`"
 
@@ -250,6 +243,16 @@ def _is_outdated(run: Run) -> bool:
     """True where there is something to review by now that was not there when it began."""
     noted = isinstance(run.report, ReviewReport) and run.report.note.startswith(_HEAD_MOVED)
     return bool(run.against or run.stale or noted)
+
+
+def _next_review(run: Run, verdict: Verdict) -> str:
+    """The line after a review that came to its end; the same line would end in the same way on the same commit."""
+    if verdict is not Verdict.skipped:
+        when = "to review it again" if _is_outdated(run) else "after the next push"
+        return f"{when}: `/pool review`"
+    if isinstance(run.report, ReviewReport) and not run.report.files:
+        return "to have it read: `/pool review PATH`" if run.report.generated else ""
+    return "to review all of it: `/pool review`"
 
 
 def _not_read(reviewed: ReviewReport) -> Iterator[str]:

@@ -80,7 +80,7 @@ async def judge_of(here: World, folder: Path) -> AsyncIterator[CommandPolicy]:
             links=Links(server=here.github.url),
             sandbox=None,
             holds_secret=lambda _text: False,
-            door="app",
+            runs_in="app",
         )
         verb_handlers = registry.handlers()
         yield CommandPolicy(services, verb_handlers, ConfigLoader(forge, frozenset(verb_handlers)))
@@ -213,7 +213,7 @@ async def test_an_association_in_a_payload_never_changes_what_is_decided(here: W
         assert isinstance(found, intake.Found)
         without = without or found
         assert found == without
-    # And at the door: a real comment of the stranger's, signed as GitHub would, that calls him the owner.
+    # And at the webhook: a real comment of the stranger's, signed as GitHub would, that calls him the owner.
     again = await here.say("/pool cancel\n", by=stranger)
     for said_by, association in ((again, "OWNER"), (said, "MEMBER")):
         body = commented(here, said_by.body)

@@ -187,8 +187,8 @@ async def test_the_repositorys_agents_file_guides_the_review(here: World) -> Non
     assert "SQL goes through placeholders" in here.model.requests[0].system
 
 
-async def test_where_the_door_is_the_action_the_app_is_silent(here: World) -> None:
-    here.repository.commit("main", {CONFIG: "door: action\n"}, author=here.maintainer)
+async def test_where_commands_run_in_the_action_the_app_is_silent(here: World) -> None:
+    here.repository.commit("main", {CONFIG: "runs_in: action\n"}, author=here.maintainer)
     await here.say("/pool review")
     await here.handled(1)
     assert here.own_comments() == []
@@ -323,8 +323,8 @@ async def test_a_recipe_that_drops_a_step_or_wants_a_shell_is_refused(
     assert here.model.requests == []
 
 
-async def test_the_other_door_stays_silent_about_mistakes_too(here: World) -> None:
-    here.repository.commit("main", {CONFIG: "door: action\n"}, author=here.maintainer)
+async def test_what_commands_do_not_run_in_stays_silent_about_mistakes_too(here: World) -> None:
+    here.repository.commit("main", {CONFIG: "runs_in: action\n"}, author=here.maintainer)
     await here.say("/pool reveiw")
     await here.say("/pool review", by=here.github.create_user("stranger"))
     await here.handled(2)

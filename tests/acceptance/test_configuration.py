@@ -117,10 +117,10 @@ async def test_without_files_everything_is_as_it_comes(here: World) -> None:
         ),
         ("budget: [\n", "model: claude-x\n", "octo/.github", "line 2: "),
         (
-            "doors: app\n",
-            "dor: app\n",
+            "run_in: app\n",
+            "runs: app\n",
             "octo/.github",
-            "line 1: unknown key `doors`, did you mean `door`?",
+            "line 1: unknown key `run_in`, did you mean `runs_in`?",
         ),
     ],
     ids=["the organization's", "the repository's", "a verb", "no YAML", "both"],

@@ -161,13 +161,13 @@ async def test_a_result_that_cannot_be_posted_makes_the_job_red(scene: Stage) ->
 
 
 @pytest.mark.rotating(4)
-async def test_a_written_door_of_the_app_ends_the_job_and_says_so(scene: Stage) -> None:
+async def test_a_file_that_names_the_app_ends_the_job_and_says_so(scene: Stage) -> None:
     scene.repository.commit(
-        "main", {".github/claude-pool.yml": "door: app\n"}, author=scene.maintainer
+        "main", {".github/claude-pool.yml": "runs_in: app\n"}, author=scene.maintainer
     )
     done = await scene.say("/pool review")
     assert (done.red, done.outputs["outcome"], scene.comments) == (False, "nothing", [])
-    assert "`door: app` in .github/claude-pool.yml" in done.summary
+    assert "`runs_in: app` in .github/claude-pool.yml" in done.summary
 
 
 @pytest.mark.long

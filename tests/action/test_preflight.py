@@ -1,4 +1,4 @@
-"""What a job finds out before it promises anything: a permission that is missing, a door, a switch, and who asks."""
+"""What a job finds out before it promises anything: a missing permission, commands of the App, a switch, who asks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.conversation.simulated.kit import desk as opened
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OPENED, LABEL = Trigger(kind="opened", id="1"), Trigger(kind="label", id="2")
 COMMENT = CommentRef(id=5)
-DOOR = "door: action\n"
+IN_ACTION = "runs_in: action\n"
 GIVE = "starts nothing by itself: give the input `command: /pool review`"
 
 
@@ -102,8 +102,12 @@ async def test_an_outage_is_no_fault_of_the_token(desk: Desk) -> None:
     ("config", "source", "why"),
     [
         ("", COMMENT, ""),  # a job was started on purpose
-        (DOOR, COMMENT, ""),
-        ("door: app\n", COMMENT, "NothingToDo: `door: app` in .github/claude-pool.yml leaves"),
+        (IN_ACTION, COMMENT, ""),
+        (
+            "runs_in: app\n",
+            COMMENT,
+            "NothingToDo: `runs_in: app` in .github/claude-pool.yml leaves",
+        ),
         # nobody has switched it on, or off
         (
             "",
@@ -144,7 +148,7 @@ async def test_a_repository_decides_what_starts_a_job(
 async def test_a_faulty_configuration_is_told_as_the_commands_answer_and_stops_nothing(
     desk: Desk,
 ) -> None:
-    with desk.configured("door: [\n"):
+    with desk.configured("runs_in: [\n"):
         found = await preflight(desk.services.forge, loader(desk), asking(desk))
     assert isinstance(found, Faults)
     assert found.faults

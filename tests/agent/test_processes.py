@@ -326,6 +326,30 @@ def test_the_launcher_tells_how_the_cli_died(
     assert child.returncode == 128 + number
 
 
+def test_ctrl_c_in_a_terminal_is_not_for_the_cli(each_mode: str, short_folder: Path) -> None:
+    """It is for the command, which may let the CLI go on, such as `serve` while it stops."""
+    text = "print('there', flush=True); sys.stdin.read(); print('end', flush=True)"
+    config = write_config(short_folder, cli_file(short_folder, text), each_mode)
+    script = (
+        "import os, signal, subprocess, sys\n"
+        "signal.signal(signal.SIGINT, lambda *_: None)\n"
+        "child = subprocess.Popen(sys.argv[1:], stdin=-1, stdout=-1, text=True)\n"
+        "assert child.stdout.readline() == 'there\\n'\n"
+        "os.killpg(0, signal.SIGINT)\n"
+        "print(child.communicate()[0], child.returncode)"
+    )
+    command = [sys.executable, "-IS", launcher.__file__, str(config)]
+    done = subprocess.run(
+        [sys.executable, "-IS", "-c", script, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        start_new_session=True,
+    )
+    assert (done.stdout, done.stderr) == ("end\n 0\n", "")
+
+
 def test_a_command_that_cannot_be_started_is_127(each_mode: str, short_folder: Path) -> None:
     child = launch(write_config(short_folder, short_folder / "nothing", each_mode))
     _, err = child.communicate(timeout=PATIENCE)

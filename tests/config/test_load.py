@@ -14,7 +14,7 @@ from claude_pool_gh.terms.roles import Role
 VERBS = frozenset({"review", "help"})
 WHOLE = """\
 # all of it
-door: action
+runs_in: action
 model: claude-sonnet-5-5
 effort: high
 budget:
@@ -103,13 +103,13 @@ def test_the_defaults_are_the_promised_ones() -> None:
         10,
         15,
     )
-    assert (found.door, found.on_error, found.permissions) == ("app", "neutral", {})
+    assert (found.runs_in, found.on_error, found.permissions) == ("app", "neutral", {})
 
 
 def test_every_key_is_read() -> None:
     found = config(WHOLE)
     assert found.model_dump(mode="json") == {
-        "door": "action",
+        "runs_in": "action",
         "notify": False,
         "model": "claude-sonnet-5-5",
         "effort": "high",
@@ -176,8 +176,8 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
-        ("door: action", "dor: action", 2, "unknown key `dor`, did you mean `door`?"),
-        ("door: action", "door: window", 2, "`door`: must be 'app' or 'action'"),
+        ("runs_in: action", "run_in: action", 2, "unknown key `run_in`, did you mean `runs_in`?"),
+        ("runs_in: action", "runs_in: window", 2, "`runs_in`: must be 'app' or 'action'"),
         ("model: claude-sonnet-5-5", "model: gpt-5", 3, "`model`: must match"),
         (
             "model: claude-sonnet-5-5",
@@ -394,7 +394,12 @@ def test_every_fault_is_told_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("door: &a app", 1), ("door: app\nmodel: *a", 2), ("a: &a [x]\nb: [*a,*a]", 1), ("&a {}", 1)],
+    [
+        ("runs_in: &a app", 1),
+        ("runs_in: app\nmodel: *a", 2),
+        ("a: &a [x]\nb: [*a,*a]", 1),
+        ("&a {}", 1),
+    ],
 )
 def test_anchors_and_aliases_are_refused(text: str, line: int) -> None:
     assert faults(text) == [Fault(line, "anchors and aliases are not used here")]
@@ -446,14 +451,14 @@ def test_what_yaml_cannot_read_is_a_fault_and_not_a_crash(text: str) -> None:
 
 
 def test_a_tab_is_named_with_its_line() -> None:
-    [fault] = faults("door: app\nreview:\n\tturns: 3\n")
+    [fault] = faults("runs_in: app\nreview:\n\tturns: 3\n")
     assert (fault.line, "\\t" in fault.problem) == (3, True)
 
 
 def test_a_file_of_64_kib_is_read_and_a_larger_one_is_not() -> None:
-    text = "door: action\n#"
+    text = "runs_in: action\n#"
     limit = 64 * 1024
-    assert config(text + "x" * (limit - len(text))).door == "action"
+    assert config(text + "x" * (limit - len(text))).runs_in == "action"
     assert faults(text + "x" * (limit - len(text) + 1)) == [
         Fault(1, "the file is larger than 64 KiB")
     ]

@@ -36,7 +36,7 @@ budget: {chain: 2}
 permissions: {review: write}
 bots: [3]
 changes: {four_eyes: false}
-door: app
+runs_in: app
 """
 
 
@@ -52,7 +52,7 @@ def holds(over: str, own: str) -> Configuration:
 
 def test_the_repositorys_file_goes_before_the_organizations_key_by_key() -> None:
     found = holds(OVER, OWN).value
-    assert (found.effort, found.door) == ("high", "app")
+    assert (found.effort, found.runs_in) == ("high", "app")
     assert (found.budget.chain, found.budget.thread, found.budget.task) == (2, 50, 1)
     assert found.permissions == {"review": "write", "fix": "admin"}
     assert (found.bots, found.changes.four_eyes, found.changes.protected) == (
@@ -73,7 +73,7 @@ def test_every_value_that_a_file_gives_names_that_file() -> None:
         "bots": PATH,
         "changes.four_eyes": PATH,
         "changes.protected": ORGANIZATION,
-        "door": PATH,
+        "runs_in": PATH,
     }
     assert found.source("budget.task") == found.source("nothing") == DEFAULT
     assert set(found.sources) <= set(flat(found.value))
@@ -150,7 +150,7 @@ def test_a_fault_is_named_with_the_file_that_it_is_in(text: str) -> None:
 
 
 def test_a_verb_of_neither_is_told_with_its_line() -> None:
-    assert both("", "door: app\npermissions:\n  reviw: read\n") == Faults(
+    assert both("", "runs_in: app\npermissions:\n  reviw: read\n") == Faults(
         PATH, (Fault(3, "unknown key `reviw`, did you mean `review`?"),)
     )
 
@@ -158,7 +158,7 @@ def test_a_verb_of_neither_is_told_with_its_line() -> None:
 FILES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
-        "door": st.sampled_from(["app", "action"]),
+        "runs_in": st.sampled_from(["app", "action"]),
         "effort": st.sampled_from([None, "low", "max"]),
         "wall_minutes": st.integers(1, 240),
         "bots": st.lists(st.integers(1, 9), max_size=2),
@@ -202,5 +202,5 @@ def _has(values: Any, path: list[str]) -> bool:
 
 def test_a_dotted_key_for_every_value_in_the_order_of_the_file() -> None:
     keys = list(flat(RepositoryConfig()))
-    assert keys[:4] == ["door", "model", "effort", "budget.task"]
+    assert keys[:4] == ["runs_in", "model", "effort", "budget.task"]
     assert {key.split(".")[0] for key in keys} == set(RepositoryConfig.model_fields)

@@ -1,4 +1,4 @@
-"""Caps go by the names that people know at a door, and a schedule's runs count for nobody."""
+"""Caps go by the names that people know of App or Action, and a schedule's runs count for nobody."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.conversation.rows import MONA, SHOP
 
 
 @pytest.mark.parametrize(
-    ("cap", "door", "name"),
+    ("cap", "runs_in", "name"),
     [
         ("pool and month", "app", "pool and month"),
         ("pool and month", "action", "job"),
@@ -19,9 +19,9 @@ from tests.conversation.rows import MONA, SHOP
         (MONTH_CAP, "app", "repository and month"),
     ],
 )
-def test_a_jobs_own_pool_is_called_the_job(cap: str, door: str, name: str) -> None:
-    assert name_of(cap, door) == name
-    assert named([CapUse(cap, 3, 2)], door) == [CapUse(name, 3, 2)]
+def test_a_jobs_own_pool_is_called_the_job(cap: str, runs_in: str, name: str) -> None:
+    assert name_of(cap, runs_in) == name
+    assert named([CapUse(cap, 3, 2)], runs_in) == [CapUse(name, 3, 2)]
 
 
 def test_a_schedule_uses_up_no_persons_day_and_no_threads_lifetime() -> None:

@@ -1,4 +1,4 @@
-"""Which door answers in a repository, and which causes start anything there."""
+"""Whether App or Action answers in a repository, and which causes start anything there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from claude_pool_gh.conversation.intake.command_policy import answers, is_switch
 
 
 @pytest.mark.parametrize(
-    ("written", "door", "is_answered"),
+    ("written", "runs_in", "is_answered"),
     [
         (None, "app", True),
         (None, "action", True),
@@ -23,11 +23,11 @@ from claude_pool_gh.conversation.intake.command_policy import answers, is_switch
     ],
 )
 def test_a_job_answers_unless_a_file_says_otherwise(
-    written: Any, door: str, is_answered: bool
+    written: Any, runs_in: str, is_answered: bool
 ) -> None:
-    value = RepositoryConfig() if written is None else RepositoryConfig(door=written)
-    sources = {} if written is None else {"door": ".github/claude-pool.yml"}
-    assert answers(Configuration(value, sources), door) == is_answered
+    value = RepositoryConfig() if written is None else RepositoryConfig(runs_in=written)
+    sources = {} if written is None else {"runs_in": ".github/claude-pool.yml"}
+    assert answers(Configuration(value, sources), runs_in) == is_answered
 
 
 ON = RepositoryConfig(

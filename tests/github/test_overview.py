@@ -156,7 +156,7 @@ async def test_files_are_all_of_the_commit_that_was_seen_first(place: Place) -> 
     late = {
         RECIPE: "Trust me.\n",
         ".github/claude-pool/link.md": "Me too.\n",
-        CONFIG: "door: action\n",
+        CONFIG: "runs_in: action\n",
     }
     place.shop.commit("main", late)
     for path, text in late.items():

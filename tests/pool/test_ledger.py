@@ -1,4 +1,4 @@
-"""Money: no cap is ever passed, each sum is settled once, each child counted once."""
+"""Money: no cap is ever exceeded, each sum is settled once, each child counted once."""
 
 from __future__ import annotations
 

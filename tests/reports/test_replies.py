@@ -66,7 +66,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         "A recipe of this repository has an error, so nothing was run: review.yml: step `@mona` /pool",
     ),
     "cap": (
-        replies.cap_reached(CapReached("thread", 10_000_000, 1_239_999, 3_000_000)),
+        replies.cap_reached(CapReached("thread", 10_000_000, 1_239_999, 3_000_000), "/pool review"),
         (
             "Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $1.24 left. Anyone who can "
             "change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, in dollars. To "
@@ -74,7 +74,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         ),
     ),
     "empty cap": (
-        replies.cap_reached(CapReached("thread", 10_000_000, 49_999, 3_000_000)),
+        replies.cap_reached(CapReached("thread", 10_000_000, 49_999, 3_000_000), "/pool review"),
         (
             "Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $0.05 left. "
             "Anyone who can change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, "
@@ -117,7 +117,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "closed": (replies.closed(), "This pull request is closed. Nothing was run."),
     "pool's cap": (
-        replies.cap_reached(CapReached("pool and month", 10_000_000, 0, 3_000_000)),
+        replies.cap_reached(CapReached("pool and month", 10_000_000, 0, 3_000_000), "/pool review"),
         (
             "Nothing was run: it would need $3.00, and the cap per pool and month of $10.00 has $0.00 left. "
             "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`."
@@ -134,7 +134,9 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         ),
     ),
     "repository's cap": (
-        replies.cap_reached(CapReached("repository and month", 20_000_000, 0, 3_000_000)),
+        replies.cap_reached(
+            CapReached("repository and month", 20_000_000, 0, 3_000_000), "/pool review"
+        ),
         (
             "Nothing was run: it would need $3.00, and the cap per repository and month of $20.00 has $0.00 left. "
             "Anyone who can change the default branch can raise it: `budget.repository_month` in "

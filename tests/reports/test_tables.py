@@ -98,7 +98,7 @@ This repository has spent **$2.01** this month.
     "configuration": (
         tables.configuration(
             {
-                "door": "app",
+                "runs_in": "app",
                 "model": None,
                 "changes.draft": True,
                 "bots": [7, 8],
@@ -119,7 +119,7 @@ This repository has spent **$2.01** this month.
 
 | key | value | from |
 |---|---|---|
-| `door` | `app` | default |
+| `runs_in` | `app` | default |
 | `model` |  | default |
 | `bots` | `[7, 8]` | default |
 | `permissions` | `{}` | default |
@@ -150,7 +150,7 @@ def test_without_a_file_every_key_is_at_its_default() -> None:
 def test_a_key_is_shown_once_with_where_it_came_from() -> None:
     values = flat(RepositoryConfig())
     shown = tables.configuration(
-        values, {"budget.chain": "octo/.github", "door": ".github/claude-pool.yml"}, DEFAULT
+        values, {"budget.chain": "octo/.github", "runs_in": ".github/claude-pool.yml"}, DEFAULT
     )
     chosen, rest = shown.split("<details>")
     assert "| `budget.chain` | `3.0` | octo/.github |" in chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -265,6 +266,15 @@ def test_every_verdict_has_its_first_line_and_its_next_command(verdict: Verdict)
     assert money == " · ".join(
         filter(None, ("Commit `012345678`", "$0.50 of $3.00", "1 min 11 s", next_))
     )
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize("verb", ["audit", "run", "triage", "fix"])
+def test_only_a_review_names_a_review_as_its_next_command(verb: str, verdict: Verdict) -> None:
+    """Such as `/pool audit --plan` where there is no file to read."""
+    told = tracking(replace(ended(verdict, "why", report=None), verb=verb))
+    assert "/pool review" not in told
+    assert ("/pool retry" in told) is (verdict not in NEXT)
 
 
 @pytest.mark.parametrize(

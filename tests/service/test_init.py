@@ -105,7 +105,7 @@ async def test_nothing_is_done_without_a_yes_and_nothing_in_a_dry_run(place: Pla
     assert "      - uses: OWNER/claude-pool-gh@COMMIT\n" in text
     assert "shown as OWNER and COMMIT" in text
     assert "--action OWNER/claude-pool-gh\n" in text
-    assert "    door: action\n" in text
+    assert "    runs_in: action\n" in text
     assert "Nothing was written" in text
     assert place.written == []
     assert {each.method for each in place.github.requests} <= {"GET"}
@@ -245,18 +245,18 @@ async def test_a_remote_on_another_host_gets_no_token_and_an_explanation(place: 
 def test_the_configuration_changes_nothing_and_names_every_key() -> None:
     text = files.configuration()
     verbs = frozenset(handlers())
-    assert load(text, verbs) == RepositoryConfig(door="action")
+    assert load(text, verbs) == RepositoryConfig(runs_in="action")
     keys = "\n".join(
         line.removeprefix("#") for line in text.splitlines() if not re.match(r"# \S", line)
     )
-    assert load(keys, verbs) == RepositoryConfig(door="action")
+    assert load(keys, verbs) == RepositoryConfig(runs_in="action")
     given = yaml.safe_load(keys)
     wanted = RepositoryConfig().model_dump(mode="json")
     assert {
         name: sorted(each) if isinstance(each, dict) else 0 for name, each in given.items()
     } == {name: sorted(each) if isinstance(each, dict) else 0 for name, each in wanted.items()}
     assert load(keys.replace("outsiders: ask", "outsiders: trust"), verbs) == RepositoryConfig(
-        door="action", outsiders="trust"
+        runs_in="action", outsiders="trust"
     )
 
 

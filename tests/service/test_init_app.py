@@ -276,11 +276,16 @@ async def test_a_server_that_github_cannot_reach_gets_an_app_without_a_webhook(
     async def person(page: str) -> None:
         await clicking(page)
 
-    code, text = await init(github, tmp_path / "operator", "--poll", person=person)
+    code, text = await init(github, tmp_path / "operator", "--poll", "--json", person=person)
     assert code == 0, text
     (app,) = github.world.site.apps.values()
     assert app.webhook_url is None
-    settings = (tmp_path / "operator/claude-pool-app/settings.env").read_text()
+    told = json.loads(text[text.index("\n{") :])
+    assert (told["app_id"], told["slug"]) == (app.id, app.slug)
+    assert told["install"] == f"{github.url}/apps/{app.slug}/installations/new"
+    there = tmp_path / "operator"
+    assert (there / told["private_key"]).read_text() == app.private_key
+    settings = (there / told["settings"]).read_text()
     assert "CLAUDE_POOL_POLL=30\n" in settings
     assert re.search(r"^CLAUDE_POOL_WEBHOOK_SECRET=[0-9a-f]{64}$", settings, re.MULTILINE)
     assert "PUBLIC_URL" not in settings
@@ -332,7 +337,7 @@ async def test_a_dry_run_prints_the_manifest_and_makes_nothing(
     github: SimulatedGitHub, tmp_path: Path
 ) -> None:
     code, text = await init(
-        github, tmp_path / "operator", "--public-url", f"{HOST}/webhook", "--dry-run"
+        github, tmp_path / "operator", "--public-url", f"{HOST}/webhook", "--dry-run", "--json"
     )
     assert code == 0, text
     wanted, _ = json.JSONDecoder().raw_decode(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from claude_pool_gh.service.cli import main
 from claude_pool_gh.service.init import action
 from claude_pool_gh.service.init.action import ActionOptions
 from claude_pool_gh.service.init.files import CONFIGURATION, WORKFLOW
@@ -96,9 +99,36 @@ def test_a_dry_run_shows_the_files_and_does_not_tell_of_the_secret(
     out = capsys.readouterr().out
     assert written(wishes) == set()
     assert "shown as OWNER and COMMIT" in out
-    assert "    " + "door: action" in out
+    assert "    " + "runs_in: action" in out
     assert "Nothing was written: this was a dry run." in out
     assert "ANTHROPIC_API_KEY: " not in out.partition("Nothing was written")[2]
+
+
+def test_a_program_gets_the_result_and_a_person_what_is_said_beside_it(
+    wishes: ActionOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(wishes.folder)
+    asked = ["init", "--json", "--action", wishes.action]
+    dry = json.loads(CliRunner().invoke(main, [*asked, "--dry-run"]).stdout)
+    done = CliRunner().invoke(main, asked, input="y\n")
+    assert done.exit_code == 0, done.stderr
+    assert "Write these files?" in done.stderr
+    told = json.loads(done.stdout)
+    texts = {each["path"]: each.pop("text") for each in told["files"]}
+    assert {path: (wishes.folder / path).read_text() for path in texts} == texts
+    assert told == {
+        "repository": "octo/shop",
+        "action": f"octo/pool@{SHA}",
+        "files": [{"path": path, "standing": "new"} for path in (WORKFLOW, CONFIGURATION)],
+        "written": [WORKFLOW, CONFIGURATION],
+        "pull_request": None,
+        "secret_set": None,
+    }
+    assert (len(dry["files"]), dry["written"]) == (2, [])
+    again = json.loads(CliRunner().invoke(main, [*asked, "--yes"]).stdout)
+    assert ([each["standing"] for each in again["files"]], again["written"]) == (["same"] * 2, [])
+    refused = CliRunner().invoke(main, [*asked, "--remote", "upstream"])
+    assert (refused.exit_code, refused.stdout) == (1, "")
 
 
 def test_a_disk_without_room_is_not_taken_for_a_github_that_is_away(

@@ -238,15 +238,15 @@ def test_a_stranger_is_refused_and_told_the_role_that_is_needed(shop: Path) -> N
 @pytest.mark.rotating(3)
 def test_the_configuration_here_counts(shop: Path) -> None:
     git(shop, "checkout", "--quiet", "main")
-    write(shop, {".github/claude-pool.yml": "door: action\n"})
+    write(shop, {".github/claude-pool.yml": "runs_in: action\n"})
     git(shop, "add", "--all")
     git(shop, "commit", "--quiet", "--message", "Configure")
     git(shop, "checkout", "--quiet", "vouchers")
-    assert "the repository's door is action" in replayed(shop, comment("/pool review"))
-    assert "starts a run" in replayed(shop, comment("/pool review"), "--door", "action")
+    assert "the repository's commands run in its Action" in replayed(shop, comment("/pool review"))
+    assert "starts a run" in replayed(shop, comment("/pool review"), "--runs-in", "action")
     done = CliRunner().invoke(main, ["rehearse", "/pool review", "--folder", str(shop)])
     assert done.exit_code == 1
-    assert "The bot gives no answer: the repository's door is action" in done.output
+    assert "The bot gives no answer: the repository's commands run in its Action" in done.output
 
 
 def test_what_asks_for_nothing_is_said_with_the_reason(shop: Path) -> None:

@@ -29,5 +29,5 @@ async def test_the_start_waits_for_no_process_that_held_the_file_before(tmp_path
     assert await database.transact(before)
     assert not await database.transact(partial(hold, owner="other@0000.1/1/7")), "the control"
     database.close()
-    async with open_runtime(settings, door="action", job_token="x") as runtime:
+    async with open_runtime(settings, runs_in="action", job_token="x") as runtime:
         assert await runtime.database.transact(partial(hold, owner="other@0000.1/1/7"))

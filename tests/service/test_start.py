@@ -146,7 +146,8 @@ def _split(line: str) -> list[str]:
 def test_a_configuration_is_checked_without_engine_server_and_verbs() -> None:
     modules = loaded("config", "check", "docs/claude-pool.example.yml")
     assert {name.partition(".")[0] for name in modules} & {*HEAVY, "asyncio"} == set()
-    assert not [name for name in modules if name.startswith("claude_pool_gh.conversation.verbs.")]
+    unneeded = ("claude_pool_gh.conversation.verbs.", "claude_pool_gh.commands.")
+    assert [name for name in modules if name.startswith(unneeded)] == []
 
 
 @pytest.mark.parametrize("command", paths(main), ids=" ".join)
@@ -257,7 +258,6 @@ def test_ctrl_c_at_a_question_ends_as_anywhere_else(tmp_path: Path) -> None:
 WITHOUT_JSON = {
     "serve": "runs until it is stopped",
     "worker": "runs until it is stopped",
-    "init": "asks, and writes files",
     "rehearse": "shows a demonstration",
     "config schema": "is JSON",
 }

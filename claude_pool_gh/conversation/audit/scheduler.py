@@ -124,7 +124,7 @@ class AuditScheduler:
         if not isinstance(found, Configuration):
             return None
         config = found.value
-        wanted = schedules_of(config) if answers(found, self.services.door) else {}
+        wanted = schedules_of(config) if answers(found, self.services.runs_in) else {}
         now = self.services.clock.now_ms()
 
         def keep(tx: Transaction) -> None:

@@ -119,8 +119,10 @@ class CommandPolicy:
         seen = await overview(forge, request.thread, PATH)
         found = await self.config_loader.of(repository, seen.files)
         config = found.value if isinstance(found, Configuration) else RepositoryConfig()
-        if isinstance(found, Configuration) and not answers(found, self.services.door):
-            return Silence(f"the repository's door is {config.door}")
+        if isinstance(found, Configuration) and not answers(found, self.services.runs_in):
+            return Silence(
+                f"the repository's commands run in {'its Action' if config.runs_in == 'action' else 'the App'}"
+            )
         if (why := await self._unheard(request, config)) is not None:
             return Silence(why)
         now = self.services.clock.now_ms()
@@ -219,7 +221,7 @@ class CommandPolicy:
         """
         name = source.partition(":")[0]
         asked = config.audits.get(name)
-        if self.services.door == "action" or (asked is not None and asked.schedule is not None):
+        if self.services.runs_in == "action" or (asked is not None and asked.schedule is not None):
             return None
         return f"the audit {name} has no schedule any more"
 
@@ -298,9 +300,11 @@ class CommandPolicy:
         return Refusal(replies.unvetted(commit, asked.request.line), once)
 
 
-def answers(found: Configuration, door: str) -> bool:
-    """True where a door answers in a repository. A job was started on purpose: it answers unless a file says `app`."""
-    return found.value.door == door or (door == "action" and found.source("door") == DEFAULT)
+def answers(found: Configuration, runs_in: str) -> bool:
+    """True where commands of a repository run here. A job was started on purpose: it does unless a file says `app`."""
+    return found.value.runs_in == runs_in or (
+        runs_in == "action" and found.source("runs_in") == DEFAULT
+    )
 
 
 def _is_behind(request: CommandRequest, pull: reads.Pull | None) -> bool:

@@ -195,7 +195,7 @@ class CommandWorker:
             chains.create(tx, chain_id, plan, account, start.caps, now, _labels(plan))
         except CapReached as refusal:
             savepoint.rollback()
-            name = name_of(refusal.cap, self.services.door)
+            name = name_of(refusal.cap, self.services.runs_in)
             once = "" if request.comment else f"cap:{refusal.cap}:{now // rate_limits.HOUR_MS}"
             self._reply(tx, request, replies.cap_reached(refusal, request.line, cap=name), once)
             return self._close(tx, request, CAP_REACHED)

@@ -66,7 +66,7 @@ class Progress:
     clock: Clock
     verb_handlers: Mapping[str, VerbHandler]
     links: Links | None = None
-    door: str = "app"
+    runs_in: str = "app"
 
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """Want what should stand on GitHub of a chain as it now is, and of those whose place in the line it changes."""
@@ -146,7 +146,7 @@ class Progress:
         self, tx: Transaction, seen: ChainPage, facts: ThreadFacts, handler: VerbHandler
     ) -> Run:
         chain, runs = seen.chain, seen.runs
-        bill, steps = _bill(seen, self.door), _steps(seen, self.clock.now_ms())
+        bill, steps = _bill(seen, self.runs_in), _steps(seen, self.clock.now_ms())
         return Run(
             chain_id=chain.id,
             verb=chain.plan.verb,
@@ -215,7 +215,7 @@ def _home(links: Links | None, facts: ThreadFacts) -> str:
     )
 
 
-def _bill(seen: ChainPage, door: str) -> Bill:
+def _bill(seen: ChainPage, runs_in: str) -> Bill:
     spent, upper_bound = seen.bill.cost(seen.chain.id)
     used = {use.name: use.used for use in seen.bill.uses}
     return Bill(
@@ -225,7 +225,7 @@ def _bill(seen: ChainPage, door: str) -> Bill:
         usual=seen.bill.usual,
         thread=used.get(THREAD_CAP),
         month=used[MONTH_CAP],
-        caps=named(seen.bill.uses, door),
+        caps=named(seen.bill.uses, runs_in),
     )
 
 

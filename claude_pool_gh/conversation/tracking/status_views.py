@@ -64,7 +64,7 @@ def cost_of(
     """The spending of a repository, and on what."""
     account = account_of(asked.key, asked.request.actor, asked.thread.repository)
     caps = caps_of(asked.config, asked.command, services.defaults)
-    uses = named(cap_uses.cap_uses(tx, account, caps, now_ms), services.door)
+    uses = named(cap_uses.cap_uses(tx, account, caps, now_ms), services.runs_in)
     since = now_ms - _WEEKS * _WEEK_MS
     paid = costs.spending(tx, REPOSITORY, account[REPOSITORY], since)
     month = datetime.fromtimestamp(now_ms / 1000, UTC).replace(

@@ -101,7 +101,7 @@ def _approve(
         with tx.begin_nested():
             approvals.approve(tx, chain_id, now)
     except CapReached as refusal:
-        cap = name_of(refusal.cap, services.door)
+        cap = name_of(refusal.cap, services.runs_in)
         return replies.cap_reached(refusal, asked.request.line, cap=cap), None
     return None, chain_id
 

@@ -24,7 +24,10 @@ class Config(TellingVerb):
     async def tell(self, services: Services, asked: CommandContext) -> SafeMarkdown:
         """List the values with their sources."""
         configuration, held = asked.configuration, services.defaults.overrides()
-        if configuration.source("door") == DEFAULT and services.door != configuration.value.door:
-            held |= {"door": services.door}  # a job answers where no file says who does
+        if (
+            configuration.source("runs_in") == DEFAULT
+            and services.runs_in != configuration.value.runs_in
+        ):
+            held |= {"runs_in": services.runs_in}  # a job answers where no file says who does
         sources = {**configuration.sources, **dict.fromkeys(held, _SERVER)}
         return tables.configuration(flat(configuration.value) | held, sources, DEFAULT)

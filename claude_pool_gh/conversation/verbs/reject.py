@@ -61,7 +61,7 @@ def _reject(
                 tx, chain_id, _feedback(chain, asked, text), services.clock.now_ms()
             )
     except CapReached as refusal:
-        cap = name_of(refusal.cap, services.door)
+        cap = name_of(refusal.cap, services.runs_in)
         return replies.cap_reached(refusal, asked.request.line, cap=cap), None
     after = chains.get(tx, chain_id)
     counts = [len(step.rejections) for step in after.steps]

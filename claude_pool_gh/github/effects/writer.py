@@ -321,11 +321,6 @@ class Writer:
 
         await self._database.transact(wait)
 
-    def _is_limited(self, installation: int) -> bool:
-        """True while GitHub wants to be asked for nothing; not for what a clock said that was set back since."""
-        left = self._limited_until.get(installation, 0) - self._now_ms()
-        return 0 < left <= pauses.LONGEST_WAIT_MS
-
     async def _is_reached(self, row: EffectRow) -> bool:
         """True where GitHub answers about the repository: only this one is refused, and no outage keeps it back."""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, Final
 
 _DEEPEST: Final = 100
@@ -13,6 +14,7 @@ _MOST_BITS: Final = 4_000
 
 def fault(value: Any, depth: int = 0) -> str | None:
     """The part of a value that JSON cannot hold, in words; None where all of it can be stored and read again."""
+    parts: Iterable[Any]
     match value:
         case None | bool() | str():
             return None

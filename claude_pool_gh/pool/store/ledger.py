@@ -5,7 +5,7 @@ to the model inside its task. What lies inside one counts against it until it is
 once: at what was used or, where nobody can know, at all of it, marked as an upper bound. The
 chain's own counts against the wider caps, see `cap_uses`.
 
-So no cap is ever passed: nothing is spent that was not reserved before, and everything is reserved
+So no cap is ever exceeded: nothing is spent that was not reserved before, and everything is reserved
 inside something that is large enough. Three rules keep that true while many write at the same time:
 
 - Whoever reserves or settles inside a chain, or lets it hold more, takes the lock of that chain first; whoever

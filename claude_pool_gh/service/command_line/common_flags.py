@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from claude_pool_gh.commands.flags import EFFORTS
+from claude_pool_gh.terms.efforts import EFFORTS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

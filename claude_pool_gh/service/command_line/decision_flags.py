@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from claude_pool_gh.service.command_line.common_flags import EFFORT, Command, folder_flag, json_flag
-from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
-from claude_pool_gh.service.command_line.script_flags import SLOTS, TIMEOUT, TRUSTED
+from claude_pool_gh.service.command_line.options import READING, settings_of, store_flags
+from claude_pool_gh.service.command_line.script_flags import MODEL, SLOTS, TIMEOUT, TRUSTED
 from claude_pool_gh.service.shell.script_options import ScriptOptions
 
 
@@ -18,8 +18,17 @@ def decision_flags(command: Command) -> Command:
     only = click.option(
         "--no-wait", "only_decide", is_flag=True, help="Only decide; nothing runs now."
     )
-    settings = settings_flags(*READING, "model")
-    for option in (settings, EFFORT, json_flag, TIMEOUT, TRUSTED, SLOTS, folder_flag, only):
+    for option in (
+        store_flags,
+        MODEL,
+        EFFORT,
+        json_flag,
+        TIMEOUT,
+        TRUSTED,
+        SLOTS,
+        folder_flag,
+        only,
+    ):
         command = option(command)
     return command
 

@@ -66,6 +66,17 @@ def settings_flags(*names: str) -> Callable[[Command], Command]:
     return decorate
 
 
+def store_flags(command: Command) -> Command:
+    """Give a command the flags for another store than those of the chains that were started here."""
+    texts = {
+        "state_dir": "Folder of the store, such as a server's. Default: those of chains that were started here",
+        "database_url": "The store as sqlite:////path or postgresql://...",
+    }
+    for name in reversed(READING):
+        command = _flag(name, texts[name])(command)
+    return command
+
+
 def settings_of(given: Mapping[str, Any]) -> Settings:
     """The settings; a flag that is empty counts as not given, as an empty variable does.
 
@@ -113,10 +124,10 @@ def is_secret(setting: str) -> bool:
     return "secret" in setting or ("key" in setting and not setting.endswith("_file"))
 
 
-def _flag(name: str) -> Callable[[Command], Command]:
+def _flag(name: str, told: str = "") -> Callable[[Command], Command]:
     field = Settings.model_fields[name]
-    default = "" if field.default in (None, "") else f", default {field.default}"
-    text = f"{field.description or ''} [{variable(name)}{default}]".strip()
+    default = "" if told or field.default in (None, "") else f", default {field.default}"
+    text = f"{told or field.description or ''} [{variable(name)}{default}]".strip()
     return click.option(
         f"--{name.replace('_', '-')}", name, type=SettingType(name), default=None, help=text
     )

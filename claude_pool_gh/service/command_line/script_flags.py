@@ -48,7 +48,9 @@ _BUDGET: Final = click.option(
     metavar="USD",
     help="Maximum cost. Default: 1 per task, 3 per chain.",
 )
-_MODEL: Final = click.option("--model", metavar="ID", help="Full id of the model.")
+MODEL: Final = click.option(
+    "--model", metavar="ID", help="Full id of the model, where the workflow names none."
+)
 _STATE: Final = click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -63,7 +65,7 @@ def script_flags(command: Command) -> Command:
         json_flag,
         _STATE,
         EFFORT,
-        _MODEL,
+        MODEL,
         TIMEOUT,
         _BUDGET,
         TRUSTED,

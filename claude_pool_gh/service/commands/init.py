@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service.command_line.common_flags import json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_of
+from claude_pool_gh.service.plain import echo_json
 
 if TYPE_CHECKING:
     from claude_pool_gh.service.init import action, app
@@ -67,6 +70,7 @@ else:
     help="With --app: port of the page. Default: any.",
 )
 @click.option("--no-browser", is_flag=True, help="With --app: only print the address of the page.")
+@json_flag
 def command(**given: Any) -> None:
     """Set the repository of this clone up for the Action: its workflow and a configuration to begin with.
 
@@ -85,14 +89,17 @@ def command(**given: Any) -> None:
     """  # noqa: D301 - click wants the character itself
     settings = settings_of({})
     _check_belonging(given)
-    common = {"settings": settings, "yes": given["yes"], "dry_run": given["dry_run"]}
+    common = {name: given[name] for name in ("yes", "dry_run", "as_json")}
+    common["settings"] = settings
     if given["app"]:
         own = {name: given[name] for name in ("organization", "public_url", "poll", "port")}
         browser = not given["no_browser"]
         app.set_up(app.AppOptions(folder=given["folder"], browser=browser, **own, **common))
         return
     own = {name: given[name] for name in ("remote", "action", "pull_request")}
-    action.set_up(action.ActionOptions(folder=Path(), **own, **common))
+    done = action.set_up(action.ActionOptions(folder=Path(), **own, **common))
+    if given["as_json"]:
+        echo_json(json.dumps(done.as_json(), indent=2))
 
 
 def _check_belonging(given: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ else:
     help="What the sender may do. Default: guessed from author_association, else write.",
 )
 @click.option(
-    "--door",
+    "--runs-in",
     type=click.Choice(["app", "action"]),
     default="app",
     show_default=True,

@@ -9,7 +9,7 @@ import click
 
 from claude_pool_gh.service.command_line.common_flags import json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
-from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
+from claude_pool_gh.service.command_line.options import settings_of, store_flags
 
 if TYPE_CHECKING:
     from claude_pool_gh.service.shell import pool_control
@@ -25,11 +25,9 @@ else:
     help="Only the runs of this step, with everything the agents said and did.",
 )
 @json_flag
-@settings_flags(*READING)
+@store_flags
 def command(chain_id: str, step: str | None, *, as_json: bool, **given: Any) -> None:
     """Print what happened in a chain: its steps, costs and, with --step, the redacted transcript.
-
-    It is looked for in the store of --state-dir or --database-url, else among the chains that were started here.
 
     \b
     Example:

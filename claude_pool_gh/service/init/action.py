@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
@@ -45,9 +45,49 @@ class ActionOptions:
     pull_request: bool
     yes: bool
     dry_run: bool
+    as_json: bool = False
+
+    def say(self, text: str) -> None:
+        """Tell the person, beside the result where that is JSON."""
+        echo(text, err=self.as_json)
 
 
-def set_up(wishes: ActionOptions) -> None:
+@dataclass(frozen=True, slots=True)
+class ChangedFiles:
+    """The files that were wanted, those that were written, and the pull request that has them."""
+
+    files: Sequence[ProposedFile]
+    written: Sequence[ProposedFile] = ()
+    pull_request: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSetUp:
+    """The result of `init`."""
+
+    repository: str
+    action: str
+    changed: ChangedFiles
+    secret_set: bool | None
+    """None: not known."""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The result for programs."""
+        files = self.changed.files
+        return {
+            "repository": self.repository,
+            "action": self.action,
+            "files": [
+                {"path": each.path, "standing": each.standing.name.lower(), "text": each.text}
+                for each in files
+            ],
+            "written": [each.path for each in self.changed.written],
+            "pull_request": self.changed.pull_request,
+            "secret_set": self.secret_set,
+        }
+
+
+def set_up(wishes: ActionOptions) -> ActionSetUp:
     """Write the files or open the pull request. Raises ClickException with what is in the way."""
     try:
         clone = remote.read(wishes.folder, wishes.remote)
@@ -56,11 +96,12 @@ def set_up(wishes: ActionOptions) -> None:
         reference = _action(wishes, secret)
         texts = {WORKFLOW: workflow(reference), CONFIGURATION: configuration()}
         if wishes.pull_request:
-            _by_pull_request(wishes, clone.remote, secret, texts)
+            changed = _by_pull_request(wishes, clone.remote, secret, texts)
         else:
-            _in_the_clone(wishes, clone, texts)
-        if not wishes.dry_run:
-            _tell_secret(wishes.settings, clone.remote, secret)
+            changed = _in_the_clone(wishes, clone, texts)
+        is_set = None if wishes.dry_run else _tell_secret(wishes, clone.remote, secret)
+        pinned = f"{reference.repository}@{reference.commit or 'COMMIT'}"
+        return ActionSetUp(clone.remote.full_name, pinned, changed, is_set)
     except (remote.NoRemote, operator.Refused) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -87,13 +128,13 @@ def _action(wishes: ActionOptions, secret: str) -> ActionReference:
     """The Action by its commit, asked for where nobody has named it. A dry run says what it does not know."""
     named = wishes.action
     if not named and wishes.dry_run:
-        echo(
+        wishes.say(
             "Not known yet, and shown as OWNER and COMMIT: whose copy of the action, and its commit. Name it: "
             f"--action {_UNKNOWN}"
         )
         return ActionReference(_UNKNOWN)
     if not named and not wishes.yes:
-        named = click.prompt(f"Repository of the action, such as {_UNKNOWN}")
+        named = click.prompt(f"Repository of the action, such as {_UNKNOWN}", err=wishes.as_json)
     if not named:
         raise click.UsageError(f"name the action's repository: --action {_UNKNOWN}")
     try:
@@ -107,14 +148,16 @@ def _action(wishes: ActionOptions, secret: str) -> ActionReference:
         if not wishes.dry_run:
             raise
         why = error if isinstance(error, operator.Refused) else _trouble(error, wishes.settings)
-        echo(f"Not known yet, and shown as COMMIT: the action's commit. {why}")
+        wishes.say(f"Not known yet, and shown as COMMIT: the action's commit. {why}")
         return found
-    echo(f"The action is pinned to {found.repository} at {found.commit}")
+    wishes.say(f"The action is pinned to {found.repository} at {found.commit}")
     return found
 
 
-def _in_the_clone(wishes: ActionOptions, clone: remote.Clone, texts: Mapping[str, str]) -> None:
-    echo(f"{clone.remote.full_name}, cloned in {clone.root}")
+def _in_the_clone(
+    wishes: ActionOptions, clone: remote.Clone, texts: Mapping[str, str]
+) -> ChangedFiles:
+    wishes.say(f"{clone.remote.full_name}, cloned in {clone.root}")
     proposed = [compared(path, text, _read(clone.root / path)) for path, text in texts.items()]
     wanted = _agreed(wishes, proposed, "Write")
     for each in wanted:
@@ -128,7 +171,8 @@ def _in_the_clone(wishes: ActionOptions, clone: remote.Clone, texts: Mapping[str
             raise
     if wanted:
         names = " ".join(each.path for each in wanted)
-        echo(f"Written. Look at them, and bring them to the default branch: git add {names}")
+        wishes.say(f"Written. Look at them, and bring them to the default branch: git add {names}")
+    return ChangedFiles(proposed, wanted)
 
 
 def _read(path: Path) -> str | None:
@@ -137,14 +181,14 @@ def _read(path: Path) -> str | None:
 
 def _by_pull_request(
     wishes: ActionOptions, there: remote.Remote, secret: str, texts: Mapping[str, str]
-) -> None:
+) -> ChangedFiles:
     from github import GithubException  # noqa: PLC0415 - slow to import
 
     if not secret:
         raise operator.Refused(
             "a pull request needs a token: set GITHUB_TOKEN, or run `gh auth login`"
         )
-    echo(f"{there.full_name} on {wishes.settings.github_server_url}")
+    wishes.say(f"{there.full_name} on {wishes.settings.github_server_url}")
     try:
         repository = operator.connect(wishes.settings.github_api_url, secret).get_repo(
             there.full_name
@@ -158,9 +202,12 @@ def _by_pull_request(
             f"{there.full_name} cannot be read ({error.status}): check the token"
         ) from error
     wanted = _agreed(wishes, proposed, "Open a pull request with")
-    if wanted:
-        body = _BODY.format(secret=SECRET, how=_how(wishes.settings, there))
-        echo(f"Opened {operator.open_pull(repository, wanted, body)}")
+    if not wanted:
+        return ChangedFiles(proposed)
+    body = _BODY.format(secret=SECRET, how=_how(wishes.settings, there))
+    address = operator.open_pull(repository, wanted, body)
+    wishes.say(f"Opened {address}")
+    return ChangedFiles(proposed, wanted, address)
 
 
 def _agreed(
@@ -168,38 +215,43 @@ def _agreed(
 ) -> list[ProposedFile]:
     """The files that are to be written: none in a dry run, none without a yes."""
     for each in proposed:
-        echo(f"  {each.path}: {each.standing}")
+        wishes.say(f"  {each.path}: {each.standing}")
         if wishes.dry_run:
-            echo("".join(f"    {line}\n" for line in each.text.splitlines()))
+            wishes.say("".join(f"    {line}\n" for line in each.text.splitlines()))
     wanted = [each for each in proposed if each.wanted]
     if wishes.dry_run:
-        echo("Nothing was written: this was a dry run.")
+        wishes.say("Nothing was written: this was a dry run.")
         return []
     if not wanted:
-        echo("There is nothing to write.")
+        wishes.say("There is nothing to write.")
         return []
-    if not wishes.yes and not click.confirm(
-        f"{verb} {'this file' if len(wanted) == 1 else 'these files'}?"
-    ):
+    question = f"{verb} {'this file' if len(wanted) == 1 else 'these files'}?"
+    if not wishes.yes and not click.confirm(question, err=wishes.as_json):
         raise click.ClickException("nothing was written")
     return wanted
 
 
-def _tell_secret(settings: Settings, there: remote.Remote, secret: str) -> None:
-    """Check whether the key is where the workflow looks for it; otherwise how to put it there."""
+def _tell_secret(wishes: ActionOptions, there: remote.Remote, secret: str) -> bool | None:
+    """Check whether the key is where the workflow looks for it, and tell how to put it there; None: not known."""
+    settings = wishes.settings
     state: operator.SecretState = operator.SecretUnknown("no token to ask GitHub with")
     if secret:
         client = operator.connect(settings.github_api_url, secret)
         state = operator.secret_state(client, there.full_name)
     how = _how(settings, there)
+    wishes.say(f"Secret {SECRET}: {_told(state, how)}")
+    wishes.say("Then comment `/pool help` on a pull request.")
+    return None if isinstance(state, operator.SecretUnknown) else state != operator.SecretAbsent()
+
+
+def _told(state: operator.SecretState, how: str) -> str:
     match state:
         case operator.SecretSet(where=where):
-            echo(f"Secret {SECRET}: set in {where}.")
+            return f"set in {where}."
         case operator.SecretAbsent():
-            echo(f"Secret {SECRET}: not set. Set it: {how}")
+            return f"not set. Set it: {how}"
         case operator.SecretUnknown(why=why):
-            echo(f"Secret {SECRET}: not checked ({why}). If it is not set: {how}")
-    echo("Then comment `/pool help` on a pull request.")
+            return f"not checked ({why}). If it is not set: {how}"
 
 
 def _how(settings: Settings, there: remote.Remote) -> str:

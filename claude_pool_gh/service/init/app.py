@@ -36,22 +36,27 @@ class AppOptions:
     browser: bool
     yes: bool
     dry_run: bool
+    as_json: bool = False
+
+    def say(self, text: str) -> None:
+        """Tell the person, beside the result where that is JSON."""
+        echo(text, err=self.as_json)
 
 
 def set_up(wishes: AppOptions) -> None:
-    """Make the App and keep its secrets. Raises ClickException with what is in the way."""
+    """Make the App, keep its secrets and show where. Raises ClickException with what is in the way."""
     if wishes.organization and not _ACCOUNT.fullmatch(wishes.organization):
         raise click.UsageError(f"--organization: {wishes.organization!r} is no name of an account")
     public_url = _public_url(wishes)
     name = usual_name(wishes.organization)
     if wishes.dry_run:
         echo_json(json.dumps(manifest(name, public_url, "http://127.0.0.1/created"), indent=2))
-        echo("Nothing was made: this was a dry run.")
+        wishes.say("Nothing was made: this was a dry run.")
         return
     where = wishes.organization or "your own account"
-    echo(f"A private GitHub App of {where}, with\n{shown(manifest(name, public_url, ''))}")
-    echo(f"Its secrets are written to {wishes.folder}, for you alone.")
-    if not wishes.yes and not click.confirm("Make it?"):
+    wishes.say(f"A private GitHub App of {where}, with\n{shown(manifest(name, public_url, ''))}")
+    wishes.say(f"Its secrets are written to {wishes.folder}, for you alone.")
+    if not wishes.yes and not click.confirm("Make it?", err=wishes.as_json):
         raise click.ClickException("nothing was made")
     try:
         kept.ready(wishes.folder)
@@ -62,7 +67,7 @@ def set_up(wishes: AppOptions) -> None:
                 wishes.folder.rmdir()
     except (kept.CannotKeep, NotRegistered) as error:
         raise click.ClickException(str(error)) from error
-    _tell(wishes.folder, app)
+    _tell(wishes, app)
 
 
 def _public_url(wishes: AppOptions) -> str:
@@ -72,7 +77,8 @@ def _public_url(wishes: AppOptions) -> str:
     given = wishes.public_url
     if not given and not wishes.yes and not wishes.dry_run:
         given = click.prompt(
-            "Address at which GitHub reaches the server, such as https://pool.example.com"
+            "Address at which GitHub reaches the server, such as https://pool.example.com",
+            err=wishes.as_json,
         )
     if not given:
         raise click.UsageError(
@@ -97,20 +103,28 @@ async def _made(wishes: AppOptions, name: str, public_url: str) -> kept.CreatedA
         return manifest(name, public_url, redirect_url)
 
     def show(page: str) -> None:
-        echo(f"Open {page} in a browser on this machine, and press the button on GitHub's page.")
+        wishes.say(
+            f"Open {page} in a browser on this machine, and press the button on GitHub's page."
+        )
         if wishes.browser:
             click.launch(page)
 
     return await register(registration, wanted, wishes.port, show)
 
 
-def _tell(folder: Path, app: kept.CreatedApp) -> None:
-    file = shlex.quote(str(folder / kept.SETTINGS_FILE))
-    echo(
+def _tell(wishes: AppOptions, app: kept.CreatedApp) -> None:
+    folder, install = wishes.folder, f"{app.html_url}/installations/new"
+    settings = folder / kept.SETTINGS_FILE
+    file = shlex.quote(str(settings))
+    wishes.say(
         f"The App {app.slug} was made. Its key and its webhook secret are in {folder}, readable by you alone."
     )
-    echo(f"1. Install it on your repositories: {app.html_url}/installations/new")
-    echo(f"2. Enter the model's key in the last line of {folder / kept.SETTINGS_FILE}.")
-    echo("3. Check and start:")
+    wishes.say(f"1. Install it on your repositories: {install}")
+    wishes.say(f"2. Enter the model's key in the last line of {settings}.")
+    wishes.say("3. Check and start:")
     for line in (f"set -a; . {file}; set +a", "claude-pool-gh doctor", "claude-pool-gh serve"):
-        echo(f"     {line}")
+        wishes.say(f"     {line}")
+    if wishes.as_json:
+        key = str(folder / kept.KEY_FILE)
+        made = {"app_id": app.id, "slug": app.slug, "install": install}
+        echo_json(json.dumps({**made, "settings": str(settings), "private_key": key}, indent=2))

@@ -27,7 +27,7 @@ _HEAD: Final = """\
 # change, and off the line of its section. `/pool config` shows what is in force.
 
 # Who answers commands where a GitHub App of claude-pool is installed too: `app` or `action`.
-door: action
+runs_in: action
 """
 
 
@@ -95,7 +95,7 @@ def configuration() -> str:
     """Every key with its default, commented out, except who answers."""
     lines = [_HEAD.rstrip("\n")]
     for name, field in RepositoryConfig.model_fields.items():
-        if name != "door":
+        if name != "runs_in":
             lines += ["", *_key(name, field.description, getattr(RepositoryConfig(), name))]
     return "\n".join(lines) + "\n"
 

@@ -84,7 +84,7 @@ async def rehearse_script(script: str, arguments: Sequence[str]) -> int:
 async def _ended(program: asyncio.subprocess.Process) -> None:
     """Let a program tidy up, for as long as that may take, and then end it. Ctrl-C in a terminal has reached it too."""
     if program.returncode is None and ending.number != signal.SIGINT:
-        program.send_signal(signal.SIGINT)
+        program.send_signal(signal.SIGTERM if ending.in_background else signal.SIGINT)
     for end in (program.terminate, program.kill):
         with suppress(TimeoutError):
             await asyncio.wait_for(program.wait(), _TO_TIDY_UP)

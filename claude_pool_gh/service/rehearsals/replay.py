@@ -49,7 +49,7 @@ class RecordedEvent:
     folder: Path
     event: str = ""
     role: Role | None = None
-    door: str = "app"
+    runs_in: str = "app"
     base: str = ""
     head: str = "HEAD"
     as_json: bool = False
@@ -132,7 +132,7 @@ async def _judged(
             installation = github.install(app, repository.owner.login, [repository])
             sender, role = _sender(github, repository, payload, recorded.role)
             settings = _settings(github, app, here / "state")
-            async with open_runtime(settings, door=recorded.door) as runtime:
+            async with open_runtime(settings, runs_in=recorded.runs_in) as runtime:
                 commands = []
                 for request in requests:
                     own = await _here(github, repository, thread, sender, request, payload)

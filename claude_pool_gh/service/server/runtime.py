@@ -190,7 +190,7 @@ class WriterOptions:
 async def open_runtime(
     settings: Settings,
     *,
-    door: str = "app",
+    runs_in: str = "app",
     job_token: str | None = None,
     guard: Callable[[Agent], Agent] = lambda agent: agent,
     keeps: Callable[[], bool] = lambda: True,
@@ -225,12 +225,12 @@ async def open_runtime(
         worktrees = Worktrees(
             settings.state_dir.absolute(),
             _logins(database, forge, settings.github_server_url, settings.proxy),
-            is_shallow=door == "action",
+            is_shallow=runs_in == "action",
         )
         worktrees.sweep()
         forge.pusher = pusher(database, forge, worktrees, settings)
         redactor = Redactor(settings.all_secrets)
-        progress = Progress(clock, verb_handlers, settings.links, door)
+        progress = Progress(clock, verb_handlers, settings.links, runs_in)
         screen = without_secrets(redactor)
         writer = Writer(
             database,
@@ -253,14 +253,14 @@ async def open_runtime(
             worktrees=worktrees,
             clock=clock,
             defaults=defaults_of(settings),
-            door=door,
+            runs_in=runs_in,
             keeps=keeps,
             links=settings.links,
             sandbox=sandbox_of(settings),
             holds_secret=redactor.holds,
         )
         # A job runs a commit whose tests have done so, and its first comment is waited for.
-        if door == "app":
+        if runs_in == "app":
             registry.check_recipes(verb_handlers, services)
         metrics = Metrics(name for name, handler in verb_handlers.items() if handler.verb.spends)
         observer = Watching(progress, writer, Journal(metrics.ended, traces.add, clock.now_ms()))
@@ -274,7 +274,8 @@ async def open_runtime(
         )
         hosts = {
             name: patient(
-                under_present_name(database, with_commits(worktrees, step)), longest=_PATIENCE[door]
+                under_present_name(database, with_commits(worktrees, step)),
+                longest=_PATIENCE[runs_in],
             )
             for handler in verb_handlers.values()
             for name, step in handler.host_steps(services).items()

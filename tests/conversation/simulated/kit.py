@@ -378,12 +378,12 @@ async def desk(folder: Path, **services: Any) -> AsyncIterator[Desk]:
             "links": Links(server="https://github.example"),
             "sandbox": None,
             "holds_secret": lambda _text: False,
-            "door": "app",
+            "runs_in": "app",
         }
         made = Services(**values | services)
         verbs = registry.handlers()
         policy = CommandPolicy(made, verbs, ConfigLoader(forge, frozenset(verbs)))
-        progress = Progress(clock, verbs, made.links, made.door)
+        progress = Progress(clock, verbs, made.links, made.runs_in)
         yield Desk(
             github=github,
             shop=shop,

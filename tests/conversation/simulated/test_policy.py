@@ -1,4 +1,4 @@
-"""Whether a command may run: by the door, the cause, the role, the text it stands in, the thread and the rights."""
+"""Whether a command may run: by App or Action, the cause, the role, its text, the thread and the rights."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from tests.conversation.simulated.kit import desk as opened
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-# ---- the door
+# ---- where commands run
 
 
 async def test_whoever_is_not_asked_keeps_silent(desk: Desk) -> None:
-    with desk.configured("door: action\n"):
+    with desk.configured("runs_in: action\n"):
         heard = await desk.say("/pool help", at=desk.topic())
-    assert (heard.answer, heard.text) == ("silence: the repository's door is action", "")
+    assert (heard.answer, heard.text) == (
+        "silence: the repository's commands run in its Action",
+        "",
+    )
 
 
 # ---- the cause

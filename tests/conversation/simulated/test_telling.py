@@ -151,7 +151,7 @@ async def test_config_tells_each_value_and_who_has_set_it(desk: Desk) -> None:
     assert found["bots"] == ["`[5, 6]`", "`.github/claude-pool.yml`"]
     assert found["budget.chain"] == ["`3.0`", "default"]
     assert found["notify"] == ["`true`", "default"]
-    assert found["door"] == ["`app`", "default"]
+    assert found["runs_in"] == ["`app`", "default"]
 
 
 async def test_config_tells_what_the_server_decides(
@@ -159,15 +159,15 @@ async def test_config_tells_what_the_server_decides(
 ) -> None:
     defaults = Defaults(model="m", pool_cap=None, idle_seconds=60, wall_seconds=90)
     folder = tmp_path_factory.mktemp("server")
-    async with opened(folder, defaults=defaults, door="action") as desk:
+    async with opened(folder, defaults=defaults, runs_in="action") as desk:
         text = (await desk.say("/pool config")).text
         found = {cells[0].strip("`"): cells[1:] for cells in rows(text)}
         assert found["wall_minutes"] == ["`1.5`", "this server"]
-        assert found["door"] == ["`action`", "this server"]
-        with desk.configured("door: action\nwall_minutes: 5\n"):
+        assert found["runs_in"] == ["`action`", "this server"]
+        with desk.configured("runs_in: action\nwall_minutes: 5\n"):
             text = (await desk.say("/pool config", at=desk.topic())).text
         found = {cells[0].strip("`"): cells[1:] for cells in rows(text)}
-        assert found["door"] == ["`action`", "`.github/claude-pool.yml`"]
+        assert found["runs_in"] == ["`action`", "`.github/claude-pool.yml`"]
         assert found["wall_minutes"] == ["`1.5`", "this server"], "it goes before the file"
 
 

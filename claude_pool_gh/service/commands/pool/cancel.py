@@ -10,7 +10,7 @@ import click
 
 from claude_pool_gh.service.command_line.common_flags import folder_flag, json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
-from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
+from claude_pool_gh.service.command_line.options import settings_of, store_flags
 
 if TYPE_CHECKING:
     from claude_pool_gh.service.shell import pool_control
@@ -22,7 +22,7 @@ else:
 @click.argument("chain_id", metavar="ID")
 @json_flag
 @folder_flag
-@settings_flags(*READING)
+@store_flags
 def command(chain_id: str, *, as_json: bool, folder: Path, **given: Any) -> None:
     """End a chain that runs or waits. What it finished and cost is kept; `pool continue` resumes it.
 

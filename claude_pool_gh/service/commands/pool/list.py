@@ -10,7 +10,7 @@ import click
 
 from claude_pool_gh.service.command_line.common_flags import folder_flag, json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
-from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
+from claude_pool_gh.service.command_line.options import settings_of, store_flags
 
 if TYPE_CHECKING:
     from claude_pool_gh.service.shell import pool_control
@@ -22,7 +22,7 @@ else:
 @click.option("--all", "every", is_flag=True, help="Those that have ended, too.")
 @json_flag
 @folder_flag
-@settings_flags(*READING)
+@store_flags
 def command(*, every: bool, as_json: bool, folder: Path, **given: Any) -> None:
     """List the chains that were started in this folder and wait for a decision, or can continue.
 
