@@ -43,7 +43,7 @@ _TICKS_IN_CODE: Final = re.compile("`{17,}")
 _TICKS_IN_FENCE: Final = re.compile("`{101,}")
 """Longer runs are cut: cmark-gfm reads no code between more than 80 backticks, and counts a fence's up to 255."""
 _COMMAND_IN_CODE: Final = re.compile(
-    r"^(?:(?!/pool )[/!.@][A-Za-z]|[a-z]+\??(?: [\w+-]+){1,3}$)", re.MULTILINE
+    r"^(?:(?!/pool )[/!.@][A-Za-z]|bors \w|[a-z]+\??(?: [\w+-]+){1,3}$)", re.MULTILINE
 )
 _BAR: Final = re.compile(r"(\\*)\|")
 _NESTED: Final = r"\s*(?:(?:[-*+>]|[0-9]+[.)])\s+)*"

@@ -169,13 +169,6 @@ async def test_a_limit_of_an_hour_is_kept_by_the_process_after_this_one(bench: B
     assert fault.hits == 1
 
 
-async def test_a_limit_from_before_the_clock_was_set_back_is_over(bench: Bench) -> None:
-    month = int(time.time() * 1000) + 30 * 86_400_000
-    bench.writer._limited_until[bench.installation.id] = month
-    bench.want(comment(bench))
-    await bench.until(lambda: bench.row().state == "written")
-
-
 async def test_a_refusal_is_told_at_once_and_asked_for_once(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
