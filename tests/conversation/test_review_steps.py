@@ -462,6 +462,22 @@ async def test_a_dismissal_that_is_taken_back_counts_whatever_the_first_reader_s
         assert not await here.database.transact(lambda tx: tables.reopen(tx, "1:7", known.mark))
 
 
+async def test_what_a_dismissal_has_hidden_elsewhere_is_read_again_once_it_is_taken_back(
+    tmp_path: Path,
+) -> None:
+    with calc(tmp_path) as here:
+        await here.review([DIVIDES], "confirmed")
+        await dismissed(here)
+        outcome, reviewed, _ = await here.review([DIVIDES], thread=8)
+        assert (outcome, len(reviewed.hidden)) == (CLEAN, 1)
+        here.commit({"b.py": "x = 1\n"})
+        assert (await here.brief(here.facts(8)))["groups"][0]["paths"] == ["b.py"], "the control"
+        (known,) = await here.known()
+        await here.database.transact(lambda tx: tables.reopen(tx, "1:7", known.mark))
+        whole = (await here.brief(here.facts(8)))["groups"][0]["paths"]
+        assert whole == ["app/calc.py", "b.py"]
+
+
 # what a review is held against
 
 

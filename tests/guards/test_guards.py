@@ -3350,6 +3350,14 @@ GUARDS = [
         chosen="taken_back_counts",
     ),
     Guard(
+        name="what a dismissal has hidden is read again once it is taken back",
+        file="findings/tables.py",
+        on="tx.execute(reviewed.delete().where(reviewed.c.thread.startswith(repository)))",
+        off="pass",
+        tests="tests/conversation/test_review_steps.py",
+        chosen="hidden_elsewhere",
+    ),
+    Guard(
         name="what is open again is unfolded",
         file="github/effects/resolve_thread.py",
         on="if not self.resolved:",
