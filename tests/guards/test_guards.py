@@ -3342,6 +3342,22 @@ GUARDS = [
         chosen="left_behind",
     ),
     Guard(
+        name="a fix above the lines of a finding is judged",
+        file=f"{REVIEW}earlier.py",
+        on="if change or since is None:",
+        off="if False:",
+        tests="tests/conversation/test_review_steps.py",
+        chosen="leaves_the_lines",
+    ),
+    Guard(
+        name="what has nothing to do with a finding asks nobody",
+        file=f"{REVIEW}reach.py",
+        on="or (is_own and _is_around(hunk, finding, lines))",
+        off="or is_own",
+        tests="tests/conversation/test_reach.py",
+        chosen="asks_nobody",
+    ),
+    Guard(
         name="a dismissal can be taken back",
         file="findings/states.py",
         on="(Standing.dismissed, FindingEvent.reopen): Standing.open,",
