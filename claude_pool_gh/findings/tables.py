@@ -213,7 +213,10 @@ def settle(
 
 
 def reopen(tx: Transaction, thread: str, mark: str) -> bool:
-    """Take a dismissal back. False when the finding was not dismissed."""
+    """Take a dismissal back. False when the finding was not dismissed.
+
+    It may have hidden claims of other threads too: so what was read in the repository is to be read again.
+    """
     own = sa.and_(_F.thread == thread, _F.fingerprint == mark, _F.state == Standing.dismissed)
     values = {
         "state": after(FINDING, _F.state, _E.reopen),
@@ -221,7 +224,11 @@ def reopen(tx: Transaction, thread: str, mark: str) -> bool:
         "settled_by": None,
         "settled_ms": None,
     }
-    return bool(tx.execute(findings.update().where(own).values(**values)).rowcount)
+    done = bool(tx.execute(findings.update().where(own).values(**values)).rowcount)
+    if done:
+        repository = f"{thread.partition(':')[0]}:"
+        tx.execute(reviewed.delete().where(reviewed.c.thread.startswith(repository)))
+    return done
 
 
 def ignore_open(tx: Transaction, thread: str, now_ms: int) -> None:

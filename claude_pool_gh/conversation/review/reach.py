@@ -1,0 +1,80 @@
+"""Tells what of a change may have settled an open finding whose own lines it leaves as they are. Pure.
+
+Most defects are fixed elsewhere than at the lines that show them: by a check above them, in what they call, or where
+they are called. So a reader is asked again where a change touches the definition around them, a file or a definition
+that the finding names, or a line that names the definition around them. Nothing else asks: each question costs money.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from claude_pool_gh.conversation.review.hunks import FileDiff, Hunk
+from claude_pool_gh.findings.definitions import definition_of, opens_definition
+from claude_pool_gh.findings.model import Finding
+
+_WORD: Final = re.compile(r"[^\W\d]\w{2,}")
+_CALLED: Final = re.compile(r"([^\W\d]\w{2,})\s*\(")
+_CODE: Final = re.compile(r"`([^`\n]{1,100})`")
+_LIMIT: Final = 6_000
+_CUT: Final = "\n[cut here; open the files for the rest]"
+
+
+def bearing(finding: Finding, since: Iterable[FileDiff], lines: Sequence[str]) -> str:
+    """The hunks that may have to do with a finding, each file under its name; "" where none does.
+
+    `lines` are those of its file after the change.
+    """
+    told = f"{finding.title}\n{finding.scenario}\n{finding.body}"
+    named = {word for code in _CODE.findall(told) for word in _WORD.findall(code)}
+    called = {*_CALLED.findall(finding.evidence), *named}
+    own = _names_of(finding.within or "")
+    parts = []
+    for file in since:
+        is_own, is_named = file.path == finding.path, _is_named(file, told)
+        found = [
+            hunk.text
+            for hunk in file.hunks()
+            if is_named
+            or (is_own and _is_around(hunk, finding, lines))
+            or called & _defined(hunk)
+            or (not is_own and own & _changed(hunk))
+        ]
+        if found:
+            parts.append("\n".join([f"{file.path}:", *found]))
+    text = "\n".join(parts)
+    return text if len(text) <= _LIMIT else text[:_LIMIT] + _CUT
+
+
+def _is_named(file: FileDiff, told: str) -> bool:
+    """True where a finding's words name a file, by its path or the last part of it."""
+    names = {path.rpartition("/")[2] for path in (file.path, file.old_path)}
+    return any(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", told) for name in names)
+
+
+def _is_around(hunk: Hunk, finding: Finding, lines: Sequence[str]) -> bool:
+    """True where a hunk changes a line of the definition that a finding stands in, or of one around that."""
+    if finding.within is None:
+        return True
+    around = {definition_of(lines, at) for at in hunk.places if at <= len(lines)}
+    return any(
+        each == finding.within or (each and finding.within.startswith(f"{each}\n"))
+        for each in around
+    )
+
+
+def _names_of(within: str) -> set[str]:
+    """The names that the headers around a finding define, as far as a call of them would show."""
+    return {name for header in within.splitlines() for name in _CALLED.findall(header)[:1]}
+
+
+def _defined(hunk: Hunk) -> set[str]:
+    """The names in the header of the definition that a hunk changes, and in the headers that it changes."""
+    headers = [hunk.header, *filter(opens_definition, hunk.changed)]
+    return {name for header in headers for name in _names_of(header)}
+
+
+def _changed(hunk: Hunk) -> set[str]:
+    return {word for line in hunk.changed for word in _WORD.findall(line)}
