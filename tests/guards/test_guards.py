@@ -2074,7 +2074,7 @@ GUARDS = [
     Guard(
         "nothing in a commit's message acts",
         "conversation/changes/messages.py",
-        '.replace("@", "").replace("#", "")',
+        'shown = shown.replace("@", "").replace("#", "")',
         "",
         "tests/conversation/test_messages.py",
         "acts",
@@ -2126,6 +2126,22 @@ GUARDS = [
         "|",
         "tests/worktrees/test_proxy.py",
         "no_connection",
+    ),
+    Guard(
+        "no text of a stranger is read for which there is no room",
+        "conversation/prompts/discussion_prompt.py",
+        'text = tell() if left > 0 else ""',
+        "text = tell()",
+        "tests/conversation/test_discussion_bounds.py",
+        "not_even_made",
+    ),
+    Guard(
+        "a person's words are read in linear time",
+        "conversation/changes/messages.py",
+        '_URL: Final = re.compile(r"(?<![a-z0-9+.-])[a-z0-9+.-]*',
+        '_URL: Final = re.compile(r"\\b[a-z][a-z0-9+.-]*',
+        "tests/conversation/test_messages.py",
+        "little_time",
     ),
     Guard(
         "no line of the log holds a secret",
