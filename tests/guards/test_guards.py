@@ -125,6 +125,14 @@ GUARDS = [
         chosen="only_shows_while_running and sqlite",
     ),
     Guard(
+        name="a fork is a process of its own",
+        file="storage/owners.py",
+        on="os.register_at_fork(after_in_child=_as_a_child)",
+        off="",
+        tests="tests/storage/test_owners.py",
+        chosen="fork",
+    ),
+    Guard(
         name="one thread at a time migrates",
         file="storage/migrations/__init__.py",
         on="        _ONE_THREAD,\n",

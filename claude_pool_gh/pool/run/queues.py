@@ -7,6 +7,7 @@ taken up by a compare-and-set in its row. What differs is how one learns who is 
 from __future__ import annotations
 
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
@@ -176,6 +177,7 @@ class _Rows(ABC):
 
 _open_here: Final[set[str]] = set()
 """The workers of this process."""
+os.register_at_fork(after_in_child=_open_here.clear)
 
 
 @dataclass(slots=True)
