@@ -125,6 +125,22 @@ GUARDS = [
         chosen="only_shows_while_running and sqlite",
     ),
     Guard(
+        name="a worker whose loop is blocked lives",
+        file="pool/run/queues.py",
+        on="self._heartbeat.start()",
+        off="pass",
+        tests="tests/pool/test_heartbeat.py",
+        chosen="blocks_the_loop",
+    ),
+    Guard(
+        name="a worker whose loop never comes back is dead",
+        file="pool/run/heartbeat.py",
+        on=" <= late < self.longest:",
+        off=" <= late:",
+        tests="tests/pool/test_heartbeat.py",
+        chosen="not_for_ever",
+    ),
+    Guard(
         name="a fork is a process of its own",
         file="storage/owners.py",
         on="os.register_at_fork(after_in_child=_as_a_child)",

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from claude_pool_gh.pool.model.ports import Clock
+from claude_pool_gh.pool.run.heartbeat import Heartbeat
 from claude_pool_gh.pool.run.worker_watch import WorkerWatch
 from claude_pool_gh.pool.store import queue, slot_rows
 from claude_pool_gh.pool.store.queue import Claim
@@ -225,14 +226,30 @@ class SharedQueue(_Rows):
     look_seconds: float = BEAT_SECONDS
     watch_seconds: float = BEAT_SECONDS
     watch: WorkerWatch = field(default_factory=lambda: WorkerWatch(SILENCE_SECONDS))
+    _heartbeat: Heartbeat = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The thread that beats while the loop cannot."""
+
+        def beat() -> None:
+            self.database.transact_here(lambda tx: queue.beat_again(tx, self.worker))
+
+        self._heartbeat = Heartbeat(beat, self.watch_seconds)
 
     async def join(self) -> None:
         """See `Queue.join`."""
         await self.beat()
+        self._heartbeat.start()
+
+    async def leave(self) -> None:
+        """See `Queue.leave`."""
+        self._heartbeat.end()
+        await _Rows.leave(self)
 
     async def beat(self) -> None:
         """See `Queue.beat`."""
         await self.database.transact(lambda tx: queue.beat(tx, self.worker, self.clock.now_ms()))
+        self._heartbeat.note()
 
     async def heard(self) -> AsyncIterator[QueueNotice]:
         """See `Queue.heard`."""
