@@ -17,7 +17,7 @@ from claude_pool_gh import PoolError
 from docs._reference.markdown import code, facts, field_texts, sentence, table
 
 _LONGEST_LINE = 88
-_NOT_SHOWN = ("", None, (), {}, [])
+_NOT_SHOWN: tuple[Any, ...] = ("", None, (), {}, [])
 
 
 def page() -> str:
@@ -86,7 +86,8 @@ def _member(kind: type, name: str, member: Any) -> str:
 def _signature(name: str, call: Any) -> str:
     """A call as it is written, with a parameter on each line where one is too short for all."""
     hints = get_type_hints(call.__init__ if inspect.isclass(call) else call)
-    told, by_name = [], False
+    told: list[str] = []
+    by_name = False
     for each in inspect.signature(call).parameters.values():
         if each.name in ("self", "cls"):
             continue

@@ -22,14 +22,12 @@ def fault(value: Any, depth: int = 0) -> str | None:
             return None if value.bit_length() <= _MOST_BITS else "a number of too many digits"
         case float():
             return None if math.isfinite(value) else f"the number {value}"
-        case list() | tuple():
-            parts = value
-        case dict():
-            if not all(isinstance(key, str | int) for key in value):
-                return "a key that is no text"
-            parts = value.values()
+        case dict() if not all(isinstance(key, str | int) for key in value):
+            return "a key that is no text"
+        case list() | tuple() | dict() if depth == _DEEPEST:
+            return f"lists or mappings more than {_DEEPEST} deep"
+        case list() | tuple() | dict():
+            parts = value.values() if isinstance(value, dict) else value
+            return next((wrong for each in parts if (wrong := fault(each, depth + 1))), None)
         case _:
             return f"a value of the type {type(value).__name__}"
-    if depth == _DEEPEST:
-        return f"lists or mappings more than {_DEEPEST} deep"
-    return next((wrong for each in parts if (wrong := fault(each, depth + 1))), None)

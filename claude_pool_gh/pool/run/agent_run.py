@@ -198,7 +198,7 @@ def _wrong_value(outcome: AgentOutcome) -> str | None:
 
 
 def _cost(outcome: AgentOutcome) -> int:
-    """What an outcome that cannot be used says of its cost: that is booked all the same."""
+    """The cost of an outcome that cannot be used, which is booked all the same; 0 where it says none."""
     told: Any = outcome.cost_microdollars
     return told if type(told) is int and told > 0 else 0
 
