@@ -34,6 +34,13 @@ def not_allowed(verb: str, needed: Role, has: Role) -> SafeMarkdown:
     )
 
 
+def own_word(verb: str) -> SafeMarkdown:
+    """A workflow's `command` cannot decide in the name of whoever caused its event."""
+    return fitting(
+        f"`/pool {verb}` counts as a person's own comment only, and this one stands in a workflow. Nothing was done."
+    )
+
+
 def wrong_place(verb: Verb) -> SafeMarkdown:
     """The verb does not belong into this kind of thread."""
     places = " or ".join(

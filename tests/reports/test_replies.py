@@ -50,6 +50,10 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
             "A maintainer can run it for you, or change `permissions` in `.github/claude-pool.yml`."
         ),
     ),
+    "a workflow's decision": (
+        replies.own_word("approve"),
+        "`/pool approve` counts as a person's own comment only, and this one stands in a workflow. Nothing was done.",
+    ),
     "wrong place": (
         replies.wrong_place(VERB),
         "`/pool review` works on a pull request. Nothing was run.",

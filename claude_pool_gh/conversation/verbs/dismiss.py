@@ -30,6 +30,7 @@ class Dismiss(ControlVerb):
     places = EVERYWHERE
     arguments = "[FINDING] REASON"
     free_text = True
+    is_own_word = True
     order = 220
 
     async def answer(self, services: Services, asked: CommandContext) -> Reply:
