@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from claude_pool_gh.audits import results
+from claude_pool_gh.audits.merging import alike, joined
 from claude_pool_gh.audits.model import (
     AuditFinding,
     AuditPlan,
@@ -264,19 +265,47 @@ def test_a_judge_joins_only_what_it_was_asked_about_and_the_worst_statement_stay
     high = candidate(mark="high", finding=finding(severity="high", title="h"))
     other = candidate(mark="other", finding=finding(title="o"))
     every = [low, high, other]
-    found = results.joined(every, [["low", "high"]], [merge(["low", "high", "other", "made-up"])])
+    found = joined(every, [["low", "high"]], [merge(["low", "high", "other", "made-up"])]).new
     assert [(each.mark, [f.title for f in also]) for each, also in found] == [
         ("high", ["l"]),
         ("other", []),
     ]
-    assert len(results.joined(every, [["low", "high"]], [{"ending": "failed"}])) == 3
-    chained = results.joined(
+    assert len(joined(every, [["low", "high"]], [{"ending": "failed"}]).new) == 3
+    chained = joined(
         every, [["low", "high", "other"]], [merge(["low", "high"], ["high", "other"])]
-    )
+    ).new
     assert len(chained) == 2, "no chain of joins melts everything into one"
 
 
 def test_only_claims_of_one_rule_are_asked_about() -> None:
     other = candidate(mark="m3", rule="defects/contract")
-    groups = results.alike([candidate(), candidate(mark="m2"), other])
+    groups = alike([candidate(), candidate(mark="m2"), other])
     assert [[each.mark for each in group] for group in groups] == [["m1", "m2"]]
+
+
+def test_a_claim_in_the_lines_of_an_open_finding_may_be_that_one_in_other_words() -> None:
+    def placed(mark: str, start: int, end: int, **more: Any) -> Candidate:
+        kind = more.pop("kind", "claim")
+        rule = more.pop("rule", "defects/crash")
+        stated = finding(start_line=start, end_line=end, **more)
+        return candidate(mark=mark, kind=kind, rule=rule, finding=stated)
+
+    open_ = [
+        placed("open", 45, 51, kind="known", rule="defects/contract", severity="medium"),
+        placed("elsewhere", 1, 9, kind="known"),
+    ]
+    mild = placed("mild", 45, 52, severity="medium")
+    worse = placed("worse", 50, 50, severity="high", rule="defects/race")
+    (first, second) = alike([mild, worse], open_)
+    assert [[each.mark for each in group] for group in (first, second)] == [
+        ["open", "worse"],
+        ["open", "mild"],
+    ]
+    names = [["open", "worse"], ["open", "mild"]]
+    same = [merge(["worse", "open"]), merge(["mild", "open"])]
+    found = joined([mild, worse], names, same, open_)
+    assert [each.mark for each, _ in found.new] == ["worse"], "what is worse is not lost in it"
+    assert found.again == {"open"}
+    apart = joined([mild, worse], names, [merge(), merge()], open_)
+    assert ([each.mark for each, _ in apart.new], apart.again) == (["mild", "worse"], frozenset())
+    assert alike([placed("other", 52, 60)], open_) == []

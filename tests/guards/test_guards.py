@@ -2733,9 +2733,9 @@ GUARDS = [
     ),
     Guard(
         "a judge joins only claims that it was asked about",
-        AUDITS + "results.py",
-        "if mark in asked and mark in by_mark",
-        "if mark in by_mark",
+        AUDITS + "merging.py",
+        "for mark in dict.fromkeys(same) if mark in asked]",
+        "for mark in dict.fromkeys(same)]",
         "tests/audits/test_outcomes.py",
         "judge_joins",
     ),
@@ -3508,6 +3508,14 @@ GUARDS = [
         off="            if repository is None:\n                bring_up_to_date(",
         tests="tests/conversation/simulated/test_audit_since.py",
         chosen="next_due_time",
+    ),
+    Guard(
+        name="a fault in other words than an earlier run had is asked about",
+        file=AUDITS + "merging.py",
+        on="([*_there(group, open_), *group] for group in by_rule.values())",
+        off="([*group] for group in by_rule.values())",
+        tests="tests/conversation/test_audit_again.py",
+        chosen="stays_one_finding",
     ),
     Guard(
         name="a claim that is kept in part is read again by nobody",
