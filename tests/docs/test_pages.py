@@ -112,6 +112,14 @@ def test_every_command_line_can_be_typed(page: str) -> None:
 
 
 @EVERY
+def test_every_console_line_can_be_pasted(page: str) -> None:
+    """Also into zsh, which takes a remark for arguments."""
+    blocks = [block for language, block in FENCE.findall(PAGES[page]) if language == "console"]
+    typed = [line.strip() for block in blocks for line in block.splitlines() if "$ " in line]
+    assert [line for line in typed if not line.startswith("$ ") or re.search(r"\s#", line)] == []
+
+
+@EVERY
 def test_every_pool_line_is_understood(page: str) -> None:
     wrong = []
     for line in lines_of_code(PAGES[page]):

@@ -23,8 +23,24 @@ FAULTY = {
         Fault(5, "`steps.0.name` is already on line 3; put all of it in one place"),
         Fault(6, "`name` is already on line 1; put all of it in one place"),
     ],
-    "name: w\nsteps: [a\n": [Fault(3, "expected ',' or ']', but got '<stream end>'")],
-    "name: w\nsteps:\n\t- a\n": [Fault(3, "found character '\\t' that cannot start any token")],
+    "name: w\nsteps: [a\n": [Fault(3, "a `]` or a comma is missing before this")],
+    "name: w\nsteps: {a: 1\n": [Fault(3, "a `}` or a comma is missing before this")],
+    "name: w\nsteps:\n\t- a\n": [Fault(3, "a tab: indent with blanks")],
+    "name: w\nother: use it when: asked\n": [
+        Fault(
+            2,
+            "a value with a colon and a blank in it: put the value in quotes, or correct the indentation",
+        )
+    ],
+    "name: @w\n": [Fault(1, "a value that begins with `@`: put it in quotes")],
+    'name: "w\n': [Fault(2, "a quote that is not closed")],
+    "steps:\n  - a\n b: c\n": [
+        Fault(
+            3,
+            "this line does not fit the indentation above it, or a quote in the line is not closed",
+        )
+    ],
+    "name: w\nother\nsteps: []\n": [Fault(3, "a line without the colon that makes it a key")],
     "name: &a w\nsteps: *a\n": [Fault(1, "anchors and aliases are not used here")],
     "name: w\nsteps: " + "[" * 3_000: [Fault(2, "nested too deeply")],
     "name: w\nname: !!int x\n": [

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from claude_pool_gh.rehearsal import bot, stage
-from claude_pool_gh.rehearsal.example import TITLE, added_line
+from claude_pool_gh.rehearsal.example import added_line
 from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.service.cli import main
 from claude_pool_gh.service.rehearsals.rehearse_command import (
@@ -53,21 +53,6 @@ def shop(tmp_path: Path) -> Path:
         if message == "Begin":
             git(folder, "checkout", "--quiet", "-b", "vouchers")
     return folder
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.rotating(3)
-def test_a_command_runs_on_the_repository_here_and_its_report_is_printed(shop: Path) -> None:
-    done = CliRunner().invoke(main, ["rehearse", "/pool review", "--folder", str(shop)])
-    assert done.exit_code == 0, done.output
-    assert TITLE in done.output
-    assert "claude-pool/review: neutral" in done.output
-    assert "  claude-pool: " in done.output.partition("What #")[0], "its steps while it runs"
-    assert "A script answered in the model's place" in done.output
-    status = subprocess.run(
-        ["git", "-C", str(shop), "status", "--porcelain"], check=True, capture_output=True
-    )
-    assert status.stdout == b"", "nothing is written here"
 
 
 async def test_a_server_that_does_not_start_says_why_once_and_imports_nothing_of_the_folder_here(

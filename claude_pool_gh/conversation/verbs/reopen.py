@@ -31,6 +31,7 @@ class Reopen(ControlVerb):
     )
     places = EVERYWHERE
     arguments = "[FINDING]"
+    is_own_word = True
     order = 225
 
     async def answer(self, services: Services, asked: CommandContext) -> Reply:

@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from claude_pool_gh.pool.model.in_words import MISSING, in_words
+from claude_pool_gh.pool.recipes.yaml_words import plainly
 
 _SIZE_LIMIT: Final = 64 * 1024
 M = TypeVar("M", bound=BaseModel)
@@ -57,12 +58,8 @@ def read(text: str, model: type[M]) -> Loaded[M] | list[Fault]:
         values = None if node is None else values_of(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        return [
-            Fault(
-                mark.line + 1 if mark else 1,
-                str(getattr(error, "problem", None) or "not valid YAML"),
-            )
-        ]
+        problem = str(getattr(error, "problem", None) or "not valid YAML")
+        return [Fault(mark.line + 1 if mark else 1, plainly(problem))]
     except (
         ValueError,
         TypeError,
