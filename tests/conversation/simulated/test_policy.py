@@ -69,7 +69,9 @@ async def test_a_bot_is_heard_where_the_configuration_lists_it(desk: Desk) -> No
         assert (await desk.say("/pool ask why?", robot, at=desk.topic())).answer == "started"
 
 
-@pytest.mark.parametrize("given", ["approve ID", "reject ID no", "ok SHA", "dismiss no bug"])
+@pytest.mark.parametrize(
+    "given", ["approve ID", "reject ID no", "ok SHA", "dismiss no bug", "reopen"]
+)
 @pytest.mark.parametrize("kind", ["schedule", "workflow"])
 async def test_no_workflow_decides_in_the_name_of_whoever_caused_its_event(
     desk: Desk, given: str, kind: Any
