@@ -318,11 +318,12 @@ def short_commit(given: str, head: str) -> SafeMarkdown:
     )
 
 
+_NOT_AGAIN: Final = "It is not reported again while its code stays as it is."
+
+
 def dismissed(mark: str, heading: str) -> SafeMarkdown:
     """A finding is not reported again."""
-    return fitting(
-        f"Dismissed: {neutralize_line(heading)} ({code(mark[:8])}). It will not be reported again."
-    )
+    return fitting(f"Dismissed: {neutralize_line(heading)} ({code(mark[:8])}). {_NOT_AGAIN}")
 
 
 def reopened(mark: str, heading: str, *, by_thumb: bool) -> SafeMarkdown:
@@ -351,9 +352,7 @@ def fixed_thread(head: str) -> SafeMarkdown:
 
 def dismissed_thread(who: str, reason: str) -> SafeMarkdown:
     """Under a finding that a person dismissed."""
-    return fitting(
-        f"Dismissed by {code(who)}: {neutralize_line(reason, 500)}. It will not be reported again."
-    )
+    return fitting(f"Dismissed by {code(who)}: {neutralize_line(reason, 500)}. {_NOT_AGAIN}")
 
 
 def answer(told: AnswerReport) -> SafeMarkdown:

@@ -3622,6 +3622,14 @@ GUARDS = [
         chosen="leaves_the_lines",
     ),
     Guard(
+        name="a fix above the lines of an audit's finding is judged",
+        file="conversation/audit/known.py",
+        on="elif change := await _bearing(mirror, each, found, head, text, listed.get(each.head, ())):",
+        off="elif change := '':",
+        tests="tests/audits/test_bad_input.py",
+        chosen="what_decides_it",
+    ),
+    Guard(
         name="what has nothing to do with a finding asks nobody",
         file=f"{REVIEW}reach.py",
         on="or (is_own and _is_around(hunk, finding, lines))",

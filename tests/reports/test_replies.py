@@ -330,7 +330,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "dismissed": (
         replies.dismissed("0123456789abcdef0123", "@mona loses #1"),
-        "Dismissed: `@mona` loses `#1` (`01234567`). It will not be reported again.",
+        "Dismissed: `@mona` loses `#1` (`01234567`). It is not reported again while its code stays as it is.",
     ),
     "fixed thread": (
         replies.fixed_thread("a" * 40),
@@ -338,7 +338,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "dismissed thread": (
         replies.dismissed_thread("mona", "see #1\n/pool review"),
-        "Dismissed by `mona`: see `#1` /pool review. It will not be reported again.",
+        "Dismissed by `mona`: see `#1` /pool review. It is not reported again while its code stays as it is.",
     ),
     "answer": (
         replies.answer(AnswerReport(text="Ask @mona.\n\n/pool x")),

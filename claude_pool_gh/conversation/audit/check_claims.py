@@ -228,10 +228,11 @@ _QUESTION: Final = (
     "that did not open it does not count. Answer with confirmed, refuted or unsure."
 )
 _KNOWN: Final = (
-    "This was reported at an earlier commit, and its code has changed since. Is the fault still in the code in this "
-    "folder, in whatever lines, file or form? Open the file that it names, or the one that holds the code now, before "
-    "you answer: an answer by a run that opened none does not count. Answer with still, fixed or unsure. That the "
-    "quoted lines are gone proves nothing. With still, `place` says where the fault stands now."
+    "This was reported at an earlier commit, and its code, or code around it or that it names, has changed since. Is "
+    "the fault still in the code in this folder, in whatever lines, file or form? Open the file that it names, or the "
+    "one that holds the code now, before you answer: an answer by a run that opened none does not count. Answer with "
+    "still, fixed or unsure. That the quoted lines are gone, or are as they were, proves nothing. With still, `place` "
+    "says where the fault stands now."
 )
 
 

@@ -27,13 +27,13 @@ def bearing(finding: Finding, since: Iterable[FileDiff], lines: Sequence[str]) -
 
     `lines` are those of its file after the change.
     """
-    told = f"{finding.title}\n{finding.scenario}\n{finding.body}"
+    told = words_of(finding)
     named = {word for code in _CODE.findall(told) for word in _WORD.findall(code)}
     called = {*_CALLED.findall(finding.evidence), *named}
     own = _names_of(finding.within or "")
     parts = []
     for file in since:
-        is_own, is_named = file.path == finding.path, _is_named(file, told)
+        is_own, is_named = file.path == finding.path, names_file(told, file.path, file.old_path)
         found = [
             hunk.text
             for hunk in file.hunks()
@@ -48,9 +48,14 @@ def bearing(finding: Finding, since: Iterable[FileDiff], lines: Sequence[str]) -
     return text if len(text) <= _LIMIT else text[:_LIMIT] + _CUT
 
 
-def _is_named(file: FileDiff, told: str) -> bool:
-    """True where a finding's words name a file, by its path or the last part of it."""
-    names = {path.rpartition("/")[2] for path in (file.path, file.old_path)}
+def words_of(finding: Finding) -> str:
+    """All that a finding says."""
+    return f"{finding.title}\n{finding.scenario}\n{finding.body}"
+
+
+def names_file(told: str, *paths: str) -> bool:
+    """True where words name a file, by one of its paths or the last part of it."""
+    names = {path.rpartition("/")[2] for path in paths}
     return any(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", told) for name in names)
 
 

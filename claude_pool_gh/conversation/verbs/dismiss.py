@@ -25,7 +25,8 @@ class Dismiss(ControlVerb):
 
     name = "dismiss"
     summary = (
-        "Marks a finding as wrong; it is not reported again. In a reply to a finding, omit the ID."
+        "Marks a finding as wrong: it is not reported again while its code stays as it is. In a reply to a finding, "
+        "omit the ID."
     )
     places = EVERYWHERE
     arguments = "[FINDING] REASON"
