@@ -11,7 +11,13 @@ import logging
 import random
 from typing import Final
 
-from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited, Unreadable
+from claude_pool_gh.github.errors import (
+    ForgeRefused,
+    ForgeUnavailable,
+    OperatorNeeded,
+    RateLimited,
+    Unreadable,
+)
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk
@@ -56,7 +62,8 @@ def patient(step: HostStep, *, longest: float = LONGEST, pause: float = 1.0) -> 
                 seconds = _seconds(passing, wait)
                 if seconds > rest:
                     raise StepFailed(_given_up(passing, waited), ours=True) from error
-                level = logging.ERROR if isinstance(passing, OutOfDisk) else logging.WARNING
+                is_ours = isinstance(passing, OutOfDisk | OperatorNeeded)
+                level = logging.ERROR if is_ours else logging.WARNING
                 logger.log(
                     level,
                     "step postponed: %s",
@@ -95,6 +102,8 @@ def _seconds(passing: Passing, wait: float) -> float:
 def _given_up(passing: Passing, waited: float) -> str:
     if isinstance(passing, OutOfDisk):
         return "the server's disk is full; the operator of this bot must act"
+    if isinstance(passing, OperatorNeeded):
+        return "this server is not let through to GitHub; the operator of this bot must act"
     what = (
         "could not be reached" if not isinstance(passing, RateLimited) else "asked to wait too long"
     )
