@@ -11,7 +11,13 @@ import logging
 import random
 from typing import Final
 
-from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited, Unreadable
+from claude_pool_gh.github.errors import (
+    ForgeRefused,
+    ForgeUnavailable,
+    OperatorNeeded,
+    RateLimited,
+    Unreadable,
+)
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk
@@ -92,6 +98,8 @@ def _seconds(passing: Passing, wait: float) -> float:
 def _given_up(passing: Passing, waited: float) -> str:
     if isinstance(passing, OutOfDisk):
         return "the server's disk is full; the operator of this bot must act"
+    if isinstance(passing, OperatorNeeded):
+        return "this server is not let through to GitHub; the operator of this bot must act"
     what = (
         "could not be reached" if not isinstance(passing, RateLimited) else "asked to wait too long"
     )

@@ -227,7 +227,7 @@ def _requests(comment: Any, repository: Repository) -> list[CommandRequest]:
     user = comment.get("user") or {}
     thread_url = str(comment.get("issue_url") or comment.get("pull_request_url") or "")
     number = thread_url.rpartition("/")[2]
-    if not user or not number.isdigit() or comment["created_at"] != comment["updated_at"]:
+    if not user or not number.isdecimal() or comment["created_at"] != comment["updated_at"]:
         return []
     inline = "pull_request_url" in comment
     ref = CommentRef(id=int(comment["id"]))
