@@ -177,12 +177,14 @@ class Runner:
         if not really_install:
             job.replaced = {"install": _prepared(agent)}
             job.forks = not really_start
-        for number, step in enumerate(ACTION["runs"]["steps"]):
-            await job.step(number, step)
-            if vanish and job.failed:  # the machine is gone
-                job.steps |= {"after": Step()}
-                break
-        job.end()
+        try:
+            for number, step in enumerate(ACTION["runs"]["steps"]):
+                await job.step(number, step)
+                if vanish and job.failed:  # the machine is gone
+                    job.steps |= {"after": Step()}
+                    break
+        finally:
+            job.end()
         outputs = {
             name: filled(each["value"], contexts) for name, each in ACTION["outputs"].items()
         }
