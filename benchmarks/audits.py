@@ -48,10 +48,9 @@ from claude_pool_gh.worktrees.checkouts.checkouts import Checkouts
 FILES: Final = 100_000
 SHARDS: Final = 200
 SLOTS: Final = 4
-TURNS: Final = 4
-"""Times that the parts on slots and `xargs` take turns; each measures its share of the parts."""
 LENGTHS: Final = (10, 100, 1_000, 10_000)
 ROUNDS: Final = 5
+TURNS: Final = 4
 _LIMITS: Final = Limits(task=10**6, chain=10**9, wall_seconds=600, idle_seconds=60)
 _CAPS: Final = replace(CAPS, chain=10**9)
 _MOST_FIRST: Final = 64 * 2**20
@@ -192,23 +191,23 @@ async def _set_up(here: Path, mirror: Path) -> list[Figure]:
 
 
 async def _on_slots(shards: int) -> list[Figure]:
-    """Chains of so many parts together, beside `xargs` over the bare CLI: in turns, since a machine's pace changes."""
+    """A chain with so many parts, beside `xargs` over the bare CLI: in turns, since the machine's speed drifts."""
+    turns = TURNS if shards >= TURNS * SLOTS else 1
     ours = bare = 0.0
-    each = shards // TURNS
     async with model_process(SLOW, plain=True) as url:
         with tempfile.TemporaryDirectory() as name:
             here = Path(name)
             agent = ClaudeAgent(key="x", base_url=url, redact=str, live=False)
             async with _opened(agent, here, folder_of_work(here)) as (pool, database):
                 await _chain(pool, database, "warm", SLOTS)
-                for turn in range(TURNS):
+                for turn in range(turns):
                     began = time.perf_counter()
-                    await _chain(pool, database, f"parts-{turn}", each)
+                    await _chain(pool, database, f"parts-{turn}", shards // turns)
                     ours += time.perf_counter() - began
-                    bare += await bare_cli(here, url, SLOTS, each)
-    head = f"{each * TURNS} parts on {SLOTS} slots, {SLOW:g} s a turn"
+                    bare += await bare_cli(here, url, SLOTS, shards // turns)
+    head = f"{shards} parts on {SLOTS} slots, {SLOW:g} s a turn"
     return [
-        Figure(f"{head}: xargs -P {SLOTS}", each * TURNS / bare * 60, "parts a minute"),
+        Figure(f"{head}: xargs -P {SLOTS}", shards / bare * 60, "parts a minute"),
         Figure(f"{head}: an audit's chain beside it", bare / ours, "times", 0.95, least=True),
     ]
 
