@@ -1,11 +1,11 @@
-"""`make pictures`: every scene in docs/pictures, light and dark."""
+"""`make pictures`: every scene, light and dark: in docs/pictures where a page shows it, else in build/pictures."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from tests.pictures.page import Theme, browser, html, picture
+from tests.pictures.page import PICTURES, Theme, browser, html, picture, shown
 from tests.pictures.scenes import scenes
 
 THEMES: tuple[Theme, ...] = ("light", "dark")
@@ -17,13 +17,16 @@ def main() -> int:
     if program is None:
         print("no browser: install chromium")
         return 2
-    target = Path(__file__).parents[2] / "docs" / "pictures"
-    target.mkdir(exist_ok=True)
+    others = Path(__file__).parents[2] / "build" / "pictures"
+    others.mkdir(parents=True, exist_ok=True)
+    kept = shown()
     for name, markdown in scenes().items():
         if len(sys.argv) > 1 and name not in sys.argv[1:]:
             continue
         for theme in THEMES:
-            picture(program, html(markdown, theme), target / f"{name}-{theme}.png")
+            file = f"{name}-{theme}.png"
+            target = PICTURES if file in kept else others
+            picture(program, html(markdown, theme), target / file)
         print(name)
     return 0
 
