@@ -53,7 +53,7 @@ schema: $(BIN)/.dev ## After a new migration: write what a new SQLite database b
 readme: $(BIN)/.dev ## Write the README's table of verbs anew
 	$(BIN)/python -m tests.commands.readme
 
-pictures: $(BIN)/.dev ## Take docs/pictures anew; needs chromium and a colour emoji font
+pictures: $(BIN)/.dev ## Take the pictures of comments anew; needs chromium and a colour emoji font
 	$(BIN)/python -m tests.pictures
 
 dist: $(BIN)/claude-pool-gh ## Build wheel and source archive into dist/, with what the lock pins and nothing else

@@ -17,6 +17,9 @@ from tests.pictures import png
 
 Theme = Literal["light", "dark"]
 HERE: Final = Path(__file__).parent
+ROOT: Final = Path(__file__).parents[2]
+PICTURES: Final = ROOT / "docs" / "pictures"
+_SHOWN: Final = re.compile(r"pictures/([\w-]+)-(?:light|dark)\.png")
 WIDTH: Final = 820
 LEAST_HEIGHT: Final = 400
 BARS: Final = 200
@@ -38,6 +41,13 @@ _FLAGS: Final = (
 )
 
 
+def shown() -> set[str]:
+    """The pictures that pages show, each light and dark: the site and GitHub take the one that fits."""
+    pages = (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+    names = (name for page in pages for name in _SHOWN.findall(page.read_text("utf-8")))
+    return {f"{name}-{theme}.png" for name in names for theme in ("light", "dark")}
+
+
 def browser() -> str | None:
     """The browser of this machine, if it has one."""
     return next((found for name in _BROWSERS if (found := shutil.which(name))), None)
@@ -45,8 +55,8 @@ def browser() -> str | None:
 
 def html(markdown: str, theme: Theme) -> str:
     """A page with one comment in it; a script writes its size where it can be read from outside."""
-    shown = re.sub(r"<!--.*?-->", "", markdown, flags=re.DOTALL)
-    body = _MARKDOWN.render(shown).replace(
+    visible = re.sub(r"<!--.*?-->", "", markdown, flags=re.DOTALL)
+    body = _MARKDOWN.render(visible).replace(
         '<code class="language-suggestion">', "<em>Suggested change</em>\n<code>"
     )
     style = (HERE / f"{theme}.css").read_text()

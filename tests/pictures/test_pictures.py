@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.pictures import png
-from tests.pictures.page import browser, digest, html, look
+from tests.pictures.page import PICTURES, browser, digest, html, look, shown
 from tests.pictures.scenes import scenes
 
 SCENES = scenes()
@@ -28,12 +28,9 @@ def test_no_comment_is_wider_than_its_box(name: str) -> None:
     assert 60 < height < 1600
 
 
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
-NAMES = [f"{name}-{theme}" for name in SCENES for theme in ("light", "dark")]
-
-
-def test_the_pictures_of_every_scene_are_there() -> None:
-    assert {path.stem for path in PICTURES.glob("*.png")} == set(NAMES)
+def test_the_pictures_that_pages_show_are_there_and_no_others() -> None:
+    assert {path.name for path in PICTURES.glob("*.png")} == shown()
+    assert {name.rpartition("-")[0] for name in shown()} <= set(SCENES)
 
 
 def faults(picture: png.Picture) -> list[str]:
@@ -59,9 +56,9 @@ def _colours(picture: png.Picture, row: bytes) -> list[bytes]:
     return [row[i : i + 3] for i in range(0, len(row), step)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(shown()))
 def test_no_picture_is_cut_off_or_blank_or_of_other_words(name: str) -> None:
-    taken = png.read(PICTURES / f"{name}.png")
+    taken = png.read(PICTURES / name)
     assert faults(taken) == []
     assert taken.of == digest(SCENES[name.rpartition("-")[0]]), (
         "its words have changed: make pictures"

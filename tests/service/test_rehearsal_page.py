@@ -36,6 +36,7 @@ def test_folds_are_opened_and_marks_gone(body: str, shown: str) -> None:
         ("| ▶ find, part 2 of 3 | running |\n| ▶ verify | |", "find, part 2 of 3"),
         ("### Reviewed\n\nall well", "Reviewed"),
         ("<!-- mark -->\n## `/pool ask` failed\n", "`/pool ask` failed"),
+        ("&#84;his is &lt;it&gt;", "This is <it>"),
         ("", ""),
     ],
 )

@@ -31,7 +31,7 @@ def resume(
     if chain.parked_for == APPROVAL:
         raise NotUnderReview(f"{chain_id} waits for approval: approve or reject it")
     if not can_resume(tx, chain):
-        raise NotUnderReview(f"{chain_id} did not end early, so that nothing of it is left to do")
+        raise NotUnderReview(f"{chain_id} did not end early: nothing is left to continue")
     _start(tx, _again(tx, chain, new_id, budget, chain.plan.workspace), now_ms)
     continuation.take_over(tx, chain, new_id, now_ms)
     return new_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Final
 
 from rich.markdown import Markdown
@@ -66,7 +67,7 @@ def step_line(body: str) -> str:
     running = [line for line in body.splitlines() if line.startswith("| ▶")]
     if running:
         return running[0].strip("| ▶").split("|")[0].replace("**", "").strip()
-    return visible(body).partition("\n")[0].strip("# ")
+    return unescape(visible(body).partition("\n")[0].strip("# "))
 
 
 def _lines(repository: Repository, pull: Pull, comment: ReviewComment) -> Syntax:

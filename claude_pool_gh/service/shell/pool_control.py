@@ -100,7 +100,7 @@ async def list_chains(settings: Settings, folder: Path, *, every: bool, as_json:
     elif shown:
         print_chains(shown)
     else:
-        more = "" if every or not found else f"; --all shows the {len(found)} that have ended"
+        more = "" if every or not found else "; --all shows those that have ended"
         print_note(f"no chain waits here{more}")
 
 
