@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from claude_pool_gh.conversation.review.hunks import by_path
@@ -28,6 +30,7 @@ WITHIN = "class Bill:\ndef total(self, items):"
 FOUND = finding(
     path="app.py",
     start_line=10,
+    end_line=11,
     evidence="        first = items[0]\n        return price(first) * self.rate",
     within=WITHIN,
     title="An empty bill raises IndexError",
@@ -113,3 +116,17 @@ def test_of_many_hunks_as_much_is_told_as_a_reader_needs() -> None:
     told = bearing(FOUND, by_path(head + many).values(), APP)
     assert 6_000 < len(told) < 6_100
     assert told.endswith("[cut here; open the files for the rest]")
+
+
+def test_a_very_large_change_takes_little_time() -> None:
+    """A branch that was begun anew, in which one block of very many lines is another from end to end."""
+    lines = ["def total(self, items):", *(f"    x{n} = {n}" for n in range(30_000))]
+    found = FOUND.model_copy(update={"start_line": 20_000, "end_line": 20_000, "within": lines[0]})
+    body = "".join(f"+{line}\n" for line in lines)
+    whole = f"{diff('app.py', '-0,0 +1,30001 @@').partition('@@')[0]}@@ -0,0 +1,30001 @@\n{body}"
+    others = "".join(diff(f"lib/{n}.py", "-1 +1 @@", f"-{n}", f"+{n}x") for n in range(3_000))
+    since = by_path(whole + others).values()
+    began = time.process_time()
+    told = [bearing(found, since, lines) for _ in range(5)]
+    assert all(each.startswith("app.py:") for each in told)
+    assert time.process_time() - began < 5
