@@ -60,6 +60,9 @@ AROUND = {
     "the header of what they call": diff(
         "lib.py", "-1,1 +1,1 @@", "-def price(x):", "+def price(item):"
     ),
+    "what they call, whose header the hunk shows": diff(
+        "lib.py", "-1,3 +1,3 @@", " def price(item):", "-    return 0", "+    return 1"
+    ),
     "what the finding names": diff("db.py", "-3,1 +3,1 @@ def load_items(db):", "-    a", "+    b"),
     "a file that the finding names": diff("store/rows.py", "-1 +1 @@", "-a", "+b"),
     "such a file under another name": diff(
@@ -73,6 +76,16 @@ AWAY = {
     "lines at the top of its file": diff("app.py", "-1,0 +1,1 @@", "+import sys"),
     "another method of its class": diff(
         "app.py", "-14,1 +14,1 @@ class Bill:", "-        return 2", "+        return 1"
+    ),
+    "a neighbour of what they call": diff(
+        "lib.py",
+        "-1,5 +1,5 @@",
+        " def price(item):",
+        "     return 0",
+        " ",
+        " def cost():",
+        "-    1",
+        "+    2",
     ),
     "another file": diff("web.py", "-4,1 +4,1 @@ def show(bill):", "-    a = 1", "+    a = 2"),
     "a file whose name only ends alike": diff("arrows.py", "-1 +1 @@", "-a", "+b"),

@@ -93,8 +93,15 @@ def _names_of(within: str) -> set[str]:
 
 
 def _defined(hunk: Hunk) -> set[str]:
-    """The names in the header of the definition that a hunk changes, and in the headers that it changes."""
+    """The names in the headers of the definitions that a hunk changes, as far as it shows them."""
+    shown = [line for line in hunk.text.split("\n")[1:] if line and line[0] in "+- "]
+    body = [line[1:] for line in shown]
     headers = [hunk.header, *filter(opens_definition, hunk.changed)]
+    if len(body) > _ABOVE:
+        headers += filter(opens_definition, body)
+    else:
+        at = (number for number, line in enumerate(shown, 1) if line[0] != " " and line.strip())
+        headers += {each for number in at for each in definition_of(body, number).splitlines()}
     return {name for header in headers for name in _names_of(header)}
 
 
