@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from claude_pool_gh.conversation.review.hunks import by_path
@@ -28,6 +30,7 @@ WITHIN = "class Bill:\ndef total(self, items):"
 FOUND = finding(
     path="app.py",
     start_line=10,
+    end_line=11,
     evidence="        first = items[0]\n        return price(first) * self.rate",
     within=WITHIN,
     title="An empty bill raises IndexError",
@@ -57,6 +60,9 @@ AROUND = {
     "the header of what they call": diff(
         "lib.py", "-1,1 +1,1 @@", "-def price(x):", "+def price(item):"
     ),
+    "what they call, whose header the hunk shows": diff(
+        "lib.py", "-1,3 +1,3 @@", " def price(item):", "-    return 0", "+    return 1"
+    ),
     "what the finding names": diff("db.py", "-3,1 +3,1 @@ def load_items(db):", "-    a", "+    b"),
     "a file that the finding names": diff("store/rows.py", "-1 +1 @@", "-a", "+b"),
     "such a file under another name": diff(
@@ -70,6 +76,16 @@ AWAY = {
     "lines at the top of its file": diff("app.py", "-1,0 +1,1 @@", "+import sys"),
     "another method of its class": diff(
         "app.py", "-14,1 +14,1 @@ class Bill:", "-        return 2", "+        return 1"
+    ),
+    "a neighbour of what they call": diff(
+        "lib.py",
+        "-1,5 +1,5 @@",
+        " def price(item):",
+        "     return 0",
+        " ",
+        " def cost():",
+        "-    1",
+        "+    2",
     ),
     "another file": diff("web.py", "-4,1 +4,1 @@ def show(bill):", "-    a = 1", "+    a = 2"),
     "a file whose name only ends alike": diff("arrows.py", "-1 +1 @@", "-a", "+b"),
@@ -113,3 +129,16 @@ def test_of_many_hunks_as_much_is_told_as_a_reader_needs() -> None:
     told = bearing(FOUND, by_path(head + many).values(), APP)
     assert 6_000 < len(told) < 6_100
     assert told.endswith("[cut here; open the files for the rest]")
+
+
+def test_a_very_large_change_takes_little_time() -> None:
+    """A branch that was begun anew, in which one block of very many lines is another from end to end."""
+    lines = ["def total(self, items):", *(f"    x{n} = {n}" for n in range(10_000))]
+    found = FOUND.model_copy(update={"start_line": 7_000, "end_line": 7_000, "within": lines[0]})
+    body = "".join(f"+{line}\n" for line in lines)
+    whole = f"{diff('app.py', '-0,0 +1,10001 @@').partition('@@')[0]}@@ -0,0 +1,10001 @@\n{body}"
+    others = "".join(diff(f"lib/{n}.py", "-1 +1 @@", f"-{n}", f"+{n}x") for n in range(1_000))
+    since = by_path(whole + others).values()
+    began = time.process_time()
+    assert bearing(found, since, lines).startswith("app.py:")
+    assert time.process_time() - began < 3

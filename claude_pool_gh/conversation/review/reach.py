@@ -18,6 +18,10 @@ from claude_pool_gh.findings.model import Finding
 _WORD: Final = re.compile(r"[^\W\d]\w{2,}")
 _CALLED: Final = re.compile(r"([^\W\d]\w{2,})\s*\(")
 _CODE: Final = re.compile(r"`([^`\n]{1,100})`")
+_NEAR: Final = 400
+"""Lines on either side of a finding in which a change may be one of its definition."""
+_ABOVE: Final = 1_000
+"""Lines above it in which the headers around it are looked for: a file can be one block of very many lines."""
 _LIMIT: Final = 6_000
 _CUT: Final = "\n[cut here; open the files for the rest]"
 
@@ -33,6 +37,8 @@ def bearing(finding: Finding, since: Iterable[FileDiff], lines: Sequence[str]) -
     own = _names_of(finding.within or "")
     parts = []
     for file in since:
+        if file.path != finding.path and not _may_bear(file, told, called | own):
+            continue
         is_own, is_named = file.path == finding.path, names_file(told, file.path, file.old_path)
         found = [
             hunk.text
@@ -48,6 +54,11 @@ def bearing(finding: Finding, since: Iterable[FileDiff], lines: Sequence[str]) -
     return text if len(text) <= _LIMIT else text[:_LIMIT] + _CUT
 
 
+def _may_bear(file: FileDiff, told: str, names: Iterable[str]) -> bool:
+    """A look that costs little, since a branch that was begun anew can differ in a whole repository."""
+    return names_file(told, file.path, file.old_path) or any(name in file.section for name in names)
+
+
 def words_of(finding: Finding) -> str:
     """All that a finding says."""
     return f"{finding.title}\n{finding.scenario}\n{finding.body}"
@@ -56,18 +67,24 @@ def words_of(finding: Finding) -> str:
 def names_file(told: str, *paths: str) -> bool:
     """True where words name a file, by one of its paths or the last part of it."""
     names = {path.rpartition("/")[2] for path in paths}
-    return any(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", told) for name in names)
+    return any(
+        name in told and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", told) is not None
+        for name in names
+    )
 
 
 def _is_around(hunk: Hunk, finding: Finding, lines: Sequence[str]) -> bool:
     """True where a hunk changes a line of the definition that a finding stands in, or of one around that."""
     if finding.within is None:
         return True
-    around = {definition_of(lines, at) for at in hunk.places if at <= len(lines)}
-    return any(
-        each == finding.within or (each and finding.within.startswith(f"{each}\n"))
-        for each in around
-    )
+    first = max(0, finding.start_line - _ABOVE)
+    here = lines[first : finding.end_line + _NEAR]
+    places = [at for at in hunk.places if abs(at - finding.start_line) <= _NEAR]
+    around = {definition_of(here, at - first) for at in places if first < at <= first + len(here)}
+    own = finding.within
+    if finding.side == "RIGHT" and finding.start_line - first <= len(here):
+        own = definition_of(here, finding.start_line - first)
+    return any(each == own or (each and own.startswith(f"{each}\n")) for each in around)
 
 
 def _names_of(within: str) -> set[str]:
@@ -76,8 +93,15 @@ def _names_of(within: str) -> set[str]:
 
 
 def _defined(hunk: Hunk) -> set[str]:
-    """The names in the header of the definition that a hunk changes, and in the headers that it changes."""
+    """The names in the headers of the definitions that a hunk changes, as far as it shows them."""
+    shown = [line for line in hunk.text.split("\n")[1:] if line and line[0] in "+- "]
+    body = [line[1:] for line in shown]
     headers = [hunk.header, *filter(opens_definition, hunk.changed)]
+    if len(body) > _ABOVE:
+        headers += filter(opens_definition, body)
+    else:
+        at = (number for number, line in enumerate(shown, 1) if line[0] != " " and line.strip())
+        headers += {each for number in at for each in definition_of(body, number).splitlines()}
     return {name for header in headers for name in _names_of(header)}
 
 
