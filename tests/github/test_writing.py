@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from itertools import pairwise
 from typing import Any
 
@@ -266,6 +267,27 @@ async def test_who_has_lost_the_turn_stops_and_the_next_one_looks_for_what_was_m
         assert (state(bench), bench.row("k").attempted) == ("wanted", True)
     await written(bench, "k")
     assert len(bench.bodies()) == 1
+
+
+async def test_who_cannot_ask_whether_the_turn_is_still_his_stops_before_another_has_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is cut off from the database and not from GitHub: the others see its lease end."""
+    monkeypatch.setattr(turns, "_RENEWED_SECONDS", 0.02)
+    monkeypatch.setattr(turns, "_SURE_SECONDS", 0.3)
+    stopped = asyncio.Event()
+
+    async def writing() -> None:
+        try:
+            await asyncio.sleep(PATIENCE)
+        finally:
+            stopped.set()
+
+    with closing(sqlite3.connect(str(bench.database.engine.url.database))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        now = bench.writer._now_ms
+        await turns.while_ours(bench.database, bench.installation.id, now, writing())
+        assert stopped.is_set()
 
 
 async def test_a_turn_that_another_process_has_is_not_asked_for_without_a_pause(

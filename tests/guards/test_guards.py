@@ -2192,6 +2192,14 @@ GUARDS = [
         "little_time",
     ),
     Guard(
+        "who cannot ask for the turn does not write on",
+        "github/effects/turns.py",
+        "asyncio.timeout_at(sure_until)",
+        "asyncio.timeout(None)",
+        "tests/github/test_writing.py",
+        "cannot_ask",
+    ),
+    Guard(
         "no line of the log holds a secret",
         "service/log/logs.py",
         "return self._redact(self._made.format(record))",
