@@ -73,12 +73,16 @@ def check_agent(agent: Any) -> None:
 
 @asynccontextmanager
 async def at_work(agent: Agent, database: Database, clock: Clock) -> AsyncIterator[Agent]:
-    """Around everything that the agent is asked to run, with the agent that runs it."""
-    own: Callable[[Database, Clock], AbstractAsyncContextManager[Any]] | None = getattr(
+    """Around everything that the agent is asked to run, with the agent that runs it.
+
+    Raises TypeError where `at_work` yields what is none.
+    """
+    own: Callable[[Database, Clock], AbstractAsyncContextManager[Agent | None]] | None = getattr(
         agent, "at_work", None
     )
     async with nullcontext() if own is None else own(database, clock) as bound:
-        working: Agent = bound if hasattr(bound, "run") else agent
+        working = agent if bound is None else bound
+        check_agent(working)
         yield working
 
 
