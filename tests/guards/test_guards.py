@@ -125,6 +125,22 @@ GUARDS = [
         chosen="only_shows_while_running and sqlite",
     ),
     Guard(
+        name="each pool has what its agent has opened for it",
+        file="pool/opening.py",
+        on="core = assemble(working,",
+        off="core = assemble(agent,",
+        tests="tests/pool/test_own_agent.py",
+        chosen="serves_several_pools",
+    ),
+    Guard(
+        name="each pool has a gateway to its own money",
+        file="agent/claude.py",
+        on="yield replace(self, gateway=gateway, redact=redact)",
+        off="self.gateway = gateway\n            yield self",
+        tests="tests/agent/test_own_gateway.py",
+        chosen="own_money",
+    ),
+    Guard(
         name="a worker whose loop is blocked lives",
         file="pool/run/queues.py",
         on="self._heartbeat.start()",

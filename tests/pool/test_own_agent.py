@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from claude_pool_gh.pool.model.ports import (
     AgentChannel,
     AgentOutcome,
     AgentTask,
+    Clock,
     Done,
     Ending,
     HostStepContext,
@@ -24,6 +26,7 @@ from claude_pool_gh.pool.model.ports import (
 from claude_pool_gh.pool.model.states import SlotState
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.recipes.workflows import ChainStep
+from claude_pool_gh.storage import Database
 from tests.pool.kit import GUARD, QUICK, run_chain, step
 from tests.pool.puppet import OpenPool, Puppet, said
 
@@ -241,6 +244,40 @@ async def test_what_ends_more_than_a_host_step_ends_its_chain(
         result = await asyncio.wait_for(pool.wait_chain(chain), GUARD)
     assert result is not None
     assert not result.success
+
+
+@dataclass
+class Opening:
+    """Opens something for each pool, which the agent that it yields there has."""
+
+    opened: str = ""
+
+    @asynccontextmanager
+    async def at_work(self, _database: Database, clock: Clock) -> AsyncIterator[Opening | None]:
+        yield Opening(f"{clock.now_ms()}")
+
+    async def run(self, _task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
+        return said(self.opened)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A clock that stands still."""
+
+    at: int
+
+    def now_ms(self) -> int:
+        return self.at
+
+
+async def test_one_agent_serves_several_pools_each_with_what_was_opened_for_it() -> None:
+    agent = Opening()
+    async with (
+        Pool.open(agent, clock=Stopped(1)) as one,
+        Pool.open(agent, clock=Stopped(2)) as two,
+    ):
+        results = [await pool.run("a") for pool in (one, two, one)]
+    assert [result.output for result in results] == ["1", "2", "1"]
 
 
 async def test_the_pool_measures_how_long_it_took_where_it_does_not_say(

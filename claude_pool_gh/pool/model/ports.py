@@ -204,8 +204,13 @@ class Agent(Protocol):
 class AtWork(Protocol):
     """An agent that has something to open before its first run, and to close after its last one."""
 
-    def at_work(self, database: Database, clock: Clock) -> AbstractAsyncContextManager[None]:
-        """Around everything that the agent is asked to run."""
+    def at_work(
+        self, database: Database, clock: Clock
+    ) -> AbstractAsyncContextManager[Agent | None]:
+        """Around everything that the agent is asked to run.
+
+        It may yield another agent, with what this pool has opened: that one runs, and several pools can have this one.
+        """
         ...
 
 

@@ -9,8 +9,8 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -71,12 +71,19 @@ def check_agent(agent: Any) -> None:
         )
 
 
-def at_work(agent: Agent, database: Database, clock: Clock) -> AbstractAsyncContextManager[None]:
-    """Around everything that the agent is asked to run; nothing, where it has no `at_work`."""
-    own: Callable[[Database, Clock], AbstractAsyncContextManager[None]] | None = getattr(
+@asynccontextmanager
+async def at_work(agent: Agent, database: Database, clock: Clock) -> AsyncIterator[Agent]:
+    """Around everything that the agent is asked to run, with the agent that runs it.
+
+    Raises TypeError where `at_work` yields what is none.
+    """
+    own: Callable[[Database, Clock], AbstractAsyncContextManager[Agent | None]] | None = getattr(
         agent, "at_work", None
     )
-    return nullcontext() if own is None else own(database, clock)
+    async with nullcontext() if own is None else own(database, clock) as bound:
+        working = agent if bound is None else bound
+        check_agent(working)
+        yield working
 
 
 async def run_agent(
