@@ -28,6 +28,17 @@ if [ -e "$home/agent.coming" ] && kill -0 "$(cat "$home/agent.coming")" 2>/dev/n
 fi
 rm -rf "$home" "$tools"
 
+# What the job sets for its own installs is not for these, which are pinned: no `--user`, no date, no constraint.
+# Only how an index is reached counts here too.
+for name in $(compgen -A export PIP_) $(compgen -A export UV_); do
+  case $name in
+    PIP_CONFIG_FILE | *INDEX* | *LINKS* | *HOST* | *PROXY* | *CERT* | *TLS* | *HTTP* | *KEYRING* | *CREDENTIALS*) ;;
+    *TIMEOUT* | *RETRIES* | *CONCURRENT* | *CACHE* | *OFFLINE* | *FEATURE*) ;;
+    *) unset "$name" ;;
+  esac
+done
+export PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 # whatever pip's own file says
+
 # uv reads none of pip's settings: where those name a mirror of PyPI, it is told of it.
 settings=("${PIP_CONFIG_FILE:-}" /etc/pip.conf /etc/xdg/pip/pip.conf "${HOME:-}/.pip/pip.conf"
   "${XDG_CONFIG_HOME:-${HOME:-}/.config}/pip/pip.conf" "${HOME:-}/Library/Application Support/pip/pip.conf")
