@@ -1,18 +1,20 @@
-"""One fault that was stated several times: by several parts, or in other words than an earlier run had. Pure.
+"""One fault that was stated several times: by several parts, or by an earlier run. Pure.
 
-Whether it is one is for a judge who opens the code; here only the question is asked, and the answer held to it.
+The host knows it again by its lines and its title, or as a part of its lines. Of what else may be one fault a judge who
+opens the code decides; here only that question is asked, and the answer held to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from claude_pool_gh.audits.stated import StatedMerge
 from claude_pool_gh.audits.weighing import Candidate
-from claude_pool_gh.findings.identity import overlap
+from claude_pool_gh.findings.identity import overlap, repeats
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.terms.severity import Severity
 
 _MOST_ALIKE: Final = 12
 _MOST_GROUPS: Final = 10
@@ -26,6 +28,41 @@ class Joined:
     """The claims that are reported, each with the other places of its fault."""
     again: frozenset[str]
     """The names of open findings that were only stated in other words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """The confirmed claims, without those that are open findings."""
+
+    new: Sequence[Candidate]
+    again: Mapping[str, Severity]
+    """The names of the open findings that they are, with the worst severity that was confirmed of each."""
+
+
+def apart(claims: Sequence[Candidate], open_: Sequence[Candidate], here: Collection[str]) -> Apart:
+    """Take the open findings out of the claims: one that is stated as worse than it proves to be comes each time.
+
+    `here`: the names of the open findings whose place is known, which alone can become worse.
+    """
+    new: list[Candidate] = []
+    again: dict[str, Severity] = {}
+    for claim in claims:
+        severity = claim.finding.severity
+        known = next(
+            (
+                each
+                for each in open_
+                if repeats(claim.finding, each.finding)
+                and (each.mark in here or severity.rank <= each.finding.severity.rank)
+            ),
+            None,
+        )
+        if known is None:
+            new.append(claim)
+        else:
+            before = again.get(known.mark, known.finding.severity)
+            again[known.mark] = max(before, severity, key=lambda each: each.rank)
+    return Apart(new, again)
 
 
 def alike(claims: Sequence[Candidate], open_: Sequence[Candidate] = ()) -> list[list[Candidate]]:

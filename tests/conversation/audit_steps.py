@@ -32,9 +32,9 @@ def said(shard: Shard, *claims: Mapping[str, Any], opened: bool = True) -> dict[
     return {"ending": "completed", "structured": answer, "looked_at": {"files": files}}
 
 
-def _confirmed(finding: Mapping[str, Any]) -> dict[str, Any]:
+def _confirmed(finding: Mapping[str, Any], severity: str) -> dict[str, Any]:
     """The outcome of a second reader that opened the file and confirms the claim."""
-    answer = {"verdict": "confirmed", "severity": finding["severity"], "suggestion": "none"}
+    answer = {"verdict": "confirmed", "severity": severity, "suggestion": "none"}
     opened = {"files": [finding["path"]]}
     told = {"ending": "completed", "structured": answer | {"reason": "so it is"}}
     return told | {"looked_at": opened}
@@ -75,12 +75,12 @@ class AuditSteps:
         return host, context, await brief(host, context)
 
     async def run(
-        self, says: Says, *, confirms: bool = False, is_one: bool = False, **subject: Any
+        self, says: Says, *, confirms: str = "", is_one: bool = False, **subject: Any
     ) -> AuditResult | None:
         """A whole run; None where it ended with its first step.
 
-        `confirms`: whether its second readers do; else they say nothing. `is_one`: whether its judge finds that all it
-        is asked about is one fault.
+        `confirms`: the severity with which its second readers confirm all claims; "": they say nothing. `is_one`:
+        whether its judge finds that all it is asked about is one fault.
         """
         host, context, planned = await self.begun(**subject)
         if isinstance(planned, Finish):
@@ -93,7 +93,9 @@ class AuditSteps:
             await check_claims(host, HostStepContext(context.chain_id, context.plan, made))
         ).result
         asked = [each["candidate"]["finding"] for each in made["check"]["candidates"]]
-        made["verify"] = [_confirmed(each) if confirms else {"ending": "failed"} for each in asked]
+        made["verify"] = [
+            _confirmed(each, confirms) if confirms else {"ending": "failed"} for each in asked
+        ]
         context = HostStepContext(context.chain_id, context.plan, made)
         made["alike"] = (await alike(host, context)).result
         groups = [each["marks"] for each in made["alike"]["groups"] if is_one]

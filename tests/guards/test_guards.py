@@ -3534,6 +3534,14 @@ GUARDS = [
         chosen="next_due_time",
     ),
     Guard(
+        name="an open finding that is stated as worse than it is stays one",
+        file=AUDITS + "merging.py",
+        on="if repeats(claim.finding, each.finding)",
+        off="if False",
+        tests="tests/conversation/test_audit_again.py",
+        chosen="can_become_worse",
+    ),
+    Guard(
         name="a fault in other words than an earlier run had is asked about",
         file=AUDITS + "merging.py",
         on="([*_there(group, open_), *group] for group in by_rule.values())",

@@ -44,7 +44,10 @@ async def alike(host: AuditHost, context: HostStepContext) -> Done:
     """Ask a judge about claims that may be one fault, or one that is known. Usually there are none, and no cost."""
     subject = host.subject(context)
     traits = await host.database.read(lambda tx: rows.traits_of(tx, subject.audit))
-    groups = merging.alike(_claims(context), _open(context, _weighed(context), traits))
+    weighed = _weighed(context)
+    open_findings = _open(context, weighed, traits)
+    claims = merging.apart(_claims(context, weighed), open_findings, _here(context))
+    groups = merging.alike(claims.new, open_findings)
     asked = [
         {
             "title": f"{len(group)} claims of {group[0].rule}",
@@ -54,6 +57,12 @@ async def alike(host: AuditHost, context: HostStepContext) -> Done:
         for group in groups
     ]
     return Done(with_digests({"groups": asked}, by_item=("groups",)))
+
+
+def _here(context: HostStepContext) -> Collection[str]:
+    """The names of the open findings whose code is unchanged."""
+    places: Mapping[str, Any] = context.results["check"]["places"]
+    return places.keys()
 
 
 def _open(
@@ -105,7 +114,13 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     ended = host.clock.now_ms()
     known = await host.database.read(lambda tx: _Known.read(tx, subject, context.chain_id))
     open_findings = _open(context, weighed, known.traits)
-    joined = merging.joined(_claims(context, weighed), groups, made["merge"], open_findings)
+    claims = merging.apart(_claims(context, weighed), open_findings, _here(context))
+    places |= {
+        mark: places[mark].model_copy(update={"severity": severity})
+        for mark, severity in claims.again.items()
+        if mark in places
+    }
+    joined = merging.joined(claims.new, groups, made["merge"], open_findings)
     covered = results.coverage(
         plan,
         made["find"],
@@ -123,7 +138,8 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
         malformed=check["malformed"],
     )
     run = _Run(subject, context.chain_id, ended, joined, places, weighed)
-    findings = results.ordered(_findings(run, known, frozenset(covered.read), blobs, check))
+    seen = {*check["seen"], *claims.again, *joined.again}
+    findings = results.ordered(_findings(run, known, frozenset(covered.read), blobs, seen, check))
     full = AuditResult(
         plan=plan,
         coverage=covered,
@@ -270,15 +286,14 @@ def _findings(
     known: _Known,
     read: frozenset[str],
     there: Collection[str],
+    seen: Collection[str],
     check: Mapping[str, Any],
 ) -> list[AuditFinding]:
-    """Every finding that the audit knows, old and new, each once."""
+    """Every finding that the audit knows, old and new, each once. `seen`: the open ones that it has stated again."""
     subject = run.subject
     before = {each.mark: each for each in known.every}
     fixed = {each.mark for each in run.weighed.fixed}
-    judged = (
-        fixed | {each.mark for each, _ in run.weighed.still} | {*check["seen"], *run.joined.again}
-    )
+    judged = fixed | {each.mark for each, _ in run.weighed.still} | {*seen}
     told: list[AuditFinding] = []
     reported = {candidate.mark for candidate, _ in run.joined.new}
     for mark, each in before.items():
