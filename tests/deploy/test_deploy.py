@@ -54,6 +54,17 @@ def test_the_image_runs_as_a_user_without_rights_and_holds_what_is_pinned() -> N
     assert all((ROOT / name).exists() for name in copied)
 
 
+def test_links_lead_only_to_what_is_in_the_image() -> None:
+    """A link to what was not copied stops the build of the package."""
+    kept = (DEPLOY / "Dockerfile.dockerignore").read_text()
+    there = [ROOT / name for name in re.findall(r"^!(.+)$", kept, re.MULTILINE)]
+    files = [file for each in there for file in (each, *each.rglob("*"))]
+    links = [file for file in files if file.is_symlink()]
+    assert links, "else this is a test of nothing"
+    lost = [file for file in links if not any(file.resolve().is_relative_to(one) for one in there)]
+    assert lost == []
+
+
 def test_the_compose_file_is_of_the_specification() -> None:
     linted(
         BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml"
