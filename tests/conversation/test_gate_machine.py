@@ -43,6 +43,7 @@ from claude_pool_gh.pool.store import chains, steps, tasks
 from claude_pool_gh.pool.store.approvals import reject
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms.ids import Actor, Repository, Thread
+from tests.rotation import examples
 
 REPOSITORY = Repository(id=7, owner="octo", name="shop", installation_id=1)
 THREAD = Thread(repository=REPOSITORY, number=1)
@@ -325,7 +326,7 @@ class Gate(RuleBasedStateMachine):
 
 @pytest.mark.timeout(300)
 def test_nothing_is_pushed_that_its_approver_was_not_shown() -> None:
-    every = settings(max_examples=60, stateful_step_count=25, deadline=None)
+    every = settings(max_examples=examples(60), stateful_step_count=25, deadline=None)
     run_state_machine_as_test(Gate, settings=every)
     assert CAME_TO["approved"] > 0, CAME_TO
     assert CAME_TO["refused"] > 0, CAME_TO

@@ -19,6 +19,7 @@ from claude_pool_gh.pool.store import chains, costs, ledger
 from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.storage import Database, migrations
 from tests.pool.make import DAY, NOW, account, caps, plan
+from tests.rotation import examples
 
 ACCOUNTS = [
     account("1:7", "mona", "1"),
@@ -297,4 +298,6 @@ class Ledger(RuleBasedStateMachine):
 
 
 TestLedger = pytest.mark.timeout(90)(Ledger.TestCase)
-Ledger.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Ledger.TestCase.settings = settings(
+    max_examples=examples(60), stateful_step_count=40, deadline=None
+)
