@@ -1,4 +1,4 @@
-"""What of a change may have settled a finding whose own lines are as they were."""
+"""The parts of a change that may have settled a finding whose own lines are as they were."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Hunk:
 
     @property
     def header(self) -> str:
-        """What git shows of the definition that it is in."""
+        """The header of the definition that it is in, as git shows it."""
         return self.text.partition("\n")[0].rpartition("@@")[2]
 
     @property
