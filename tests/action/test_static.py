@@ -18,7 +18,7 @@ from tests.action.runner import ACTION, ENTRY, ROOT
 BIN = Path(sys.executable).parent
 STEPS = {step["id"]: step for step in ACTION["runs"]["steps"]}
 SECRETS = re.compile(
-    r"\$\{\{[^}]*(inputs\.anthropic_api_key|inputs\.github_token|github\.token|secrets\.)[^}]*\}\}"
+    r"\$\{\{[^}]*(inputs\.(?:anthropic_api_key|github_token|state_key)|github\.token|secrets\.)[^}]*\}\}"
 )
 ONLY_WHETHER = re.compile(r"\$\{\{ inputs\.\w+ != '' \}\}")
 
