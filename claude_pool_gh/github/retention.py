@@ -46,12 +46,13 @@ def forget_effects(tx: Transaction, before_ms: int) -> int:
 def forget_texts(tx: Transaction, before_ms: int) -> int:
     """The texts of what was written to GitHub and not changed since: the key says what stands there.
 
-    Checks keep theirs: a press under one changes a part of it. What is wanted again brings all of its text.
+    Checks and report issues keep theirs: a press under a check, and what happens between two audits, changes a part of
+    it. What else is wanted again brings all of its text.
     """
     own = sa.and_(whole(), _E.state == EffectState.written, _E.changed_ms < before_ms)
     keys = tx.execute(sa.select(_E.key).where(own).order_by(_E.changed_ms).limit(_AT_ONCE))
     some = _E.key.in_(list(keys.scalars()))
-    texts = sa.and_(some, _E.kind != "check")
+    texts = sa.and_(some, _E.kind.not_in(("check", "report_issue")))
     tx.execute(effects.update().where(texts).values(wanted={}))
     return tx.execute(effects.update().where(some).values(trimmed_ms=before_ms)).rowcount
 
