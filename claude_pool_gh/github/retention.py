@@ -37,8 +37,12 @@ def forget_commands(tx: Transaction, before_ms: int) -> int:
 
 
 def forget_effects(tx: Transaction, before_ms: int) -> int:
-    """Effects that came to rest, and were neither wanted nor written since: what stands on GitHub stays there."""
-    own = sa.and_(_E.state != EffectState.wanted, _E.changed_ms < before_ms)
+    """Effects that came to rest, and were neither wanted nor written since: what stands on GitHub stays there.
+
+    Report issues are known as long as their repository is: an audit that runs once a year has one, and not one a year.
+    """
+    rests = sa.and_(_E.state != EffectState.wanted, _E.changed_ms < before_ms)
+    own = sa.and_(rests, _E.kind != "report_issue")
     some = sa.select(_E.key).where(own).limit(_AT_ONCE)
     return tx.execute(effects.delete().where(_E.key.in_(some))).rowcount
 

@@ -49,17 +49,22 @@ def test_a_comment_that_is_still_wanted_or_was_changed_lately_is_known(tx: Trans
         rows.written(tx, comment(tx, key, "one", OLD), 5, OLD)
     rows.written(tx, comment(tx, "edited", "two", YOUNG), 5, YOUNG)
     rows.written(tx, comment(tx, "again", "one", OLD), 6, YOUNG)
+    report = ReportIssue(title="Audit", body="b")
+    rows.want(tx, "report", REPOSITORY, report, OLD)
+    due = rows.next_due(tx, 9, OLD)
+    assert isinstance(due, EffectRow)
+    rows.written(tx, due, 4, OLD)
     comment(tx, "wanted", "one", OLD)
     while retention.forget_effects(tx, BETWEEN):
         pass
-    assert keys(tx, effects.c.key) == {"edited", "again", "wanted"}
+    assert keys(tx, effects.c.key) == {"edited", "again", "report", "wanted"}
 
 
 def test_what_was_written_loses_its_text_and_is_written_again_when_wanted(tx: Transaction) -> None:
     check = CheckRun(name="x", head="h", status="queued", title="t", summary="s")
     report = ReportIssue(title="Audit", body="b")
-    for key, changes_in_part in (("check", check), ("report", report)):
-        rows.want(tx, key, REPOSITORY, changes_in_part, OLD)
+    for key, of_parts in (("check", check), ("report", report)):
+        rows.want(tx, key, REPOSITORY, of_parts, OLD)
         due = rows.next_due(tx, 9, OLD)
         assert isinstance(due, EffectRow)
         rows.written(tx, due, 4, OLD)
