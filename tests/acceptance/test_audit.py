@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from claude_pool_gh.rehearsal.github.state.people import email
 from claude_pool_gh.rehearsal.model import Answer, Fail, ToolUse
 from tests.acceptance.auditor import RESULT, Auditor, claim, files_of
 from tests.acceptance.colleague import Colleague, write
@@ -140,9 +142,30 @@ async def test_an_answer_without_opening_a_file_is_no_reading(
     assert gathered(here)["completeness"] == "nothing"
 
 
+def commit_odd_files(here: World) -> None:
+    """What a repository may hold besides text under plain names: a ring of links, a submodule, odd names, much text."""
+    git = here.repository.git
+    large = b"x = 1\n" * 200_000
+    lines = b"".join(
+        (
+            b"commit refs/heads/main\n",
+            f"committer mona <{email(here.maintainer)}> 0 +0000\ndata 3\nOdd\n".encode(),
+            f"from {here.repository.head()}\n".encode(),
+            b"M 120000 inline shop/one\ndata 3\ntwo\nM 120000 inline shop/two\ndata 3\none\n",
+            b"M 160000 " + b"1" * 40 + b" shop/sub\n",
+            b"M 100644 inline shop/l\xe9.py\ndata 6\nx = 1\n\n",
+            b'M 100644 inline "shop/a\\n\\"b.py"\ndata 6\nx = 1\n\n',
+            b"M 100644 inline shop/large.py\ndata %d\n%s\n" % (len(large), large),
+        )
+    )
+    command = ("git", "-C", str(git.path), "fast-import", "--quiet", "--force")
+    subprocess.run(command, input=lines, check=True, capture_output=True)
+
+
 async def test_a_plan_costs_nothing_and_says_what_would_be_read(
     here: World, auditor: Auditor
 ) -> None:
+    commit_odd_files(here)
     said = {"path": TOTAL["path"], "start_line": 1, "end_line": 1, "annotation_level": "failure"}
     output = {"title": "1", "summary": "1", "annotations": [said | {"message": "wrong"}]}
     here.repository.check(
@@ -153,6 +176,10 @@ async def test_a_plan_costs_nothing_and_says_what_would_be_read(
     (row,) = here.rows("SELECT result FROM steps WHERE name = 'plan'")
     plan = json.loads(row[0]) if isinstance(row[0], str) else row[0]
     assert plan["plan"]["shards"][0]["risk"]["signals"]["failing"] == 2
+    left_out = Counter(each["reason"] for each in plan["plan"]["skipped"])
+    odd = {"symbolic link": 2, "submodule": 1, "too large": 1, "name that is not UTF-8": 1}
+    assert left_out == odd
+    assert 'shop/a\n"b.py' in {path for each in plan["plan"]["shards"] for path in each["paths"]}
     assert "published prices of other tools" in shown
     assert auditor.seen == []
     assert here.ledger == 0
