@@ -848,6 +848,14 @@ GUARDS = [
         "background",
     ),
     Guard(
+        "what is pressed twice is one Ctrl-C",
+        "service/interruptible.py",
+        "elif now > self._first + _SAME_SECONDS:",
+        "else:",
+        "tests/service/test_ending.py",
+        "twice",
+    ),
+    Guard(
         "Ctrl-C in a terminal reaches the command and not its agents",
         "processes/launcher.py",
         "if os.getpgrp() != os.getpid():",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.service import interruptible
 from tests import ours
 
 PROGRAM = """
@@ -96,3 +98,54 @@ def test_kill_ends_what_a_script_runs_in_the_background_and_ctrl_c_does_not(tmp_
         assert process.communicate(timeout=60)[0] == "interrupted\n"
         assert process.returncode == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+IMPATIENT = """
+import asyncio, sys
+from claude_pool_gh.service import interruptible
+
+async def main():
+    try:
+        print("waits", flush=True)
+        await asyncio.sleep(60)
+    finally:
+        print("tidies", flush=True)
+        await asyncio.sleep(float(sys.argv[1]))
+        print("tidy", flush=True)
+
+interruptible._SAME_SECONDS = float(sys.argv[2])
+try:
+    interruptible.run(main())
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("tidying", "same", "code", "said"),
+    [("0.5", "2", 0, "tidy\ninterrupted\n"), ("60", "0", 130, "")],
+    ids=["at once", "later"],
+)
+def test_ctrl_c_twice_breaks_no_tidying_off_in_the_middle(
+    tidying: str, same: str, code: int, said: str
+) -> None:
+    """The same one twice is one; another one ends the process at once, as a kill would."""
+    with subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, tidying, same],
+        env=ours.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waits\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "tidies\n"
+        process.send_signal(signal.SIGINT)
+        assert (process.communicate(timeout=60)[0], process.returncode) == (said, code)
+
+
+def test_every_command_runs_where_a_second_ctrl_c_does_no_harm() -> None:
+    service = Path(interruptible.__file__).parent
+    bare = [f.name for f in service.rglob("*.py") if "asyncio.run(" in f.read_text("utf-8")]
+    assert bare == ["interruptible.py"]

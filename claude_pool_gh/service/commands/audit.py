@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.audit.fleet.options import (
     Filters,
     FleetOptions,
@@ -200,7 +200,7 @@ def _audit(path: Path | None, given: Mapping[str, Any]) -> int:
         fresh=given["fresh"],
     )
     if source is None:
-        return asyncio.run(local.audit(options, path or Path()))
+        return interruptible.run(local.audit(options, path or Path()))
     fleet = FleetOptions(
         each=replace(options, budget_usd=None, most_usd=given["budget_each"]),
         source=source,
@@ -212,7 +212,7 @@ def _audit(path: Path | None, given: Mapping[str, Any]) -> int:
         ),
         budget_usd=given["budget"],
     )
-    return asyncio.run(run.audit(fleet))
+    return interruptible.run(run.audit(fleet))
 
 
 def _source(given: Mapping[str, Any]) -> Source | None:

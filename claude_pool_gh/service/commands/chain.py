@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.script_flags import script_flags, script_options
 
@@ -36,7 +36,9 @@ def command(workflow: str, arguments: tuple[str, ...], *, approve: bool, **given
         claude-pool-gh chain release.yml version=1.4 --approve
     """  # noqa: D301 - click wants the character itself
     named = dict(_key_and_value(each) for each in arguments)
-    sys.exit(asyncio.run(script.chain(script_options(given), workflow, named, approve=approve)))
+    sys.exit(
+        interruptible.run(script.chain(script_options(given), workflow, named, approve=approve))
+    )
 
 
 def _key_and_value(given: str) -> tuple[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.command_line.common_flags import folder_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.shell.files import is_file
@@ -61,12 +61,12 @@ def command(
         claude-pool-gh rehearse script.py                          a Python program of yours
     """  # noqa: D301 - click wants the character itself
     if what is None:
-        sys.exit(asyncio.run(demo.rehearse(live=live)))
+        sys.exit(interruptible.run(demo.rehearse(live=live)))
     if what.lower().startswith("/pool"):
         wanted = rehearsed.RehearsalOptions(
             command=" ".join((what, *arguments)), folder=folder, live=live, **given
         )
-        sys.exit(asyncio.run(rehearsed.rehearse_command(wanted)))
+        sys.exit(interruptible.run(rehearsed.rehearse_command(wanted)))
     if not is_file(Path(what)):
         raise click.UsageError(f"{what!r} is neither a file nor a command such as `/pool review`")
-    sys.exit(asyncio.run(demo.rehearse_script(what, arguments)))
+    sys.exit(interruptible.run(demo.rehearse_script(what, arguments)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.command_line.common_flags import folder_flag, json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 
@@ -60,7 +60,7 @@ def command(event_file: Any, folder: Path, **given: Any) -> None:
         claude-pool-gh replay event.json --role read --folder ~/shop
     """  # noqa: D301 - click wants the character itself
     sys.exit(
-        asyncio.run(
+        interruptible.run(
             recorded.replay_event(
                 recorded.RecordedEvent(text=event_file.read(), folder=folder, **given)
             )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from claude_pool_gh.pool.model.config import TaskOverrides
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.script_flags import script_flags, script_options
 
@@ -57,4 +57,4 @@ def command(
     overrides = TaskOverrides.model_validate(
         {"tools": named, "allowed_tools": allow or None, "max_turns": turns}
     )
-    sys.exit(asyncio.run(script.run(script_options(given), prompt, overrides)))
+    sys.exit(interruptible.run(script.run(script_options(given), prompt, overrides)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_flags, settings_of
 
@@ -31,7 +31,7 @@ def command(**given: Any) -> None:
     settings = settings_of(given)
     try:
         server.check(settings)
-        asyncio.run(server.serve(settings))
+        interruptible.run(server.serve(settings))
     except server.StartError as error:
         raise click.ClickException(
             f"{error}\n`claude-pool-gh doctor` checks everything."

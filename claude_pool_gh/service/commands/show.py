@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.command_line.common_flags import json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_of, store_flags
@@ -33,4 +33,4 @@ def command(chain_id: str, step: str | None, *, as_json: bool, **given: Any) -> 
     Example:
         claude-pool-gh show chain-0fecd9d0c81f8b1d7f1e --step find
     """  # noqa: D301 - click wants the character itself
-    asyncio.run(pool_control.show(settings_of(given), chain_id, step, as_json=as_json))
+    interruptible.run(pool_control.show(settings_of(given), chain_id, step, as_json=as_json))

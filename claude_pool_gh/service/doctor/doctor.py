@@ -5,7 +5,6 @@ It asks in the way in which the server will ask, and changes nothing that it exa
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import resource
@@ -21,6 +20,7 @@ from typing import Final
 import aiohttp
 
 from claude_pool_gh.github.deliveries import check_secrets
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.doctor import doctor_github, doctor_network, doctor_traces
 from claude_pool_gh.service.doctor.diagnosis import Diagnosis
 from claude_pool_gh.service.plain import echo, echo_json
@@ -152,7 +152,7 @@ def _model(settings: Settings) -> Diagnosis:
     base = without_login(url)
     try:
         asking = _asked(f"{url}/v1/models/{settings.model}", key, settings.proxy)
-        status, kind = asyncio.run(asking)
+        status, kind = interruptible.run(asking)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         found = f"{base} cannot be reached: {network_errors.told(error)}"
         way = without_login(settings.proxy) or "not set"
@@ -244,7 +244,9 @@ def _checks(settings: Settings) -> Diagnosis:
         return Diagnosis("checks", f"none are run; {PREFIX}CHECKS=1 lets repositories name some")
     with tempfile.TemporaryDirectory(prefix="claude-pool-") as scratch:
         there = settings.state_dir.is_dir()
-        fault = asyncio.run((sandbox if there else replace(sandbox, private=Path(scratch))).fault())
+        fault = interruptible.run(
+            (sandbox if there else replace(sandbox, private=Path(scratch))).fault()
+        )
     fix = f"fix that, or set {PREFIX}CHECKS=0: until then every change is shown as not checked"
     return Diagnosis("checks", fault or "sandbox works (self-test passed)", fix if fault else "")
 

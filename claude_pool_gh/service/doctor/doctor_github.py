@@ -29,7 +29,9 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
 
     if not settings.app_id:
         yield Diagnosis(
-            "GitHub App", "not configured", f"set {PREFIX}APP_ID to the id on the App's page"
+            "GitHub App",
+            "not configured",
+            f"make one: claude-pool-gh init --app; or set {PREFIX}APP_ID to the id on its page",
         )
         return
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import socket
@@ -12,6 +11,7 @@ from typing import Final
 
 import aiohttp
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.doctor.diagnosis import Diagnosis
 from claude_pool_gh.service.monitoring.clock_skew import SKEW_SECONDS, skew_of
 from claude_pool_gh.service.setting_types import host_and_port, without_login
@@ -67,7 +67,7 @@ def clock(settings: Settings) -> Diagnosis:
     """The difference between this machine's clock and GitHub's."""
     url = settings.github_api_url
     try:
-        headers = asyncio.run(_headers(url, settings.proxy))
+        headers = interruptible.run(_headers(url, settings.proxy))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         why = network_errors.told(error)
         return Diagnosis("clock", f"not checked: {url} cannot be reached ({why})")
@@ -129,7 +129,7 @@ def _listening(what: str, host: str, port: int, host_name: str, port_name: str) 
                 tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 tried.bind(place)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE and asyncio.run(is_ours(where)):
+        if error.errno == errno.EADDRINUSE and interruptible.run(is_ours(where)):
             return Diagnosis(what, f"{where}: a server of this kind answers there")
         fix = {
             errno.EADDRINUSE: f"stop what listens there, or set {PREFIX}{port_name} to another port",
@@ -150,7 +150,7 @@ def public_url(settings: Settings) -> Diagnosis:
             what, f"not set; {PREFIX}PUBLIC_URL lets people download patches and reports"
         )
     try:
-        status = asyncio.run(_status(f"{url}/chains/0000000000.md"))
+        status = interruptible.run(_status(f"{url}/chains/0000000000.md"))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         why = network_errors.told(error)
         return Diagnosis(what, f"{url}; from here it cannot be reached ({why})")

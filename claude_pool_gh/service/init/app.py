@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import shlex
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 import click
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.init import kept
 from claude_pool_gh.service.init.manifest import checked_url, manifest, shown, usual_name
 from claude_pool_gh.service.init.registration import NotRegistered, Registration, register
@@ -61,7 +61,7 @@ def set_up(wishes: AppOptions) -> None:
     try:
         kept.ready(wishes.folder)
         try:
-            app = asyncio.run(_made(wishes, name, public_url))
+            app = interruptible.run(_made(wishes, name, public_url))
         finally:
             with suppress(OSError):  # it holds something
                 wishes.folder.rmdir()

@@ -5,7 +5,6 @@ Mirrors and checkouts are not in it: they are fetched again.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import time
@@ -18,6 +17,7 @@ from claude_pool_gh.pool import earlier_workers
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from, dispatching_from_file
 from claude_pool_gh.pool.run.living_workers import LOOK_SECONDS, living
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.existing_database import existing_database
 from claude_pool_gh.service.plain import echo, echo_json
 from claude_pool_gh.service.settings import Settings
@@ -92,7 +92,7 @@ def note_restored(
         _check_owner(file.parent)
     database = existing_database(settings.database)
     try:
-        asyncio.run(_note_in_place(database, look_seconds))
+        interruptible.run(_note_in_place(database, look_seconds))
     except PoolError as error:
         raise click.ClickException(f"stop every server and worker first: {error}") from error
     except migrations.NewerSchema as error:
@@ -139,7 +139,7 @@ def _note_in(file: Path) -> None:
     opened = Database.open(f"sqlite:///{file}")
     try:
         migrations.upgrade(opened.engine)
-        asyncio.run(_note(opened))
+        interruptible.run(_note(opened))
     finally:
         opened.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.existing_database import existing_database
 from claude_pool_gh.service.plain import echo, echo_json
 from claude_pool_gh.service.server import agreement
@@ -50,7 +50,7 @@ def prune(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
 
 def _as_the_server(database: Database, settings: Settings) -> None:
     """Refuse to delete what the server keeps: a shell may lack its variables. Raises ClickException."""
-    server = asyncio.run(server_settings.read(database))
+    server = interruptible.run(server_settings.read(database))
     if others := agreement.other_retention(server, agreement.shared(settings)):
         raise click.ClickException(
             "\n".join(
@@ -64,7 +64,7 @@ def _as_the_server(database: Database, settings: Settings) -> None:
 
 
 def _delete(database: Database, kinds: Iterable[Kind]) -> Counter[str]:
-    return asyncio.run(delete_all(database.transact, kinds, PAUSE_SECONDS))
+    return interruptible.run(delete_all(database.transact, kinds, PAUSE_SECONDS))
 
 
 def _count(database: Database, kinds: Iterable[Kind]) -> Counter[str]:
@@ -78,7 +78,7 @@ def _count(database: Database, kinds: Iterable[Kind]) -> Counter[str]:
             copies.copy(Path(file), copy)
             copied = Database.open(f"sqlite:///{copy}")
             try:
-                return asyncio.run(delete_all(copied.transact, kinds, 0))
+                return interruptible.run(delete_all(copied.transact, kinds, 0))
             finally:
                 copied.close()
     except (OSError, copies.NoBackup) as error:
@@ -96,6 +96,6 @@ def _taken_back(database: Database, kinds: Iterable[Kind]) -> Counter[str]:
             return step(tx)
 
         try:
-            return asyncio.run(delete_all(act, kinds, 0))
+            return interruptible.run(delete_all(act, kinds, 0))
         finally:
             tx.rollback()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.command_line.common_flags import folder_flag, json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_of, store_flags
@@ -30,4 +30,4 @@ def command(chain_id: str, *, as_json: bool, folder: Path, **given: Any) -> None
     Example:
         claude-pool-gh pool cancel chain-0fecd9d0c81f8b1d7f1e
     """  # noqa: D301 - click wants the character itself
-    asyncio.run(pool_control.cancel(settings_of(given), folder, chain_id, as_json=as_json))
+    interruptible.run(pool_control.cancel(settings_of(given), folder, chain_id, as_json=as_json))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.command_line.decision_flags import decision_flags, run_options
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import PositiveNumber
@@ -42,4 +42,4 @@ def command(chain_id: str, *, only_decide: bool, **given: Any) -> None:
         only_decide=only_decide,
         run=run_options(given),
     )
-    sys.exit(asyncio.run(pool_control.decide(options)))
+    sys.exit(interruptible.run(pool_control.decide(options)))

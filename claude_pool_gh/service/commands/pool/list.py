@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.command_line.common_flags import folder_flag, json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_of, store_flags
@@ -34,4 +34,4 @@ def command(*, every: bool, as_json: bool, folder: Path, **given: Any) -> None:
         claude-pool-gh pool list --all --json
     """  # noqa: D301 - click wants the character itself
     chosen = settings_of(given)
-    asyncio.run(pool_control.list_chains(chosen, folder, every=every, as_json=as_json))
+    interruptible.run(pool_control.list_chains(chosen, folder, every=every, as_json=as_json))

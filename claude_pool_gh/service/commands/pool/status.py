@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.command_line.common_flags import json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
@@ -27,4 +27,4 @@ def command(*, as_json: bool, **given: Any) -> None:
     Example:
         claude-pool-gh pool status --state-dir /var/lib/claude-pool
     """  # noqa: D301 - click wants the character itself
-    asyncio.run(pool_control.status(settings_of(given), as_json=as_json))
+    interruptible.run(pool_control.status(settings_of(given), as_json=as_json))
