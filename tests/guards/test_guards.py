@@ -3768,8 +3768,8 @@ GUARDS = [
     Guard(
         name="the turn to write is renewed while an effect is written",
         file="github/effects/turns.py",
-        on="if not await database.transact(lambda tx: take(tx, installation, now_ms())):",
-        off="if False:",
+        on="is_ours = await database.transact(lambda tx: take(tx, installation, now_ms()))",
+        off="is_ours = True",
         tests="tests/github/test_writing.py",
         chosen="longer_than_a_lease",
     ),
