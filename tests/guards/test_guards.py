@@ -528,8 +528,8 @@ GUARDS = [
     Guard(
         "another defect is not lost in an open one",
         f"{REVIEW}verdict.py",
-        "return not is_worse and (_within(finding, known) or _within(known, finding))",
-        "return True",
+        "enumerate(known) if repeats(finding, each))",
+        "enumerate(known))",
         "tests/conversation/test_verdict.py",
         "is_not_lost",
     ),
@@ -2645,8 +2645,8 @@ GUARDS = [
     Guard(
         "what is still wanted on GitHub is not deleted",
         "github/retention.py",
-        "own = sa.and_(_E.state != EffectState.wanted, _E.changed_ms < before_ms)",
-        "own = sa.and_(_E.changed_ms < before_ms)",
+        "rests = sa.and_(_E.state != EffectState.wanted, _E.changed_ms < before_ms)",
+        "rests = sa.and_(_E.changed_ms < before_ms)",
         "tests/github/test_retention.py",
         "wanted",
     ),
