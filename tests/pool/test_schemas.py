@@ -61,9 +61,9 @@ def test_nothing_that_a_schema_names_is_fetched(asked: tuple[str, list[str]]) ->
 @pytest.mark.parametrize(
     ("schema", "value", "told"),
     [
-        ({"properties": {"a": {"pattern": SLOW}}}, {"a": "a" * 30 + "!"}, "a: 'aaa"),
-        ({"propertyNames": {"pattern": SLOW}}, {"a" * 30 + "!": 1}, "does not match"),
-        ({"patternProperties": {SLOW: {}}}, {"a" * 30 + "!": 1}, "`patternProperties` cannot"),
+        ({"properties": {"a": {"pattern": SLOW}}}, {"a": "a" * 26 + "!"}, "a: 'aaa"),
+        ({"propertyNames": {"pattern": SLOW}}, {"a" * 26 + "!": 1}, "does not match"),
+        ({"patternProperties": {SLOW: {}}}, {"a" * 26 + "!": 1}, "`patternProperties` cannot"),
         (LAUGHS, {}, "too many steps"),
         ({"uniqueItems": True}, [{"a": n} for n in range(3_000)] + [{"a": 0}], "are the same"),
         ({"$ref": "#"}, {}, "without an end"),
@@ -71,9 +71,10 @@ def test_nothing_that_a_schema_names_is_fetched(asked: tuple[str, list[str]]) ->
     ],
 )
 def test_no_check_takes_long(schema: dict[str, Any], value: Any, told: str) -> None:
+    mismatch({}, {})  # what it imports takes its time too
     began = time.process_time()
     assert told in str(mismatch(value, schema))
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize(

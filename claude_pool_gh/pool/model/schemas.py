@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic_core import SchemaError as PatternError
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-_MOST_STEPS: Final = 50_000
+_MOST_STEPS: Final = 20_000
 """Keywords that are looked at for one value."""
 _REFUSED: Final = ("patternProperties", "unevaluatedProperties", "unevaluatedItems", "$dynamicRef")
 """Their checks run patterns of their own, or steps that nobody counts."""
