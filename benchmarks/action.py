@@ -80,9 +80,7 @@ async def _look(folder: Path) -> float:
     event = folder / "event.json"
     event.write_text(json.dumps({"action": "created", "comment": {"body": "just talking\n" * 200}}))
     more = {"GITHUB_EVENT_NAME": "issue_comment", "GITHUB_EVENT_PATH": str(event)}
-    return await _cpu(
-        "python3", "-E", "-s", "-m", "claude_pool_gh.action.look", more=more, cwd=ROOT
-    )
+    return await _cpu("bash", "claude_pool_gh/action/look.sh", more=more, cwd=ROOT)
 
 
 async def _bare(home: Path) -> float:

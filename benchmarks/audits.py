@@ -50,6 +50,7 @@ SHARDS: Final = 200
 SLOTS: Final = 4
 LENGTHS: Final = (10, 100, 1_000, 10_000)
 ROUNDS: Final = 5
+TURNS: Final = 4
 _LIMITS: Final = Limits(task=10**6, chain=10**9, wall_seconds=600, idle_seconds=60)
 _CAPS: Final = replace(CAPS, chain=10**9)
 _MOST_FIRST: Final = 64 * 2**20
@@ -190,17 +191,20 @@ async def _set_up(here: Path, mirror: Path) -> list[Figure]:
 
 
 async def _on_slots(shards: int) -> list[Figure]:
-    """A chain with so many parts, beside `xargs` over the bare CLI, once each: that takes minutes."""
+    """A chain with so many parts, beside `xargs` over the bare CLI: in turns, since the machine's speed drifts."""
+    turns = TURNS if shards >= TURNS * SLOTS else 1
+    ours = bare = 0.0
     async with model_process(SLOW, plain=True) as url:
         with tempfile.TemporaryDirectory() as name:
             here = Path(name)
             agent = ClaudeAgent(key="x", base_url=url, redact=str, live=False)
             async with _opened(agent, here, folder_of_work(here)) as (pool, database):
                 await _chain(pool, database, "warm", SLOTS)
-                began = time.perf_counter()
-                await _chain(pool, database, "parts", shards)
-                ours = time.perf_counter() - began
-            bare = await bare_cli(here, url, SLOTS, shards)
+                for turn in range(turns):
+                    began = time.perf_counter()
+                    await _chain(pool, database, f"parts-{turn}", shards // turns)
+                    ours += time.perf_counter() - began
+                    bare += await bare_cli(here, url, SLOTS, shards // turns)
     head = f"{shards} parts on {SLOTS} slots, {SLOW:g} s a turn"
     return [
         Figure(f"{head}: xargs -P {SLOTS}", shards / bare * 60, "parts a minute"),

@@ -54,6 +54,11 @@ def share(cases: Sequence[Case], parts: int) -> list[Case]:
     return list(cases[int(DAY) % parts :: parts] if DAY.isdecimal() else cases)
 
 
+def examples(number: int) -> int:
+    """How many random cases are tried: a third on a day, which are others each day; all where there is time."""
+    return len(share(range(number), 3))
+
+
 def parts_of(name: str) -> int:
     """The number of days that a test's folder, file or database has to share."""
     if name.startswith(_DATABASES) and "[postgresql" in name:

@@ -15,9 +15,11 @@ def test_after_so_many_days_each_case_had_its_turn(monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(rotation, "DAY", str(day))
         shown += rotation.share(cases, 4)
         due += [name for name in names if rotation.is_due(name, 4)]
+        assert rotation.examples(60) == 20
     assert (sorted(shown), sorted(due)) == (list(cases), sorted(names))
     monkeypatch.setattr(rotation, "DAY", "every")
     assert (rotation.share(cases, 4), rotation.is_due(names[0], 4)) == (list(cases), True)
+    assert rotation.examples(60) == 60
     monkeypatch.setattr(rotation, "DAY", "none")
     assert not any(rotation.is_due(name, 4) for name in names)
     assert rotation.is_due(names[0], 1), "what runs on each day is never long"

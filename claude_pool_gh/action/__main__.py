@@ -6,8 +6,10 @@ import asyncio
 import gc
 import sys
 import traceback
+from pathlib import Path
 
 from claude_pool_gh.action import protocol
+from claude_pool_gh.action.arriving import wait_for_packages
 from claude_pool_gh.action.stop import Stop
 
 
@@ -15,6 +17,7 @@ def main() -> int:
     """Run the step; its exit code."""
     stop = Stop()
     stop.listen()
+    wait_for_packages(Path(sys.prefix))
     try:
         gc.disable()  # of what is loaded nothing is garbage, and looking for it costs a seventh of the time
         from claude_pool_gh.action.run import run  # noqa: PLC0415 - signals must be heard while this is loaded

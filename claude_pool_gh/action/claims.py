@@ -33,9 +33,14 @@ NOT_REVIEWED: Final = "NOT REVIEWED"
 
 
 def head_of(event: str, payload: Mapping[str, Any]) -> str:
-    """The commit that an event is about which asks by itself; "" for one by which a person asks."""
-    pull = payload.get("pull_request")
+    """The commit that an event is about which asks by itself; "" for one by which a person asks.
+
+    "" too where the pull request was given another base: the same commit changes something else then.
+    """
+    pull, changes = payload.get("pull_request"), payload.get("changes")
     if event != "pull_request" or not isinstance(pull, dict):
+        return ""
+    if isinstance(changes, dict) and "base" in changes:
         return ""
     head = pull.get("head")
     return str(head.get("sha") or "") if isinstance(head, dict) else ""

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 
 from claude_pool_gh.action.look import Fault, Inputs
+from claude_pool_gh.terms import network_errors
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Federation:
             except (aiohttp.ClientError, TimeoutError) as error:
                 if began >= self._until:
                     raise
-                logger.warning("the API's token is not renewed yet: %s", error)
+                logger.warning("the API's token is not renewed yet: %s", network_errors.told(error))
 
     async def _identity(self, session: aiohttp.ClientSession) -> str:
         url = f"{self.request_url}&audience={quote(AUDIENCE, safe='')}"
@@ -153,7 +154,7 @@ async def exchanged(federation: Federation) -> None:
     try:
         await federation.headers()
     except (aiohttp.ClientError, TimeoutError) as error:
-        why = str(error) or type(error).__name__
+        why = network_errors.told(error)
         raise Fault(
             f"anthropic_federation_rule_id: {why}. Compare the rule in the Claude Console with this repository and "
             "event, and name the workspace where the rule covers several"

@@ -103,11 +103,10 @@ class GatedAgent:
     database: Database | None = None
 
     @asynccontextmanager
-    async def at_work(self, database: Database, clock: Clock) -> AsyncIterator[None]:
-        """See `Agent.at_work`."""
-        self.database = database
-        async with at_work(self.agent, database, clock):
-            yield
+    async def at_work(self, database: Database, clock: Clock) -> AsyncIterator[GatedAgent]:
+        """See `AtWork`."""
+        async with at_work(self.agent, database, clock) as agent:
+            yield GatedAgent(agent, self.gate, database)
 
     def __getattr__(self, name: str) -> Any:
         """Whatever else the agent has, such as `least` and `keeps_time`."""

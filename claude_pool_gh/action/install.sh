@@ -14,7 +14,11 @@ unable() {
 
 home="$RUNNER_TEMP/claude-pool"
 tools="$RUNNER_TEMP/claude-pool-tools"
-agent='/^claude-agent-sdk==/,/[^\\]$/'
+# What the run imports until its first comment stands; `arriving.py` waits for the rest where that is wanted earlier.
+first="aiohappyeyeballs aiohttp aiosignal annotated-types attrs cffi cmarkgfm cronsim filelock frozenlist gidgethub idna
+  markdown-it-py mdformat mdurl multidict prometheus-client propcache psutil pydantic pydantic-core pydantic-settings
+  python-dotenv pyyaml sniffio sqlalchemy stamina tenacity typing-extensions typing-inspection uritemplate yarl"
+agent=claude-agent-sdk
 
 if [ -e "$home/agent.installed" ]; then
   exit 0 # an earlier step of this job has done it
@@ -23,6 +27,17 @@ if [ -e "$home/agent.coming" ] && kill -0 "$(cat "$home/agent.coming")" 2>/dev/n
   exit 0 # or is at it: that step was over before its wheel had come
 fi
 rm -rf "$home" "$tools"
+
+# What the job sets for its own installs is not for these, which are pinned: no `--user`, no date, no constraint.
+# Only how an index is reached counts here too.
+for name in $(compgen -A export PIP_) $(compgen -A export UV_); do
+  case $name in
+    PIP_CONFIG_FILE | *INDEX* | *LINKS* | *HOST* | *PROXY* | *CERT* | *TLS* | *HTTP* | *KEYRING* | *CREDENTIALS*) ;;
+    *TIMEOUT* | *RETRIES* | *CONCURRENT* | *CACHE* | *OFFLINE* | *FEATURE*) ;;
+    *) unset "$name" ;;
+  esac
+done
+export PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 # whatever pip's own file says
 
 # uv reads none of pip's settings: where those name a mirror of PyPI, it is told of it.
 settings=("${PIP_CONFIG_FILE:-}" /etc/pip.conf /etc/xdg/pip/pip.conf "${HOME:-}/.pip/pip.conf"
@@ -46,22 +61,34 @@ fi
 
 python3 -I -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
   --target "$tools" -r "$ACTION_PATH/requirements-install.lock"
+patient=""
 uv() {
-  "$tools/bin/uv" --quiet --no-config --cache-dir "$tools/cache" "$@"
+  $patient "$tools/bin/uv" --quiet --no-config --cache-dir "$tools/cache" "$@"
 }
 uv venv --no-project --no-python-downloads --python "$(python3 -I -c 'import sys; print(sys.executable)')" "$home"
 
-# The agent's entry of the lock apart from all others.
-sed "${agent}d" "$ACTION_PATH/requirements.lock" >"$home/small.lock"
-sed -n "${agent}p" "$ACTION_PATH/requirements.lock" >"$home/agent.lock"
+# The entries of the lock in three files.
+awk -v home="$home" -v first=" ${first//[[:space:]]/ } " -v agent="$agent" '
+  /^[a-z0-9]/ {
+    name = $1
+    sub(/==.*/, "", name)
+    part = name == agent ? "agent" : index(first, " " name " ") ? "first" : "rest"
+  }
+  { print > (home "/" part ".lock") }
+' "$ACTION_PATH/requirements.lock"
 
 wheels() {
-  uv pip install --python "$home/bin/python" --no-deps --no-build --require-hashes -r "$1"
+  uv pip install --python "$home/bin/python" --no-deps --no-build --require-hashes -r "$home/$1.lock"
 }
-wheels "$home/small.lock"
+wheels first
 
-# In the background: the run waits for one of the two marks before it starts an agent.
+# In the background, and behind the run where there is one processor for both. Who needs it waits for a mark.
 (
-  if wheels "$home/agent.lock"; then touch "$home/agent.installed"; else touch "$home/agent.failed"; fi
+  patient="nice"
+  if wheels rest && touch "$home/rest.installed" && wheels agent; then
+    touch "$home/agent.installed"
+  else
+    touch "$home/agent.failed"
+  fi
 ) >"$home/agent.log" 2>&1 </dev/null &
 echo "$!" >"$home/agent.coming"

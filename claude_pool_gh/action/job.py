@@ -268,7 +268,7 @@ class Job:
         if not isinstance(given, dict):
             owner, _, name = os.environ.get("GITHUB_REPOSITORY", "").partition("/")
             number = os.environ.get("GITHUB_REPOSITORY_ID", "")
-            if not name or not number.isdigit():
+            if not name or not number.isdecimal():
                 raise Fault(
                     "neither the event nor the runner names the repository: run the job again"
                 )
@@ -289,7 +289,7 @@ class Job:
         if isinstance(sender, dict) and isinstance(sender.get("id"), int):
             return payloads.User.model_validate(sender).actor
         login, number = os.environ.get("GITHUB_ACTOR", ""), os.environ.get("GITHUB_ACTOR_ID", "")
-        if not login or not number.isdigit():
+        if not login or not number.isdecimal():
             raise Fault(
                 "GITHUB_ACTOR and GITHUB_ACTOR_ID are not set: nobody is known who asks for `command`"
             )

@@ -11,17 +11,22 @@ from contextlib import contextmanager
 from stamina import instrumentation
 
 from claude_pool_gh.action import protocol
+from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.log.logs import extras
 
 
 class _Plain(logging.Formatter):
-    """`LEVEL message key=value`, and of an error only its kind."""
+    """`LEVEL message key=value`, and of an error only its kind. The runner masks what it knows as a secret."""
+
+    _redact = Redactor()
 
     def format(self, record: logging.LogRecord) -> str:
         told = "".join(f" {name}={value}" for name, value in extras(record).items())
         kind = record.exc_info[0] if record.exc_info else None
         error = f" ({kind.__name__})" if kind is not None else ""
-        return protocol.plain(f"{record.levelname.lower()}: {record.getMessage()}{error}{told}")
+        return protocol.plain(
+            self._redact(f"{record.levelname.lower()}: {record.getMessage()}{error}{told}")
+        )
 
 
 @contextmanager

@@ -11,10 +11,10 @@ from typing import Final
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.action.stop import Stop
 from claude_pool_gh.audits.outputs import issue
+from claude_pool_gh.conversation.audit.since import waiting
 from claude_pool_gh.github import inbox, reads
 from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.effects.lookups import fate
-from claude_pool_gh.github.effects.report_issue import ReportIssue
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.effects.states import EffectState
 from claude_pool_gh.github.errors import ForgeError
@@ -95,5 +95,4 @@ async def _unless_closed(runtime: Runtime, repository: Repository, number: int) 
 def _want(runtime: Runtime, audit: str, repository: Repository, tx: Transaction) -> None:
     now = runtime.clock.now_ms()
     inbox.remember_repository(tx, repository)
-    report = ReportIssue(title=issue.title(audit), body=issue.waiting(audit))
-    want(tx, issue.key(repository.id, audit), repository, report, now)
+    want(tx, issue.key(repository.id, audit), repository, waiting(audit), now)

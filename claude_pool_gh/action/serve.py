@@ -134,7 +134,11 @@ async def _audit_of(
         )
     if job.is_unplaced and read.is_kept_out:
         asks = requests[0].actor
-        lacks = "give them write access" if asks.is_human else "it is no person, nor among `bots`"
+        lacks = (
+            "give them write access"
+            if asks.is_human
+            else "it is no person: see `bots` and `permissions`"
+        )
         raise Fault(f"{asks.login}, for whom GitHub runs this job, may not command here: {lacks}")
     if read.faults and not read.is_kept_out and (job.is_unplaced or asked.is_unclear):
         raise Fault(f"which audit is meant cannot be known: {read.faults}")

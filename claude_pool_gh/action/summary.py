@@ -25,8 +25,10 @@ def report(tx: Transaction, screen: Callable[[Effect], Effect]) -> str:
 
 def _text(effect: Effect) -> str:
     match effect:
-        case Comment() | Reply() | ReportIssue():
+        case Comment() | Reply():
             return effect.body
+        case ReportIssue():
+            return effect.text
         case Review():
             inline = [
                 f"**{neutralize_line(each.path)}**, line {each.line}\n\n{each.body}"

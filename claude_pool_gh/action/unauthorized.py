@@ -9,7 +9,7 @@ from claude_pool_gh.commands.grammar import Mistake, Verb, parse
 from claude_pool_gh.config.load import Configuration
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.repository.config_loader import ConfigLoader
-from claude_pool_gh.conversation.services import needed_role
+from claude_pool_gh.conversation.services import needed_role, role_of
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.command_request import CommandRequest
@@ -32,9 +32,9 @@ async def is_kept_out(
     files = TrustedFiles(forge, repository, branch=await reads.default_branch(forge, repository))
     found = await config_loader.of(repository, files)
     config = found.value if isinstance(found, Configuration) else RepositoryConfig()
-    if not request.actor.is_human:
-        return request.actor.id not in config.bots
-    role = await reads.role_of(forge, repository, request.actor)
+    if not request.actor.is_human and request.actor.id not in config.bots:
+        return True
+    role = await role_of(forge, repository, request.actor, config)
     command = parse(request.line, verbs)
     if isinstance(command, Mistake):
         return role < Role.triage

@@ -110,10 +110,10 @@ class ClaudeAgent:
         )
 
     @asynccontextmanager
-    async def at_work(self, database: Database, clock: Clock) -> AsyncIterator[None]:
-        """Have a gateway for the runs. Raises ValueError without a key."""
+    async def at_work(self, database: Database, clock: Clock) -> AsyncIterator[ClaudeAgent]:
+        """A copy with a gateway to this pool's money. Raises ValueError without a key."""
         if self.gateway is not None:
-            yield
+            yield self
             return
         key = self.key or os.environ.get("ANTHROPIC_API_KEY", "")
         if not key:
@@ -126,14 +126,13 @@ class ClaudeAgent:
         gateway = OwnGateway(
             Meter(database, clock), upstream, key, self.patience_seconds, connection
         )
-        self.gateway = gateway
-        if self.redact is None and len(key) >= _LEAST_SECRET:
-            self.redact = lambda text: text.replace(key, "[key]")
+        redact = self.redact
+        if redact is None and len(key) >= _LEAST_SECRET:
+            redact = lambda text: text.replace(key, "[key]")  # noqa: E731 - one word of a setting
         try:
-            yield
+            yield replace(self, gateway=gateway, redact=redact)
         finally:
             await gateway.close()
-            self.gateway = None
 
     async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         """Run the task in `folder` to its end; see `Agent.run`."""

@@ -35,8 +35,15 @@ from claude_pool_gh.agent.connection import Connection
 from claude_pool_gh.agent.funding import Funding
 from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.passes import PLACEHOLDER_KEY, UNWANTED, Pass
-from claude_pool_gh.agent.upstream import NoCredential, RunOver, Upstream, UpstreamResponse
+from claude_pool_gh.agent.upstream import (
+    NEVER_REACHED,
+    NoCredential,
+    RunOver,
+    Upstream,
+    UpstreamResponse,
+)
 from claude_pool_gh.agent.usage import StreamUsage, is_error, whole_usage
+from claude_pool_gh.terms import network_errors
 
 logger = logging.getLogger(__name__)
 
@@ -221,12 +228,9 @@ class Gateway:
             raise RuntimeError("the gateway is not started")
         try:
             found = await self._upstream.ask(call.run, call.body, call.query, call.headers)
-        except (
-            aiohttp.ClientConnectorError,
-            NoCredential,
-        ) as error:  # never reached, so never paid
+        except (*NEVER_REACHED, NoCredential) as error:  # so never paid
             await self._meter.settle_unanswered(call.request_id)
-            refusals.log(call.run, call.model, "unreachable", str(error) or type(error).__name__)
+            refusals.log(call.run, call.model, "unreachable", network_errors.told(error))
             return call.answer(refusals.unreachable(call.run, error, self._patience))
         except RunOver:
             await self._meter.settle_unanswered(call.request_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,13 +14,14 @@ import aiohttp
 from claude_pool_gh.agent.connection import Connection
 from claude_pool_gh.agent.passes import Pass
 from claude_pool_gh.agent.usage import StreamUsage
+from claude_pool_gh.terms import network_errors
+from claude_pool_gh.terms.waits import seconds
 
 logger = logging.getLogger(__name__)
 
 _PASSING: Final = frozenset({429, 500, 502, 503, 504, 529})
 _LONG: Final = 120.0
 """Seconds that a 429 may ask to wait before it counts as an exhausted quota."""
-_YEAR: Final = 31_536_000.0
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 _COUNT_SECONDS: Final = 15.0
@@ -77,6 +77,10 @@ class UpstreamResponse:
         return self.status in _PASSING and self.wait <= _LONG
 
 
+NEVER_REACHED: Final = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
+"""Errors of a request that never came to the API: no connection, or a proxy that made none."""
+
+
 class NoCredential(aiohttp.ClientError):
     """There is nothing to ask the API with now, so it was not asked."""
 
@@ -107,7 +111,7 @@ class Upstream:
     ) -> UpstreamResponse:
         """The answer; the last one where patience has ended.
 
-        Raises ClientConnectorError, NoCredential and RunOver where nothing can have come of the request, and another
+        Raises NEVER_REACHED, NoCredential and RunOver where nothing can have come of the request, and another
         ClientError or TimeoutError where nobody knows. `run.trouble` is what this request met with, and no earlier one.
         """
         loop = asyncio.get_running_loop()
@@ -124,7 +128,7 @@ class Upstream:
                     return found
                 wait = max(found.wait, pause)
                 run.trouble = _named(found.status)
-            except aiohttp.ClientConnectorError:
+            except NEVER_REACHED:
                 self.connection.answers["unreachable"] += 1
                 run.trouble = "it cannot be reached"
                 if loop.time() + wait > deadline:
@@ -190,7 +194,7 @@ class Upstream:
         try:
             return await self.connection.credential.headers()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise NoCredential(str(error) or type(error).__name__) from error
+            raise NoCredential(network_errors.told(error)) from error
 
     async def _post(
         self,
@@ -224,12 +228,3 @@ def _named(status: int) -> str:
             return "it is over its rate limit (HTTP 429)"
         case _:
             return f"it has failed (HTTP {status})"
-
-
-def seconds(text: str | None) -> float:
-    """A header's number of seconds: of what is none, 0; of what no clock reaches, a year."""
-    try:
-        given = float(text or 0)
-    except ValueError:
-        return 0.0
-    return 0.0 if math.isnan(given) else min(max(given, 0.0), _YEAR)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,9 +17,8 @@ from claude_pool_gh.audits.model import (
     ShardState,
     SkipReason,
 )
-from claude_pool_gh.audits.stated import StatedMerge, is_typed
-from claude_pool_gh.audits.weighing import Candidate, files_opened
-from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.audits.stated import is_typed
+from claude_pool_gh.audits.weighing import files_opened
 from claude_pool_gh.pool.model.endings import ending_of, gravity, verdict_of
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Ending
@@ -51,10 +50,20 @@ class ShardCounts:
     costs: Sequence[int]
 
 
-def coverage(plan: AuditPlan, found: Sequence[Mapping[str, Any]], counts: ShardCounts) -> Coverage:
-    """The outcome of each shard. A shard whose agent opened none of its files was not read, whatever it says."""
+def coverage(
+    plan: AuditPlan,
+    found: Sequence[Mapping[str, Any]],
+    counts: ShardCounts,
+    there: Collection[str],
+) -> Coverage:
+    """The outcome of each shard. A shard whose agent opened none of its files was not read, whatever it says.
+
+    `there`: the files of the commit. A name that was kept without a part of it names none of them, and two files may
+    have the same such name.
+    """
     told = [
-        _shard_result(plan, at, task, counts) for at, task in enumerate(found[: len(plan.shards)])
+        _shard_result(plan, at, task, counts, there)
+        for at, task in enumerate(found[: len(plan.shards)])
     ]
     missing = [
         ShardResult(shard=shard, state=ShardState.not_started, reason="it was not begun")
@@ -70,11 +79,16 @@ def coverage(plan: AuditPlan, found: Sequence[Mapping[str, Any]], counts: ShardC
 
 
 def _shard_result(
-    plan: AuditPlan, at: int, task: Mapping[str, Any], counts: ShardCounts
+    plan: AuditPlan,
+    at: int,
+    task: Mapping[str, Any],
+    counts: ShardCounts,
+    there: Collection[str],
 ) -> ShardResult:
     shard = plan.shards[at]
     ending = Ending(task.get("ending", Ending.failed))
-    state, reason, opened = ShardState.read, "", files_opened(task)
+    state, reason = ShardState.read, ""
+    opened = {path for path in files_opened(task) if path in there}
     if ending is not Ending.completed:
         state = ShardState.cut if ending in _CUT else ShardState.failed
         reason = str(task.get("reason") or ending.value)
@@ -186,53 +200,3 @@ def ordered(findings: Sequence[AuditFinding]) -> tuple[AuditFinding, ...]:
             ),
         )
     )
-
-
-# ---- one and the same fault in several shards
-
-_MOST_ALIKE: Final = 12
-_MOST_GROUPS: Final = 10
-
-
-def alike(claims: Sequence[Candidate]) -> list[list[Candidate]]:
-    """Groups of claims that may be one and the same fault: those of one rule, worst first, in at most so many groups.
-
-    Whether they are is for a judge who opens the code; here only the question is asked.
-    """
-    by_rule: dict[str, list[Candidate]] = {}
-    for each in sorted(claims, key=lambda each: -each.finding.severity.rank):
-        by_rule.setdefault(each.rule, []).append(each)
-    return [group[:_MOST_ALIKE] for group in by_rule.values() if len(group) > 1][:_MOST_GROUPS]
-
-
-def joined(
-    claims: Sequence[Candidate],
-    groups: Sequence[Sequence[str]],
-    judged: Sequence[Mapping[str, Any]],
-) -> list[tuple[Candidate, tuple[Finding, ...]]]:
-    """Each fault once: the worst statement of it stays and has the places of the others.
-
-    `groups` are the names that each judge was asked about: what it says of others counts for nothing.
-    """
-    by_mark = {each.mark: each for each in claims}
-    into: dict[str, str] = {}
-    for asked, task in zip(groups, judged, strict=False):
-        for same in _said(task):
-            marks = [mark for mark in dict.fromkeys(same) if mark in asked and mark in by_mark]
-            free = [mark for mark in marks if mark not in into and mark not in into.values()]
-            if len(free) > 1:
-                first = max(free, key=lambda mark: by_mark[mark].finding.severity.rank)
-                into |= dict.fromkeys((mark for mark in free if mark != first), first)
-    kept = [each for each in claims if each.mark not in into]
-    return [
-        (each, tuple(by_mark[mark].finding for mark, first in into.items() if first == each.mark))
-        for each in kept
-    ]
-
-
-def _said(task: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    try:
-        stated = StatedMerge.model_validate(task.get("structured") or {})
-    except ValueError:
-        return []
-    return [each.ids for each in stated.same]

@@ -8,7 +8,7 @@ begins it: a due time, or a person.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -94,8 +94,11 @@ class ScheduledAudit:
 
 def remember(
     tx: Transaction, repository_id: int, audit: str, schedule: Schedule | None, now_ms: int
-) -> None:
-    """Keep an audit's schedule as it is configured now. A new or another one is due only after this moment."""
+) -> bool:
+    """Keep an audit's schedule as it is configured now; True where it was another one.
+
+    A new or another one is due only after this moment.
+    """
     insert_once(
         tx,
         audit_schedules,
@@ -106,16 +109,21 @@ def remember(
     another = sa.and_(_own(repository_id, audit), sa.not_(same))
     later = _look(repository_id, audit, schedule, now_ms)
     values = {"cron": cron, "timezone": timezone, "last_due_ms": now_ms} | later
-    tx.execute(audit_schedules.update().where(another).values(**values))
+    changed = tx.execute(audit_schedules.update().where(another).values(**values)).rowcount
+    if schedule is not None:
+        _set_back(tx, repository_id, audit, schedule, now_ms)
+    return bool(changed)
 
 
-def forget_others(tx: Transaction, repository_id: int, audits: Collection[str]) -> None:
-    """Take the schedule of every audit that a repository does not configure any more. What runs goes on."""
+def forget_others(tx: Transaction, repository_id: int, audits: Collection[str]) -> list[str]:
+    """Take the schedule of every audit that a repository does not configure any more; which. What runs goes on."""
     others = sa.and_(
         _S.repository_id == repository_id, _S.audit.not_in(list(audits)), _S.cron != ""
     )
+    names = [str(each) for each in tx.execute(sa.select(_S.audit).where(others)).scalars()]
     values = {"cron": "", "timezone": "", "look_ms": None}
     tx.execute(audit_schedules.update().where(others).values(**values))
+    return names
 
 
 def get(tx: Transaction, repository_id: int, audit: str) -> ScheduledAudit | None:
@@ -217,6 +225,21 @@ def resume(tx: Transaction, repository_id: int, audit: str, now_ms: int) -> bool
     values |= _look(repository_id, audit, seen.schedule, now_ms)
     stopped = sa.and_(_own(repository_id, audit), _S.stopped)
     return bool(tx.execute(audit_schedules.update().where(stopped).values(**values)).rowcount)
+
+
+def _set_back(
+    tx: Transaction, repository_id: int, audit: str, schedule: Schedule, now_ms: int
+) -> None:
+    """Decide anew if the clock was set back. Only the next due time may have been dealt with before that."""
+    seen, coming = get(tx, repository_id, audit), schedule.next_after(now_ms)
+    if seen is None or seen.look_ms is None or coming is None:
+        return
+    last = min(seen.record.last_due_ms, coming)
+    record = replace(seen.record, last_due_ms=last)
+    start = next_start(schedule, record, now_ms, seen.scatter)
+    if start is not None and start < seen.look_ms:
+        where = sa.and_(_own(repository_id, audit), _as_seen(seen))
+        tx.execute(audit_schedules.update().where(where).values(last_due_ms=last, look_ms=now_ms))
 
 
 def _own(repository_id: int, audit: str) -> sa.ColumnElement[bool]:

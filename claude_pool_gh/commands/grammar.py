@@ -57,6 +57,8 @@ class Verb:
     """What its words must be, in order; "" for one that may be missing with all after it."""
     tells: bool = False
     """Whether it only tells, so that a thread's author may use it too."""
+    is_own_word: bool = False
+    """Whether it is somebody's own word on what others did, which no workflow can give for them."""
 
     @property
     def usage(self) -> str:

@@ -260,7 +260,7 @@ class RepositoryConfig(Section):
     bots: Annotated[
         tuple[Annotated[Whole, Field(gt=0)], ...],
         Field(
-            description="Numeric ids of bot accounts that may give commands; they need the role, like a person"
+            description="Numeric ids of Apps' bot accounts that may give commands; each counts as triage"
         ),
     ] = ()
     outsiders: Annotated[

@@ -54,6 +54,8 @@ class VerbHandler(ABC):
     """Whether what it leads to needs the permission to write contents."""
     tells: ClassVar[bool] = False
     """Whether it only tells, so that a thread's author may use it too."""
+    is_own_word: ClassVar[bool] = False
+    """Whether it is somebody's own word on what others did, which no workflow can give for them."""
     order: ClassVar[int] = 100
     """Its place in the help: lower stands first; verbs with the same number stand by their names."""
     check: ClassVar[bool] = False
@@ -77,6 +79,7 @@ class VerbHandler(ABC):
             free_text=self.free_text,
             needs=self.needs,
             tells=self.tells,
+            is_own_word=self.is_own_word,
         )
 
     @abstractmethod
@@ -90,6 +93,9 @@ class VerbHandler(ABC):
     def report(self, tx: Transaction, chain: ChainRow) -> Report | None:  # noqa: ARG002 - some show nothing
         """Build what the tracking comment of a chain shows besides steps and money."""
         return None
+
+    def ended(self, tx: Transaction, chain: ChainRow, now_ms: int) -> None:  # noqa: B027 - most leave nothing else
+        """Want what else should stand on GitHub once a chain is over. Wanting it again changes nothing."""
 
     def intent(self, chain: ChainRow) -> str:  # noqa: ARG002 - some know more
         """Say what a chain will do, in one sentence."""

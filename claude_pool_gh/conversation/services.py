@@ -22,7 +22,7 @@ from claude_pool_gh.pool.model.plan import Limits, Plan, Step
 from claude_pool_gh.pool.model.ports import Clock
 from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.storage import Database, Transaction
-from claude_pool_gh.terms.ids import Thread
+from claude_pool_gh.terms.ids import Actor, Repository, Thread
 from claude_pool_gh.terms.links import Links
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
@@ -156,6 +156,19 @@ def needed_role(verb: Verb, config: RepositoryConfig) -> Role:
     """The role that a verb needs in this repository."""
     named = config.permissions.get(verb.name)
     return Role.named(named) if named else verb.role
+
+
+async def role_of(
+    forge: Forge, repository: Repository, actor: Actor, config: RepositoryConfig
+) -> Role:
+    """The role of whoever asks, by the live API. Raises ForgeError.
+
+    GitHub gives the account of an App none: where the configuration lists it, it counts as *triage* for commands,
+    and nowhere else.
+    """
+    if actor.is_human:
+        return await reads.role_of(forge, repository, actor)
+    return Role.triage if actor.id in config.bots else Role.none
 
 
 def caps_of(

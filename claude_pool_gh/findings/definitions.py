@@ -37,6 +37,12 @@ def definition_of(lines: Sequence[str], line: int) -> str:
     return "\n".join(reversed(found))
 
 
+def opens_definition(text: str) -> bool:
+    """True where a line looks like the header of a definition: it opens a block, and that is no loop or condition."""
+    opens = text.rstrip().endswith((":", "{", "("))
+    return opens and not (_CONTROL.match(text) or _DECORATION.fullmatch(text.strip()))
+
+
 def _level(text: str) -> int:
     """The indentation of a line, in columns."""
     expanded = text.expandtabs(_TAB)

@@ -212,6 +212,23 @@ def overlap(one: Finding, other: Finding) -> bool:
     return one.start_line <= other.end_line and other.start_line <= one.end_line
 
 
+def repeats(finding: Finding, known: Finding) -> bool:
+    """True where a confirmed finding is an open one, with a line more or less of its code.
+
+    One that is worse in other words is another.
+    """
+    if not overlap(finding, known) or finding.category != known.category:
+        return False
+    if titled_alike(finding, known):
+        return True
+    is_worse = finding.severity.rank > known.severity.rank
+    return not is_worse and (_is_within(finding, known) or _is_within(known, finding))
+
+
+def _is_within(one: Finding, other: Finding) -> bool:
+    return other.start_line <= one.start_line and one.end_line <= other.end_line
+
+
 def _is_kept_without(finding: Finding) -> bool:
     """True where its evidence is not its code any more: secrets were taken out of what is kept."""
     return bool(finding.code_digest) and _digest(code_of(finding)) != finding.code_digest

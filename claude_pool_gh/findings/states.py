@@ -25,6 +25,8 @@ class FindingEvent(StrEnum):
 
     fix = "fix"
     dismiss = "dismiss"
+    reopen = "reopen"
+    """A person took the dismissal back."""
     close_thread = "close_thread"
     reopen_thread = "reopen_thread"
     find_again = "find_again"
@@ -37,6 +39,7 @@ FINDING: Final = StateTable(
     {
         (Standing.open, FindingEvent.fix): Standing.fixed,
         (Standing.open, FindingEvent.dismiss): Standing.dismissed,
+        (Standing.dismissed, FindingEvent.reopen): Standing.open,
         (Standing.open, FindingEvent.close_thread): Standing.ignored,
         (Standing.fixed, FindingEvent.find_again): Standing.open,
         (Standing.ignored, FindingEvent.find_again): Standing.open,

@@ -24,6 +24,8 @@ _PROSE: Final = re.compile(r"^(?:[A-Z][a-z']+|`[^`]+`)(?:\s+[\w'`<>=!/*+.-]+){2,
 _BRACKETS: Final = "()[]{}"
 _ENDS: Final = ("end", "fi", "done", "esac", "endif", "endfunction", "endwhile", "endfor")
 _TEXTS: Final = ("md", "markdown", "rst", "txt", "adoc", "html", "csv")
+_BESIDE: Final = 30
+"""Lines above and below that are looked at for what a suggestion states again."""
 _PARSED_LIMIT: Final = 1_000_000
 _SLOW: Final = ("toml", "yml", "yaml")
 _SLOW_LIMIT: Final = 200_000
@@ -110,12 +112,21 @@ def _fits(new: list[str], old: list[str]) -> bool:
 
 
 def _doubles(new: list[str], old: list[str], before: Sequence[str], after: Sequence[str]) -> bool:
-    """True where it states again what stands above or below the lines that it replaces."""
-    own, had = ([line.strip() for line in some if line.strip()] for some in (new, old))
-    below = next((line.strip() for line in after if line.strip()), "")
-    above = next((line.strip() for line in reversed(before) if line.strip()), "")
-    return (bool(own) and own[-1] == below and below not in had and _says_something(below)) or (
-        bool(own) and own[0] == above and above not in had and _says_something(above)
+    """True where it states again what stands above or below the lines that it replaces, be it one line or several."""
+    own, had, above, below = (
+        [line.strip() for line in some if line.strip()]
+        for some in (new, old, before[-_BESIDE:], after[:_BESIDE])
+    )
+    blocks = [
+        block
+        for size in range(1, min(len(own), _BESIDE) + 1)
+        for block, there in ((own[:size], above[-size:]), (own[-size:], below[:size]))
+        if block == there
+    ]
+    return any(
+        line not in had and (_says_something(line) or (len(block) > 1 and re.search(r"\w", line)))
+        for block in blocks
+        for line in block
     )
 
 

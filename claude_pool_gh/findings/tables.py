@@ -27,8 +27,9 @@ __all__ = [
     "known",
     "last_reviewed",
     "mark_of",
-    "open_of_audits",
+    "of_audits",
     "remember",
+    "reopen",
     "reopen_ignored",
     "reviewed",
     "set_reviewed",
@@ -118,10 +119,10 @@ def every(tx: Transaction, thread: str) -> list[KnownFinding]:
     return [_known(row) for row in rows]
 
 
-def open_of_audits(tx: Transaction, repository_id: int) -> list[KnownFinding]:
-    """The open findings of all audits of a repository, oldest first."""
+def of_audits(tx: Transaction, repository_id: int, state: Standing) -> list[KnownFinding]:
+    """The findings of all audits of a repository that are in a state, oldest first."""
     begin = f"{repository_id}:audit:"
-    own = sa.and_(_F.thread.startswith(begin, autoescape=True), _F.state == Standing.open)
+    own = sa.and_(_F.thread.startswith(begin, autoescape=True), _F.state == state)
     rows = tx.execute(sa.select(findings).where(own).order_by(_F.created_ms, _F.id))
     return [_known(row) for row in rows]
 
@@ -209,6 +210,25 @@ def settle(
         "settled_ms": now_ms,
     }
     return bool(tx.execute(findings.update().where(own).values(**values)).rowcount)
+
+
+def reopen(tx: Transaction, thread: str, mark: str) -> bool:
+    """Take a dismissal back. False when the finding was not dismissed.
+
+    It may have hidden claims of other threads too: so what was read in the repository is to be read again.
+    """
+    own = sa.and_(_F.thread == thread, _F.fingerprint == mark, _F.state == Standing.dismissed)
+    values = {
+        "state": after(FINDING, _F.state, _E.reopen),
+        "reason": None,
+        "settled_by": None,
+        "settled_ms": None,
+    }
+    done = bool(tx.execute(findings.update().where(own).values(**values)).rowcount)
+    if done:
+        repository = f"{thread.partition(':')[0]}:"
+        tx.execute(reviewed.delete().where(reviewed.c.thread.startswith(repository)))
+    return done
 
 
 def ignore_open(tx: Transaction, thread: str, now_ms: int) -> None:

@@ -241,6 +241,7 @@ class AppAccess:
         except ForgeRefused as error:
             if error.status != 401 and "integration not found" not in error.message.lower():
                 raise
+            self._app = None  # what a wrong clock has signed is of no use once it is right
             told = f"GitHub does not accept the App's id and private key: {error.message}"
             raise OperatorNeeded(told) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.terms.ids import Repository
 
 _FAILED: Final = frozenset({"failure", "timed_out"})
+_FAILED_STATES: Final = frozenset({"failure", "error"})
 _CHECKS_LIMIT: Final = 10
 _ANNOTATIONS_LIMIT: Final = 20
 
@@ -45,12 +47,30 @@ async def names_of_failed(forge: Forge, repository: Repository, commit: str) -> 
 
 
 async def _runs(forge: Forge, repository: Repository, commit: str) -> list[Any]:
-    found: list[Any] = []
     every = forge.pages(repository, f"/commits/{commit}/check-runs", key="check_runs")
+    return await _first(
+        every, lambda run: run.get("conclusion") in _FAILED and not _is_our_run(run)
+    )
+
+
+async def _statuses(forge: Forge, repository: Repository, commit: str) -> list[FailedCheck]:
+    every = forge.pages(repository, f"/commits/{commit}/status", key="statuses")
+    found = await _first(
+        every, lambda one: one.get("state") in _FAILED_STATES and not _is_named_ours(one["context"])
+    )
+    return [
+        FailedCheck(name=str(one["context"]), title=str(one.get("description") or ""))
+        for one in found
+    ]
+
+
+async def _first(listing: AsyncIterator[Any], is_wanted: Callable[[Any], bool]) -> list[Any]:
+    """The first of a listing that are wanted, on whichever page they stand; none where we may not read it."""
+    found: list[Any] = []
     try:
-        async for run in every:
-            if run.get("conclusion") in _FAILED and not _is_ours(run):
-                found.append(run)
+        async for each in listing:
+            if is_wanted(each):
+                found.append(each)
                 if len(found) == _CHECKS_LIMIT:
                     break
     except ForgeRefused:
@@ -58,10 +78,12 @@ async def _runs(forge: Forge, repository: Repository, commit: str) -> list[Any]:
     return found
 
 
-def _is_ours(run: Any) -> bool:
-    return is_ours(str(run.get("external_id") or "")) and str(run["name"]).startswith(
-        "claude-pool/"
-    )
+def _is_our_run(run: Any) -> bool:
+    return is_ours(str(run.get("external_id") or "")) and _is_named_ours(run["name"])
+
+
+def _is_named_ours(name: Any) -> bool:
+    return str(name).startswith("claude-pool/")
 
 
 async def _run(forge: Forge, repository: Repository, run: Any) -> FailedCheck:
@@ -89,16 +111,3 @@ def _line(annotation: Any) -> str:
         str(annotation.get(key) or "") for key in ("title", "message", "raw_details")
     ).strip()
     return f"{annotation['path']}:{annotation['start_line']} {said}"
-
-
-async def _statuses(forge: Forge, repository: Repository, commit: str) -> list[FailedCheck]:
-    try:
-        answer = await forge.read(repository, f"/commits/{commit}/status", per_page=100)
-    except ForgeRefused:
-        return []
-    return [
-        FailedCheck(name=str(each["context"]), title=str(each.get("description") or ""))
-        for each in answer.get("statuses") or ()
-        if each.get("state") in ("failure", "error")
-        and not str(each["context"]).startswith("claude-pool/")
-    ][:_CHECKS_LIMIT]

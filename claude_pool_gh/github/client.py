@@ -21,9 +21,11 @@ from claude_pool_gh.github.errors import (
     Unreadable,
     is_worded,
     message_of,
+    sort_proxy_refusal,
     sort_query_refusal,
     sort_refusal,
 )
+from claude_pool_gh.terms.network_errors import told
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -66,8 +68,10 @@ class Client(GitHubAPI):
                 if (response.content_length or 0) > _BODY_LIMIT:
                     raise Unreadable(f"the answer is larger than {_BODY_LIMIT} bytes")
                 return response.status, response.headers, await response.read()
+        except aiohttp.ClientHttpProxyError as error:
+            raise sort_proxy_refusal(error.status, error.message) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ForgeUnavailable(f"{type(error).__name__}: {error}") from error
+            raise ForgeUnavailable(f"{type(error).__name__}: {told(error)}") from error
 
 
 def _within(method: str, status: int, url: str, location: str) -> str:

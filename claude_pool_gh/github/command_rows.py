@@ -18,6 +18,8 @@ from claude_pool_gh.storage.owners import is_gone, own_id
 _C: Final = commands.c
 _LOOKED_AT: Final = 50
 _LONGEST_ANSWER: Final = 2_000
+LONGEST_WAIT_MS: Final = 1_200_000
+"""No pause is as long: a command that is due later was put off before the clock was set back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,8 @@ def claim(tx: Transaction, now_ms: int, taken_ms: int) -> CommandRequest | None:
     while page := _due(tx, now_ms, last):
         behind = _behind(tx, [row.key for row in page])
         for row in page:
-            if (row.due_ms > now_ms and not is_gone(row.owner)) or row.key in behind:
+            waits = now_ms < row.due_ms <= now_ms + LONGEST_WAIT_MS
+            if (waits and not is_gone(row.owner)) or row.key in behind:
                 continue
             same = sa.and_(_C.key == row.key, _C.due_ms == row.due_ms)
             taken = commands.update().where(same).values(owner=own_id(), due_ms=now_ms + taken_ms)
@@ -69,7 +72,8 @@ def claim(tx: Transaction, now_ms: int, taken_ms: int) -> CommandRequest | None:
 
 def _due(tx: Transaction, now_ms: int, last: sa.Row[Any] | None) -> Sequence[sa.Row[Any]]:
     """The next commands after `last`, oldest first, that are due or would be if their process were gone."""
-    due = sa.or_(_C.due_ms <= now_ms, _C.owner != own_id())
+    of_a_later_clock = _C.due_ms > now_ms + LONGEST_WAIT_MS
+    due = sa.or_(_C.due_ms <= now_ms, of_a_later_clock, _C.owner != own_id())
     waiting = sa.select(commands).where(_C.state == CommandState.received, due)
     if last is not None:
         later = sa.and_(_C.received_ms == last.received_ms, _C.key > last.key)
@@ -96,6 +100,12 @@ def _before(key: str) -> list[str]:
 def begin(tx: Transaction, key: str, chain_id: str) -> None:
     """Note the chain that a command has started or joined."""
     tx.execute(commands.update().where(_C.key == key).values(chain_id=chain_id))
+
+
+def is_open(tx: Transaction, key: str) -> bool:
+    """True where a command is still to be handled, and nobody else can end it before this transaction does."""
+    own = sa.select(_C.state).where(_C.key == key).with_for_update()
+    return bool(tx.execute(own).scalar_one() == CommandState.received)
 
 
 def close(tx: Transaction, key: str, answer: str) -> None:

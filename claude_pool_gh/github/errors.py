@@ -23,11 +23,13 @@ and after silence it is looked up what happened.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
+
+from claude_pool_gh.terms.waits import seconds, seconds_until
 
 _PASSING: Final = frozenset({408, 425})
+_PROXY_LOGIN: Final = 407
 _LIMITS: Final = ("rate limit", "abuse detection", "too many requests", "submitted too quickly")
 """Limits that GitHub announces in words only: with 403, and of comments with 422."""
 _DEFAULT_WAIT: Final = 60.0
@@ -52,13 +54,17 @@ class RefusedOnTheWay(Unreadable):
 class OperatorNeeded(ForgeUnavailable):
     """Nothing works before the operator of this server has changed something. Until then it is tried again."""
 
+    do: ClassVar = (
+        "run `claude-pool-gh doctor`: it is the App's id, its private key, or this machine's clock"
+    )
+
 
 class RateLimited(ForgeError):
-    """GitHub asks to wait."""
+    """GitHub asks to wait. `told`: it says how long; else it has to be longer each time that it asks again."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, told: bool = True) -> None:
         super().__init__(f"GitHub asks to wait {seconds:.0f} seconds")
-        self.seconds = seconds
+        self.seconds, self.told = seconds, told
 
 
 class Unfinished(ForgeError):
@@ -114,6 +120,8 @@ class GivenUp(ForgeRefused):
 class NotAdmitted(ForgeRefused):
     """The App is suspended, or not installed there any more. What was wanted waits until it is back."""
 
+    do: ClassVar = "let the account's owner lift the suspension, or install the App there again"
+
 
 class NotFound(ForgeRefused):
     """There is no such thing, or we may not see it."""
@@ -135,14 +143,25 @@ class NotOurs(NotFound):
 
 def sort_refusal(status: int, message: str, headers: Mapping[str, str]) -> ForgeError:
     """The meaning of a status outside 2xx. 403, 422 and 429 can all be a limit."""
+    if status == _PROXY_LOGIN:
+        return sort_proxy_refusal(status, message)
     if status >= 500 or status in _PASSING or status < 400:
         return ForgeUnavailable(f"GitHub answered {status}: {message[:200]}")
     if status == 429 or (status in (403, 422) and _is_limit(status, message, headers)):
-        return RateLimited(_wait(headers))
+        wait = _wait(headers)
+        return RateLimited(wait or _DEFAULT_WAIT, told=bool(wait))
     if status in (404, 410):
         return NotFound(status, message)
     permissions = headers.get("x-accepted-github-permissions", "") if status in (401, 403) else ""
     return ForgeRefused(status, message, permissions)
+
+
+def sort_proxy_refusal(status: int, message: str) -> ForgeUnavailable:
+    """The meaning of a proxy's own refusal to ask GitHub at all."""
+    said = f"the proxy on the way to GitHub answered {status}: {message[:200]}"
+    if status == _PROXY_LOGIN:
+        return OperatorNeeded(f"{said}; check the login in CLAUDE_POOL_PROXY")
+    return ForgeUnavailable(said)
 
 
 def _is_limit(status: int, message: str, headers: Mapping[str, str]) -> bool:
@@ -163,7 +182,7 @@ def sort_query_refusal(errors: Any) -> ForgeError:
     message = str(listed[0].get("message", "")) if listed else "an error without a word"
     kinds = {str(each.get("type", "")) for each in listed}
     if "RATE_LIMITED" in kinds or any(words in message.lower() for words in _LIMITS):
-        return RateLimited(_DEFAULT_WAIT)
+        return RateLimited(_DEFAULT_WAIT, told=False)
     if "NOT_FOUND" in kinds:
         return NotFound(404, message)
     if "SERVICE_UNAVAILABLE" in kinds or "INTERNAL" in kinds or "Something went wrong" in message:
@@ -205,12 +224,10 @@ def _error(error: Any) -> str:
 
 
 def _wait(headers: Mapping[str, str]) -> float:
-    """Seconds to wait: as told, else until the reset, else a minute."""
-    after = headers.get("retry-after", "")
-    if after.isdigit():
-        return float(after)
-    reset = headers.get("x-ratelimit-reset", "")
-    if headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
-        rest = float(reset) - time.time()
-        return rest if rest > 1 else _DEFAULT_WAIT  # one that has passed says nothing of this limit
-    return _DEFAULT_WAIT
+    """Seconds to wait: as told, else until the reset; 0 where neither says anything of this limit."""
+    if after := seconds(headers.get("retry-after")):
+        return after
+    if headers.get("x-ratelimit-remaining") != "0":
+        return 0.0
+    rest = seconds_until(headers.get("x-ratelimit-reset"))
+    return rest if rest > 1 else 0.0  # one that has passed

@@ -37,8 +37,12 @@ def forget_commands(tx: Transaction, before_ms: int) -> int:
 
 
 def forget_effects(tx: Transaction, before_ms: int) -> int:
-    """Effects that came to rest, and were neither wanted nor written since: what stands on GitHub stays there."""
-    own = sa.and_(_E.state != EffectState.wanted, _E.changed_ms < before_ms)
+    """Effects that came to rest, and were neither wanted nor written since: what stands on GitHub stays there.
+
+    Report issues are known as long as their repository is: an audit that runs once a year has one, and not one a year.
+    """
+    rests = sa.and_(_E.state != EffectState.wanted, _E.changed_ms < before_ms)
+    own = sa.and_(rests, _E.kind != "report_issue")
     some = sa.select(_E.key).where(own).limit(_AT_ONCE)
     return tx.execute(effects.delete().where(_E.key.in_(some))).rowcount
 
@@ -46,12 +50,13 @@ def forget_effects(tx: Transaction, before_ms: int) -> int:
 def forget_texts(tx: Transaction, before_ms: int) -> int:
     """The texts of what was written to GitHub and not changed since: the key says what stands there.
 
-    Checks keep theirs: a press under one changes a part of it. What is wanted again brings all of its text.
+    Checks and report issues keep theirs: a press under a check, and what happens between two audits, changes a part of
+    it. What else is wanted again brings all of its text.
     """
     own = sa.and_(whole(), _E.state == EffectState.written, _E.changed_ms < before_ms)
     keys = tx.execute(sa.select(_E.key).where(own).order_by(_E.changed_ms).limit(_AT_ONCE))
     some = _E.key.in_(list(keys.scalars()))
-    texts = sa.and_(some, _E.kind != "check")
+    texts = sa.and_(some, _E.kind.not_in(("check", "report_issue")))
     tx.execute(effects.update().where(texts).values(wanted={}))
     return tx.execute(effects.update().where(some).values(trimmed_ms=before_ms)).rowcount
 

@@ -63,7 +63,7 @@ async def opened(agent: Agent, wishes: PoolOptions) -> AsyncIterator[Core]:
         database = _database(wishes.store, None if wishes.state is None else home, stack)
         stack.enter_context(dispatching_from(database))
         await earlier_workers.upgrade(database)
-        await stack.enter_async_context(at_work(agent, database, wishes.clock))
+        working = await stack.enter_async_context(at_work(agent, database, wishes.clock))
         worker = new_owner()
         names = await database.transact(lambda tx: slot_rows.register(tx, worker, wishes.slots))
         parts = PoolParts(
@@ -78,7 +78,7 @@ async def opened(agent: Agent, wishes: PoolOptions) -> AsyncIterator[Core]:
             observer=wishes.observer,
             clock=wishes.clock,
         )
-        core = assemble(agent, dict(zip(names, wishes.slots, strict=True)), wishes.config, parts)
+        core = assemble(working, dict(zip(names, wishes.slots, strict=True)), wishes.config, parts)
         stack.push_async_callback(ending.close, core)
         await core.dispatcher.launch()
         looking = core.waiting.look_for_ever(core.dispatcher.is_alone)

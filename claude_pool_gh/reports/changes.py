@@ -69,7 +69,7 @@ def body(change: ChangeReport, home: str = "") -> list[str]:
         asked = "\n".join(
             f"- {neutralize_line(question, 400)}" for question in change.questions[:10]
         )
-        return [f"Please answer these questions first:\n\n{asked}"]
+        return [f"{asked}\n\nAnswer in a comment, then start it again: `/pool retry`"]
     if not change.files:
         return [neutralize(change.prose, 2_000)] if change.prose else []
     decision = _decision(change, home)
@@ -135,21 +135,7 @@ def _limits_of_a_job(change: ChangeReport) -> str:
 
 def facts(change: ChangeReport) -> SafeMarkdown:
     """The host's facts about a change. Nothing in it is the agent's word."""
-    rows = ["| file | added | removed | |", "|---|--:|--:|---|"]
-    protected = set(change.protected)
-    for file in change.files[:_FILES_SHOWN]:
-        notes: list[str] = [neutralize_line(file.note, 160)] if file.note else []
-        notes += ["**protected**"] if file.path in protected else []
-        cells: tuple[str, ...] = (
-            code(file.path, 160),
-            str(file.added),
-            str(file.removed),
-            ", ".join(notes),
-        )
-        rows.append("| " + " | ".join(map(cell, cells)) + " |")
-    if len(change.files) > _FILES_SHOWN:
-        rows.append(f"| and {len(change.files) - _FILES_SHOWN} more | | | |")
-    table = "\n".join(rows)
+    table = _files(change)
     bound = ""
     # what the ID stands for; afterwards only the commit is of interest
     if change.fate is ChangeStatus.waiting:
@@ -157,6 +143,29 @@ def facts(change: ChangeReport) -> SafeMarkdown:
         bound = f"{made} `{change.digest[:12]}`."
     told = " ".join(filter(None, (bound, _unchecked(change))))
     return SafeMarkdown("\n\n".join(filter(None, (table, told, _checks(change)))))
+
+
+def _files(change: ChangeReport) -> str:
+    """The table of its files, with a column of notes where there are any."""
+    protected = set(change.protected)
+    notes = {
+        file.path: ", ".join(
+            [
+                *([neutralize_line(file.note, 160)] if file.note else []),
+                *(["**protected**"] if file.path in protected else []),
+            ]
+        )
+        for file in change.files
+    }
+    columns = 4 if any(notes.values()) else 3
+    rows = [("file", "added", "removed", ""), ("---", "--:", "--:", "---")]
+    rows += [
+        (cell(code(file.path, 160)), str(file.added), str(file.removed), cell(notes[file.path]))
+        for file in change.files[:_FILES_SHOWN]
+    ]
+    if len(change.files) > _FILES_SHOWN:
+        rows.append((f"and {len(change.files) - _FILES_SHOWN} more", "", "", ""))
+    return "\n".join(f"| {' | '.join(row[:columns])} |" for row in rows)
 
 
 def _unchecked(change: ChangeReport) -> str:

@@ -38,11 +38,12 @@ _BLOCK: Final = re.compile(
 """What makes a heading, an item, a quote or a rule of a line."""
 _PASSES: Final = 5
 _BREAKS: Final = frozenset({"softbreak", "hardbreak"})
+_CODE_SPAN: Final = re.compile(r"`([^`]+)`")
 _TICKS_IN_CODE: Final = re.compile("`{17,}")
 _TICKS_IN_FENCE: Final = re.compile("`{101,}")
 """Longer runs are cut: cmark-gfm reads no code between more than 80 backticks, and counts a fence's up to 255."""
 _COMMAND_IN_CODE: Final = re.compile(
-    r"^(?:(?!/pool )[/!.@][A-Za-z]|[a-z]+\??(?: [\w+-]+){1,3}$)", re.MULTILINE
+    r"^(?:(?!/pool )[/!.@][A-Za-z]|bors \w|[a-z]+\??(?: [\w+-]+){1,3}$)", re.MULTILINE
 )
 _BAR: Final = re.compile(r"(\\*)\|")
 _NESTED: Final = r"\s*(?:(?:[-*+>]|[0-9]+[.)])\s+)*"
@@ -130,9 +131,11 @@ def _cut(runs: re.Pattern[str], text: str) -> str:
 def summary(text: str, limit: int = 160) -> SafeMarkdown:
     """The text for a fold's summary, where Markdown is not read but HTML is, and mentions are."""
     one = " ".join(_visible(text).split())[:limit]
+    pieces = _CODE_SPAN.split(one)  # every second one is what stands between two ticks
     parts = (
         f"<code>{escape(part, quote=False)}</code>" if alive else escape(part, quote=False)
-        for part, alive in _parted(one)
+        for at, piece in enumerate(pieces)
+        for part, alive in ([(piece, True)] if at % 2 else _parted(piece))
     )
     return SafeMarkdown("".join(parts))
 

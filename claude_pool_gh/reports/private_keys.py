@@ -13,6 +13,8 @@ BEGIN: Final = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _END: Final = re.compile(r"-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _LINE: Final = re.compile(r"(.*?)(\\r\\n|\\n|\\r|\r?\n|\Z)")
 """A line, also of a text in which line breaks are escaped."""
+_NUMBER: Final = re.compile(r"\s*(?:\S{1,300}[:-])?\d{1,6}(?:\s*[|→\t]|[:-])")
+"""What stands before a line in listings: its number, and of `grep` its file."""
 _AROUND: Final = "+-\"'`,;:>#*|\\ \t"
 _PIECE: Final = re.compile(r"=?[A-Za-z0-9+/]*={0,2}")
 _HEADER: Final = re.compile(r"(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset): .*")
@@ -63,12 +65,17 @@ def _end(text: str, begun: re.Match[str], begins: re.Pattern[str]) -> int:
 
 
 def _is_of_a_key(line: str) -> bool:
-    inner = line.strip(_AROUND)
+    inner = _inner(line)
     return bool(_PIECE.fullmatch(inner) or _HEADER.fullmatch(inner))
 
 
+def _inner(line: str) -> str:
+    number = _NUMBER.match(line)
+    return line[0 if number is None else number.end() :].strip(_AROUND)
+
+
 def _is_long(line: str) -> bool:
-    piece = line.strip(_AROUND)
+    piece = _inner(line)
     return len(piece) >= _LONG and any(each.isdigit() for each in piece)
 
 

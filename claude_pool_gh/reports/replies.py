@@ -34,6 +34,13 @@ def not_allowed(verb: str, needed: Role, has: Role) -> SafeMarkdown:
     )
 
 
+def own_word(verb: str) -> SafeMarkdown:
+    """A workflow's `command` cannot decide in the name of whoever caused its event."""
+    return fitting(
+        f"`/pool {verb}` counts as a person's own comment only, and this one stands in a workflow. Nothing was done."
+    )
+
+
 def wrong_place(verb: Verb) -> SafeMarkdown:
     """The verb does not belong into this kind of thread."""
     places = " or ".join(
@@ -311,11 +318,29 @@ def short_commit(given: str, head: str) -> SafeMarkdown:
     )
 
 
+_NOT_AGAIN: Final = "It is not reported again while its code stays as it is."
+
+
 def dismissed(mark: str, heading: str) -> SafeMarkdown:
     """A finding is not reported again."""
-    return fitting(
-        f"Dismissed: {neutralize_line(heading)} ({code(mark[:8])}). It will not be reported again."
-    )
+    return fitting(f"Dismissed: {neutralize_line(heading)} ({code(mark[:8])}). {_NOT_AGAIN}")
+
+
+def reopened(mark: str, heading: str, *, by_thumb: bool) -> SafeMarkdown:
+    """A finding that was dismissed counts again."""
+    named = f"{neutralize_line(heading)} ({code(mark[:8])})"
+    return fitting(f"Open again: {named}. It counts from the next run on.{_thumb(by_thumb)}")
+
+
+def reopened_thread(who: str, *, by_thumb: bool) -> SafeMarkdown:
+    """Under a finding whose dismissal a person took back."""
+    told = f"Opened again by {code(who)}. It counts from the next review on.{_thumb(by_thumb)}"
+    return fitting(told)
+
+
+def _thumb(there: bool) -> str:
+    told = " A thumbs down on its comment had dismissed it: take that away too, or the next review does so again."
+    return told if there else ""
 
 
 def fixed_thread(head: str) -> SafeMarkdown:
@@ -327,9 +352,7 @@ def fixed_thread(head: str) -> SafeMarkdown:
 
 def dismissed_thread(who: str, reason: str) -> SafeMarkdown:
     """Under a finding that a person dismissed."""
-    return fitting(
-        f"Dismissed by {code(who)}: {neutralize_line(reason, 500)}. It will not be reported again."
-    )
+    return fitting(f"Dismissed by {code(who)}: {neutralize_line(reason, 500)}. {_NOT_AGAIN}")
 
 
 def answer(told: AnswerReport) -> SafeMarkdown:
@@ -368,10 +391,10 @@ def moved_on(was: str, now: str, line: str) -> SafeMarkdown:
     )
 
 
-def which_finding(known: Sequence[tuple[str, str]]) -> SafeMarkdown:
+def which_finding(known: Sequence[tuple[str, str]], state: str = "open") -> SafeMarkdown:
     """A finding has to be named."""
     if not known:
-        return fitting("There is no open finding here. Nothing was done.")
+        return fitting(f"There is no {state} finding here. Nothing was done.")
     lines = "\n".join(
         f"- `{mark[:8]}` {neutralize_line(heading, 160)}" for mark, heading in known[:20]
     )

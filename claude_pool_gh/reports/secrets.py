@@ -9,7 +9,7 @@ import json
 import math
 import re
 import zlib
-from base64 import urlsafe_b64decode
+from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -65,6 +65,13 @@ def _is_no_example(found: str) -> bool:
     return not found.endswith("EXAMPLE")
 
 
+_ENCODED_BEGIN: Final = "|".join(
+    # the whole bytes of it only, so that what stands after them changes nothing
+    b64encode(begin[: len(begin) // 3 * 3]).decode()
+    for kind in ("", "RSA ", "EC ", "DSA ", "OPENSSH ", "ENCRYPTED ", "PGP ")
+    for begin in [f"-----BEGIN {kind}PRIVATE KEY".encode()]
+)
+"""How a private key begins in base64, as manifests of Kubernetes hold it."""
 _WEB_TOKEN: Final = re.compile(r"eyJ[A-Za-z0-9_-]{10,1000}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+")
 _KINDS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]] = (
     ("a GitHub token", re.compile(r"gh[pousr]_[A-Za-z0-9_.\-]{20,}"), _is_github_token),
@@ -82,6 +89,8 @@ _KINDS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]] = 
             r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|b3BlbnNzaC1rZXktdjE|AGE-SECRET-KEY-1[0-9A-Z]{58}"
             r"|\bMII\w{2}[A-Za-z0-9+/]?IBAAKC|\bMII\w{2}[A-Za-z0-9+/]?IBADANBgkqhkiG9w0BAQEF|\bMHcCAQEEI"
             r"|\bMIGHAgEAMBMGByqGSM49AgEG|\bMC4CAQAwBQYDK2VwBCIEI"
+            rf"|{_ENCODED_BEGIN}"
+            r'|"d"\s*:\s*"[A-Za-z0-9_-]{42,}"'  # of a JSON Web Key
         ),
         _any,
     ),
@@ -93,6 +102,8 @@ _KINDS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]] = 
     ("a Stripe key", re.compile(r"\b[sr]k_live_[A-Za-z0-9]{16,}"), _any),
     ("a GitLab token", re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"), _any),
     ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), _is_github_token),
+    ("a Hugging Face token", re.compile(r"\bhf_[A-Za-z]{34}\b"), _any),
+    ("a DigitalOcean token", re.compile(r"\bdo[opr]_v1_[0-9a-f]{64}\b"), _any),
     ("a PyPI token", re.compile(r"\bpypi-AgEI[A-Za-z0-9_-]{50,}"), _any),
     ("a SendGrid key", re.compile(r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"), _any),
 )

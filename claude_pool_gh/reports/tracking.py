@@ -106,7 +106,7 @@ def _retargeted(run: Run) -> list[str]:
     if run.against is None:
         return []
     read, now = code(run.against.read), code(run.against.now)
-    then = "against that it is not reviewed yet" if run.outcome else f"this is about {read}"
+    then = f"against {now} it is not reviewed yet" if run.outcome else f"this is about {read}"
     return [f"⚠️ It goes into {now} now, and was read against {read}; {then}."]
 
 
@@ -239,10 +239,16 @@ def _next(run: Run) -> str:
             return "to try again: `/pool retry`"
 
 
+def _is_outdated(run: Run) -> bool:
+    """True where there is something to review by now that was not there when it began."""
+    noted = isinstance(run.report, ReviewReport) and run.report.note.startswith(_HEAD_MOVED)
+    return bool(run.against or run.stale or noted)
+
+
 def _next_review(run: Run, verdict: Verdict) -> str:
     """The line after a review that came to its end; the same line would end in the same way on the same commit."""
     if verdict is not Verdict.skipped:
-        when = "after the next push" if run.against is None else "to review it again"
+        when = "to review it again" if _is_outdated(run) else "after the next push"
         return f"{when}: `/pool review`"
     if isinstance(run.report, ReviewReport) and not run.report.files:
         return "to have it read: `/pool review PATH`" if run.report.generated else ""
@@ -281,7 +287,10 @@ def _details(reviewed: ReviewReport) -> list[str]:
         ("**Not settled**", reviewed.unsettled),
         ("Still open, since nobody could say whether it is fixed", reviewed.unchecked),
         ("There before this change, and not counted", reviewed.before),
-        ("Dismissed by a maintainer, and stated again", reviewed.hidden),
+        (
+            "Dismissed by a maintainer, and stated again (`/pool reopen ID` counts one again)",
+            reviewed.hidden,
+        ),
         ("Refuted by a second reader", reviewed.refuted),
     ):
         lines += _remarks(what, remarks)

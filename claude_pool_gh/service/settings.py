@@ -279,21 +279,21 @@ class Settings(BaseSettings):
     @property
     def all_secrets(self) -> tuple[str, ...]:
         """Every secret of this process, for redaction."""
-        return tuple(
-            filter(
-                None,
-                (
-                    *self.secrets,
-                    self.key,
-                    self.private_key.get_secret_value(),
-                    self.anthropic_api_key.get_secret_value(),
-                    self.database_url,
-                    unquote(urlsplit(self.proxy).password or ""),
-                    unquote(urlsplit(self.anthropic_base_url).password or ""),
-                    *self._more_secrets,
-                ),
-            )
+        try:
+            key = self.key
+        except (OSError, ValueError):  # its file cannot be read: then nothing can hold it
+            key = ""
+        found = (
+            *self.secrets,
+            key,
+            self.private_key.get_secret_value(),
+            self.anthropic_api_key.get_secret_value(),
+            "" if self.database_url.startswith("sqlite:") else self.database_url,
+            unquote(urlsplit(self.proxy).password or ""),
+            unquote(urlsplit(self.anthropic_base_url).password or ""),
+            *self._more_secrets,
         )
+        return tuple(filter(None, found))
 
     def hiding(self, *secrets: str) -> Self:
         """The same, for a process that has more secrets than these."""

@@ -159,6 +159,10 @@ class Database:
             forever=forever,
         )
 
+    def transact_here(self, work: Callable[[Transaction], T]) -> T:
+        """As `transact`, in the calling thread and once: for what cannot wait for an event loop."""
+        return self._run(_Call(work, WRITING[self.engine.dialect.name], writes=False))
+
     async def read(self, work: Callable[[Transaction], T], *, forever: bool = False) -> T:
         """Run `work` on a consistent snapshot; it must not write. Errors that pass are waited for as in `transact`."""
         return await self._answered(

@@ -45,6 +45,18 @@ def own_id() -> str:
     return f"{_host()}@{_space()}/{os.getpid()}/{_start(os.getpid())}"
 
 
+def _as_a_child() -> None:
+    """A fork of this process is another one: it has an id of its own, and holds nothing that this one does."""
+    own_id.cache_clear()
+    own_mark.cache_clear()
+    while _held:
+        _, lock = _held.popitem()
+        os.close(lock)
+
+
+os.register_at_fork(after_in_child=_as_a_child)
+
+
 def new_owner() -> str:
     """An id for one of several owners in this process, such as one of its pools."""
     return f"{own_id()}/{uuid4().hex[:8]}"

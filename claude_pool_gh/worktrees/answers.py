@@ -16,11 +16,14 @@ _STATUS: Final = re.compile(r"(RPC failed; HTTP |returned error: )(\d{3})\b")
 _NO_ROOM: Final = re.compile(
     r"^(?!remote:).*(?:No space left on device|Disk quota exceeded)", re.MULTILINE
 )
-_PASSING_STATUS: Final = frozenset({401, 408, 425, 429})
-"""Besides 5xx. 401: a token that was made this second is not known everywhere yet; the next try makes another."""
+_PASSING_STATUS: Final = frozenset({401, 407, 408, 425, 429})
+"""Besides 5xx. 401: a token that was made this second is not known everywhere yet; the next try makes another.
+407 is a proxy's, and no word of GitHub's.
+"""
 _LIMITED: Final = re.compile(r"rate limit|too many requests|abuse detection", re.IGNORECASE)
 _BROKEN: Final = re.compile(
-    r"Could not resolve host|Failed to connect|Couldn't connect|Connection (?:refused|reset|timed out)"
+    r"Could not resolve (?:host|proxy)|Failed to connect|Couldn't connect|Connection (?:refused|reset|timed out)"
+    r"|CONNECT tunnel failed|Proxy CONNECT aborted|from proxy after CONNECT"
     r"|Operation timed out|Operation too slow|Empty reply from server|Recv failure|Send failure"
     r"|RPC failed; curl|hung up unexpectedly|early EOF|unexpected disconnect|unexpected EOF|invalid index-pack output"
     r"|bad pack header|SSL|gnutls|TLS|HTTP/2 stream|transfer closed|internal server error|timed out"

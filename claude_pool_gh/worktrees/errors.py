@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class WorktreeError(Exception):
     """A git command failed or took too long. `detail` is git's own word, for operators, never for a comment."""
@@ -31,3 +33,5 @@ class LoginRefused(OriginUnavailable):
 
 class OutOfDisk(OriginUnavailable):
     """No room is left on this machine's disk. Once the operator has made some, the same command works."""
+
+    do: ClassVar = "free some space on the disk that holds CLAUDE_POOL_STATE_DIR"

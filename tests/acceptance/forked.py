@@ -19,9 +19,7 @@ class ForkedBot(Bot):
     async def start(self) -> None:
         """See `Bot.start`."""
         self.log.clear()
-        file, name = mkstemp(
-            suffix=".log", dir=self.environment["HOME"] if self.state.exists() else None
-        )
+        file, name = mkstemp(suffix=".log", dir=self.state.parent)
         os.close(file)
         log = Path(name)
         process = Program(_serve, ("serve",), dict(self.environment), log).start()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from claude_pool_gh.rehearsal.github.state.people import email
 from claude_pool_gh.rehearsal.model import Answer, Fail, ToolUse
 from tests.acceptance.auditor import RESULT, Auditor, claim, files_of
 from tests.acceptance.colleague import Colleague, write
@@ -54,7 +56,7 @@ async def test_an_audit_ends_in_a_report_of_what_a_second_agent_confirms(
     auditor.verdicts = {ROW["title"]: "refuted"}
     issue = here.repository.open_issue("Audit", "Please.", here.maintainer)
     await here.say("/pool audit defects", number=issue.number)
-    shown = await here.shows("audit", "### 🔎 1 new (worst: high)", issue.number)
+    shown = await here.shows("audit", "### 🔎 Audit `defects`: 1 new (worst: high)", issue.number)
     assert "A line has no discount" in shown
     assert ROW["title"] not in shown, "what is refuted is counted, not shown"
     assert "Refuted by a second reader: 1" in shown
@@ -77,20 +79,20 @@ async def test_what_is_found_again_is_open_what_changed_is_judged_and_what_came_
 ) -> None:
     auditor.claims = (TOTAL,)
     await here.say("/pool audit")
-    await here.shows("audit", "### 🔎 1 new")
+    await here.shows("audit", "### 🔎 Audit `defects`: 1 new")
     await here.say("/pool audit")
-    await here.shows("audit", "### 🔎 1 still open (worst: high)")
+    await here.shows("audit", "### 🔎 Audit `defects`: 1 still open (worst: high)")
     assert len(auditor.asked("verify-audit")) == 1, "nothing is paid for twice"
     text = here.repository.read("main", PRICES).decode()
     mended = text.replace("return unit_cents * quantity", "return unit_cents * quantity // 1")
     here.repository.commit("main", {PRICES: mended}, author=here.maintainer)
     auditor.claims, auditor.verdicts = (), {TOTAL["title"]: "fixed"}
     await here.say("/pool audit")
-    await here.shows("audit", "### ✅ 1 fixed in")
+    await here.shows("audit", "### ✅ Audit `defects`: 1 fixed in")
     here.repository.commit("main", {PRICES: text}, author=here.maintainer)
     auditor.claims, auditor.verdicts = (TOTAL,), {}
     await here.say("/pool audit")
-    await here.shows("audit", "### 🔎 1 back (worst: high)")
+    await here.shows("audit", "### 🔎 Audit `defects`: 1 back (worst: high)")
     assert [each["state"] for each in gathered(here)["findings"]] == ["reappeared"]
 
 
@@ -103,7 +105,7 @@ async def test_a_part_that_fails_costs_only_itself_and_nothing_is_called_clean(
         Fail(400, "invalid_request_error", "refused") if "AGENTS.md" in files else None
     )
     await here.say("/pool audit")
-    shown = await here.shows("audit", "### ⚠️ PARTLY AUDITED (1 finding): ")
+    shown = await here.shows("audit", "### ⚠️ Audit `defects`: PARTLY AUDITED (1 finding): ")
     assert "A line has no discount" in shown
     assert gathered(here)["completeness"] == "partial"
     auditor.claims = ()
@@ -140,19 +142,44 @@ async def test_an_answer_without_opening_a_file_is_no_reading(
     assert gathered(here)["completeness"] == "nothing"
 
 
+def commit_odd_files(here: World) -> None:
+    """What a repository may hold besides text under plain names: a ring of links, a submodule, odd names, much text."""
+    git = here.repository.git
+    large = b"x = 1\n" * 200_000
+    lines = b"".join(
+        (
+            b"commit refs/heads/main\n",
+            f"committer mona <{email(here.maintainer)}> 0 +0000\ndata 3\nOdd\n".encode(),
+            f"from {here.repository.head()}\n".encode(),
+            b"M 120000 inline shop/one\ndata 3\ntwo\nM 120000 inline shop/two\ndata 3\none\n",
+            b"M 160000 " + b"1" * 40 + b" shop/sub\n",
+            b"M 100644 inline shop/l\xe9.py\ndata 6\nx = 1\n\n",
+            b'M 100644 inline "shop/a\\n\\"b.py"\ndata 6\nx = 1\n\n',
+            b"M 100644 inline shop/large.py\ndata %d\n%s\n" % (len(large), large),
+        )
+    )
+    command = ("git", "-C", str(git.path), "fast-import", "--quiet", "--force")
+    subprocess.run(command, input=lines, check=True, capture_output=True)
+
+
 async def test_a_plan_costs_nothing_and_says_what_would_be_read(
     here: World, auditor: Auditor
 ) -> None:
+    commit_odd_files(here)
     said = {"path": TOTAL["path"], "start_line": 1, "end_line": 1, "annotation_level": "failure"}
     output = {"title": "1", "summary": "1", "annotations": [said | {"message": "wrong"}]}
     here.repository.check(
         here.repository.head(), "tests", status="completed", conclusion="failure", output=output
     )
     await here.say("/pool audit security shop --plan")
-    shown = await here.shows("audit", "### ✅ Plan: ")
+    shown = await here.shows("audit", "### ✅ Audit `security`: Plan: ")
     (row,) = here.rows("SELECT result FROM steps WHERE name = 'plan'")
     plan = json.loads(row[0]) if isinstance(row[0], str) else row[0]
     assert plan["plan"]["shards"][0]["risk"]["signals"]["failing"] == 2
+    left_out = Counter(each["reason"] for each in plan["plan"]["skipped"])
+    odd = {"symbolic link": 2, "submodule": 1, "too large": 1, "name that is not UTF-8": 1}
+    assert left_out == odd
+    assert 'shop/a\n"b.py' in {path for each in plan["plan"]["shards"] for path in each["paths"]}
     assert "published prices of other tools" in shown
     assert auditor.seen == []
     assert here.ledger == 0
@@ -163,7 +190,7 @@ async def test_claims_of_two_parts_that_are_one_fault_are_shown_once(
 ) -> None:
     auditor.claims, auditor.same = (TOTAL, ROW), True
     await here.say("/pool audit")
-    await here.shows("audit", "### 🔎 1 new (worst: high)")
+    await here.shows("audit", "### 🔎 Audit `defects`: 1 new (worst: high)")
     (finding,) = gathered(here)["findings"]
     assert len(finding["also"]) == 1
 
@@ -190,7 +217,7 @@ async def test_a_finding_is_dismissed_or_fixed_by_its_id_in_an_issue(
     auditor.claims = (TOTAL, ROW)
     issue = here.repository.open_issue("Audit", "Please.", here.maintainer)
     await here.say("/pool audit", number=issue.number)
-    await here.shows("audit", "### 🔎 2 new", issue.number)
+    await here.shows("audit", "### 🔎 Audit `defects`: 2 new", issue.number)
     ids = {each["finding"]["title"]: each["id"] for each in gathered(here)["findings"]}
     await here.say(f"/pool dismiss {ids[ROW['title']][:8]} one writer only", number=issue.number)
     await here.said(ROW["title"], issue.number)
@@ -230,7 +257,7 @@ async def test_a_cancelled_audit_says_what_it_has_and_the_next_one_goes_on_and_p
     assert "The same command goes on with the rest" in shown
     auditor.instead = lambda _: None
     await here.say("/pool audit")
-    await here.shows("audit", "### 🔎 1 new")
+    await here.shows("audit", "### 🔎 Audit `defects`: 1 new")
     asked = Counter(tuple(files_of(each)) for each in auditor.asked("audit-defects"))
     (again,) = (files for files, number in asked.items() if number > 1)
     assert "AGENTS.md" in again, "only what had not ended is read again"
@@ -248,12 +275,12 @@ async def test_one_that_was_cancelled_while_it_verified_reads_and_judges_nothing
     await here.shows("audit", "NOT AUDITED: cancelled")
     auditor.waits, finders = (), len(auditor.asked("audit-defects"))
     await here.say("/pool audit")
-    await here.shows("audit", "### 🔎 2 new")
+    await here.shows("audit", "### 🔎 Audit `defects`: 2 new")
     assert len(auditor.asked("audit-defects")) == finders, "everything was read"
     judged = [each for each in auditor.asked("verify-audit") if ROW["title"] in each.text]
     assert len(judged) == 1
     await here.say("/pool audit --fresh")
-    await here.shows("audit", "### 🔎 2 still open")
+    await here.shows("audit", "### 🔎 Audit `defects`: 2 still open")
     assert len(auditor.asked("audit-defects")) > finders
 
 
@@ -263,7 +290,7 @@ async def test_of_two_audits_of_one_name_at_once_one_runs_and_the_other_is_told(
     auditor.claims = (TOTAL,)
     await here.say("/pool audit defects\n/pool audit defects shop")
     await here.said("The audit `defects` is running already.")
-    await here.shows("audit", "### 🔎 1 new")
+    await here.shows("audit", "### 🔎 Audit `defects`: 1 new")
     assert here.rows("SELECT count(*) FROM audit_runs") == [(1,)]
 
 

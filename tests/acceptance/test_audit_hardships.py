@@ -171,7 +171,7 @@ async def test_a_server_that_is_killed_half_way_pays_for_no_part_twice_and_repor
     await here.bot.kill()
     auditor.instead = lambda _: None
     await here.begin()
-    await here.shows("audit", "### 🔎 1 new (worst: high)")
+    await here.shows("audit", "### 🔎 Audit `defects`: 1 new (worst: high)")
     await here.quiet()
     asked = Counter(tuple(files_of(one)) for one in auditor.asked("audit-defects"))
     again = [files for files, number in asked.items() if number > 1]

@@ -85,7 +85,7 @@ async def test_an_audit_starts_by_itself_and_keeps_one_report_issue(
     there = report(here)
     assert there is not None
     assert there.author.id == here.app.bot.id
-    await here.shows("audit", "### 🔎 1 new (worst: high)", there.number)
+    await here.shows("audit", "### 🔎 Audit `defects`: 1 new (worst: high)", there.number)
 
     await day_passes(here)
     passed = "SELECT passed_why FROM audit_schedules"

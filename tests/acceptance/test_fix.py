@@ -46,7 +46,7 @@ async def test_a_fix_is_shown_approved_and_pushed_as_shown(here: World) -> None:
     shown = here.comment_of("fix")
     assert shown.startswith("### ⏸ AWAITING APPROVAL: 1 file, +1 -1\n")
     assert f"```\n/pool approve {gate}\n```" in shown
-    assert "| `shop/prices.py` | 1 | 1 |  |" in shown
+    assert "| `shop/prices.py` | 1 | 1 |" in shown
     assert f"Based on [`{before[:9]}`](" in shown
     assert "Patch `" in shown
     assert "Checks: **not checked**: `changes.checks` in the configuration is empty." in shown

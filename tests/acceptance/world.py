@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from claude_pool_gh.audits.rules import KINDS
 from claude_pool_gh.github.effects.marks import marker
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET, Bot, environment
@@ -153,8 +154,9 @@ class World:
 
     def comment_of(self, verb: str, number: int | None = None) -> str:
         """The tracking comment of a verb in a thread, "" while there is none."""
-        mark = marker(f"comment:{self.repository.id}:{number or self.pull.number}:{verb}")
-        found = [c.body for c in self.own_comments(number) if mark in c.body]
+        key = f"comment:{self.repository.id}:{number or self.pull.number}:{verb}"
+        marks = [marker(key), *(marker(f"{key}:{kind}") for kind in KINDS if verb == "audit")]
+        found = [c.body for c in self.own_comments(number) if any(mark in c.body for mark in marks)]
         assert len(found) <= 1, f"more than one tracking comment of {verb}"
         return found[0] if found else ""
 

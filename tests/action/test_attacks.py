@@ -17,6 +17,7 @@ from claude_pool_gh.worktrees.git import Credentials
 from tests.action.conftest import STATES, WRITE, Stage
 from tests.action.runner import Running
 from tests.action.test_dry_run import sender
+from tests.patience import PATIENCE
 
 KEEPING = WRITE | {"contents": "write"}
 
@@ -59,7 +60,7 @@ async def test_somebody_who_may_command_waits_for_it(scene: Stage, tmp_path: Pat
     await held(scene, tmp_path / "ref")
 
     async def cancel(running: Running) -> None:
-        await scene.github.until(lambda: _waits(scene), timeout=60)
+        await scene.github.until(lambda: _waits(scene), timeout=PATIENCE)
         await running.cancel()
 
     done = await scene.say("/pool help", permissions=KEEPING, during={"run": cancel})

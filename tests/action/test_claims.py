@@ -66,6 +66,9 @@ def taken(database: Database, request: CommandRequest, head: str = HEAD) -> bool
         ("pull_request", {"pull_request": {}}, ""),
         ("pull_request", {"pull_request": None}, ""),
         ("pull_request", {}, ""),
+        ("pull_request", {"pull_request": {"head": {"sha": HEAD}}, "changes": {"title": {}}}, HEAD),
+        # the same commit changes something else now
+        ("pull_request", {"pull_request": {"head": {"sha": HEAD}}, "changes": {"base": {}}}, ""),
         # there a person asks, and is answered each time
         ("pull_request_review", {"pull_request": {"head": {"sha": HEAD}}}, ""),
         ("issue_comment", {"pull_request": {"head": {"sha": HEAD}}}, ""),

@@ -12,6 +12,7 @@ import pytest
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.action.conftest import WRITE, Stage
 from tests.action.runner import Done, During, Running
+from tests.patience import PATIENCE
 
 
 def once_paid(scene: Stage, act: During) -> During:
@@ -22,7 +23,7 @@ def once_paid(scene: Stage, act: During) -> During:
             runs = scene.repository.check_runs(scene.pull.head_sha)
             return scene.paid > 0 and any(run.status == "in_progress" for run in runs)
 
-        await scene.github.until(busy, timeout=60)
+        await scene.github.until(busy, timeout=PATIENCE)
         await act(running)
 
     return during
@@ -85,7 +86,7 @@ async def test_a_cancel_before_the_run_begins_is_said(scene: Stage) -> None:
     before = scene.asked
 
     async def cancel(running: Running) -> None:
-        await scene.github.until(lambda: scene.asked > before, timeout=60)
+        await scene.github.until(lambda: scene.asked > before, timeout=PATIENCE)
         await running.cancel()
 
     done = await scene.job("issue_comment", event, during={"run": cancel})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from claude_pool_gh.action.look import Fault, Inputs
 from claude_pool_gh.commands.lines import command_lines
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.deliveries import VerifiedDelivery
+from tests.action.runner import ROOT
 
 READY = Inputs(has_key=True, has_token=True)
 PAYLOADS = Path(__file__).parents[1] / "github/data/payloads.jsonl"
@@ -236,3 +239,33 @@ def test_that_dry_run_needs_no_key_and_any_other_job_of_the_event_does() -> None
     look.check("pull_request", OPENED, look.meant("pull_request", OPENED, keyless), {})
     with pytest.raises(Fault, match="anthropic_api_key: it is empty"):
         look.check("pull_request", OPENED, keyless._replace(dry_run="false"), {})
+
+
+@pytest.mark.parametrize("python", ["", "#!/bin/sh\necho old >&2\nexit 1\n"])
+def test_without_a_python_that_can_read_it_the_first_step_says_what_to_add(
+    tmp_path: Path, python: str
+) -> None:
+    """There is none in many a container; one of 3.7 ended with a SyntaxError, and none with "not found"."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    bash = shutil.which("bash")
+    assert bash is not None
+    if python:
+        (programs / "python3").write_text(python)
+        (programs / "python3").chmod(0o755)
+    told, page = tmp_path / "output", tmp_path / "page"
+    done = subprocess.run(
+        [bash, str(ROOT / "claude_pool_gh/action/look.sh")],
+        env={
+            "PATH": str(programs),
+            "GITHUB_OUTPUT": str(told),
+            "GITHUB_STEP_SUMMARY": str(page),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    why = "Python 3.11 or newer is needed: add actions/setup-python before this action"
+    assert (done.returncode, done.stdout, done.stderr) == (1, f"::error::{why}\n", "")
+    assert told.read_text() == "outcome=misconfigured\npython=none\n"
+    assert page.read_text() == f"claude-pool: {why}.\n"

@@ -16,7 +16,8 @@ MIRROR, OTHER = "https://pypi.example.com/simple", "https://other.example.com/si
 ASKED = "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INSECURE_HOST"
 UV = """#!/bin/sh
 case "$*" in
-*/small.lock) printf '%s\\n' "$UV_DEFAULT_INDEX" "$UV_INDEX" "$UV_INSECURE_HOST" > "$HOME/told" ;;
+*/first.lock) env | grep -E '^(PIP|UV)_' | sort > "$HOME/environment"
+  printf '%s\\n' "$UV_DEFAULT_INDEX" "$UV_INDEX" "$UV_INSECURE_HOST" > "$HOME/told" ;;
 esac
 """
 PYTHON = """#!/bin/sh
@@ -116,3 +117,16 @@ def test_an_index_out_of_reach_is_told_in_one_line(machine: Machine) -> None:
     assert done.returncode == 1
     (error,) = [text for name, text in obeyed(done.stdout) if name == "error"]
     assert "The runner needs a way to PyPI, or pip's settings for a mirror of it" in error
+
+
+def test_what_a_job_sets_for_its_own_installs_is_not_for_these(machine: Machine) -> None:
+    """Each of these made a job red whose packages were all there; how they are reached is kept."""
+    own = {"PIP_USER": "1", "PIP_REQUIRE_VIRTUALENV": "true", "PIP_CONSTRAINT": "c.txt"}
+    own |= {"UV_EXCLUDE_NEWER": "2025-01-01", "UV_CONSTRAINT": "c.txt", "UV_SYSTEM_PYTHON": "1"}
+    reached = {"PIP_CERT": "ca.pem", "PIP_CONFIG_FILE": os.devnull, "UV_HTTP_TIMEOUT": "60"}
+    reached |= {"UV_DEFAULT_INDEX": MIRROR, "UV_INDEX_MIRROR_PASSWORD": "p"}
+    machine.told(**own, **reached)
+    left = dict(
+        line.split("=", 1) for line in (machine.home / "environment").read_text().splitlines()
+    )
+    assert left == {**reached, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}

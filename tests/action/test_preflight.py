@@ -189,9 +189,15 @@ async def test_whoever_is_refused_whatever_is_stored_is_kept_out(
 
 @pytest.mark.parametrize(
     ("config", "kept_out"),
-    [("{}\n", True), ("bots: [4711]\n", False), ("bots: [4712]\n", True), ("bots: [\n", True)],
+    [
+        ("permissions: {review: triage}\n", True),
+        ("bots: [4711]\n", True),
+        ("{bots: [4711], permissions: {review: triage}}\n", False),
+        ("{bots: [4712], permissions: {review: triage}}\n", True),
+        ("bots: [\n", True),
+    ],
 )
-async def test_a_bot_is_kept_out_unless_the_configuration_lists_it(
+async def test_a_bot_is_kept_out_unless_the_configuration_lists_it_and_lets_it_triage(
     desk: Desk, config: str, *, kept_out: bool
 ) -> None:
     request = asking(desk, actor=Actor(id=4711, login="robot[bot]", is_human=False))

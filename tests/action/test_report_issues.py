@@ -9,6 +9,7 @@ from claude_pool_gh.rehearsal.github.web.faults import Fault, Respond, Stall
 from tests.action.conftest import Stage
 from tests.action.runner import Done, During, Running
 from tests.action.test_audit_jobs import KEEPING
+from tests.patience import PATIENCE
 
 ISSUES = "/repos/{owner}/{repo}/issues"
 ISSUE = "/repos/{owner}/{repo}/issues/{issue_number}"
@@ -31,7 +32,7 @@ async def test_a_cancel_is_heard_while_github_has_not_opened_the_report_issue(
     stalled = scene.github.faults.add(Fault(Stall(30), method="POST", route=ISSUES))
 
     async def cancel(running: Running) -> None:
-        await scene.github.until(lambda: stalled.hits > 0, timeout=60)
+        await scene.github.until(lambda: stalled.hits > 0, timeout=PATIENCE)
         await running.cancel()
 
     done = await night(scene, cancel)

@@ -90,7 +90,7 @@ async def test_what_a_lost_job_began_is_ended_by_the_next_without_a_second_of_an
     scene.model.script = Colleague(planted=stage.PLANTED)
 
     async def vanish(running: Running) -> None:
-        await scene.github.until(lambda: scene.paid > 0, timeout=60)
+        await scene.github.until(lambda: scene.paid > 0, timeout=PATIENCE)
         running.kill()
 
     lost = await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
@@ -135,7 +135,7 @@ async def test_a_cancel_that_comes_meanwhile_is_heard_by_the_job_that_runs(scene
     event = await scene.comment("/pool review")
 
     async def say_cancel(_: Running) -> None:
-        await scene.github.until(lambda: len(scene.model.requests) > 0, timeout=60)
+        await scene.github.until(lambda: len(scene.model.requests) > 0, timeout=PATIENCE)
         await scene.comment("/pool cancel")
         check = scene.repository.check_runs(scene.pull.head_sha)[0]
         await scene.github.until(lambda: check.conclusion == "cancelled", timeout=PATIENCE)
@@ -150,7 +150,7 @@ async def test_a_job_that_is_killed_gives_the_thread_back_in_its_last_step(scene
     scene.model.script = Reviewer(pace=0.5)
 
     async def kill(running: Running) -> None:
-        await scene.github.until(lambda: scene.paid > 0, timeout=60)
+        await scene.github.until(lambda: scene.paid > 0, timeout=PATIENCE)
         running.kill()
 
     killed = await scene.say("/pool review", permissions=KEEPING, during={"run": kill})
@@ -198,7 +198,7 @@ async def test_a_job_that_is_lost_after_any_of_its_pushes_leaves_nothing_twice(
     scene.github.on_request(count)
 
     async def vanish(running: Running) -> None:
-        await scene.github.until(lambda: len(made) >= pushes, timeout=60)
+        await scene.github.until(lambda: len(made) >= pushes, timeout=PATIENCE)
         running.kill()
 
     await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
@@ -308,7 +308,7 @@ async def test_a_job_that_is_ended_while_it_waits_touches_nothing_of_the_one_it_
     scene.model.script = Reviewer(pace=2.0)
 
     async def vanish(running: Running) -> None:
-        await scene.github.until(lambda: scene.paid > 0, timeout=60)
+        await scene.github.until(lambda: scene.paid > 0, timeout=PATIENCE)
         running.kill()
 
     await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
@@ -329,7 +329,7 @@ async def test_a_job_that_is_ended_while_it_waits_touches_nothing_of_the_one_it_
     scene.github.on_request(race)
 
     async def cancel(running: Running) -> None:
-        await scene.github.until(lambda: not raced, timeout=60)
+        await scene.github.until(lambda: not raced, timeout=PATIENCE)
         await asyncio.sleep(1)
         await running.cancel()
 
@@ -349,7 +349,7 @@ async def test_a_job_whose_thread_was_taken_over_leaves_it_as_it_stands(
     scene.model.script = Reviewer(pace=60.0)
 
     async def take_over(_: Running) -> None:
-        await scene.github.until(lambda: len(scene.model.requests) > 0, timeout=60)
+        await scene.github.until(lambda: len(scene.model.requests) > 0, timeout=PATIENCE)
         for number in range(20):
             ref, header, body = await state_of(scene, tmp_path / f"ref{number}")
             with suppress(Stale):
@@ -372,7 +372,7 @@ async def test_what_a_lost_job_began_costs_the_next_no_more_than_that_ones_budge
     scene.model.script = Reviewer(pace=2.0)
 
     async def vanish(running: Running) -> None:
-        await scene.github.until(lambda: scene.paid > 0, timeout=60)
+        await scene.github.until(lambda: scene.paid > 0, timeout=PATIENCE)
         running.kill()
 
     await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)

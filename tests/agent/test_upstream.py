@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from claude_pool_gh.agent.claude import _PINGS, _Session
+from claude_pool_gh.agent.connection import Connection
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.agent.passes import SignsOfLife
 from claude_pool_gh.pool.model.ports import Ending
@@ -20,14 +21,22 @@ from claude_pool_gh.rehearsal.model import Fail, ModelRequest, Raw, Reply, say, 
 from tests.agent.bench import MODEL, REAL_KEY, Bench, done, one_by_one
 from tests.agent.test_bill import ask
 from tests.patience import PATIENCE
+from tests.proxies import refusing
 
 OVERLOADED = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
 
 
 @asynccontextmanager
-async def patient(bench: Bench, seconds: float, url: str = "") -> AsyncIterator[Gateway]:
+async def patient(
+    bench: Bench, seconds: float, url: str = "", proxy: str = ""
+) -> AsyncIterator[Gateway]:
     gateway = Gateway(
-        bench.gateway._meter, url or bench.model.url, REAL_KEY, read_on=0.1, patience=seconds
+        bench.gateway._meter,
+        url or bench.model.url,
+        REAL_KEY,
+        read_on=0.1,
+        patience=seconds,
+        connection=Connection(proxy=proxy),
     )
     await gateway.start()
     bench.gateway = gateway
@@ -81,6 +90,20 @@ async def test_an_api_that_is_not_there_is_told_without_our_own_address(bench: B
     assert run.outcome.reason == "the model's API cannot be reached, tried for 2 seconds"
     assert "127.0.0.1" not in f"{run.outcome.text} {run.outcome.reason}"
     assert (run.cost, run.bound) == (0, False)
+
+
+async def test_a_proxy_that_makes_no_connection_costs_nothing_and_shows_no_login(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with refusing(407) as proxy, patient(bench, 0.1, "https://api.invalid", proxy):
+        task = await bench.grant(300_000)
+        async with bench.gateway.admit(f"{task}.1", frozenset({MODEL})) as (_, url):
+            _, told = await ask(url)
+    assert "cannot be reached" in told
+    (refusal,) = (vars(each) for each in caplog.records)
+    assert "407" in refusal["reason"]
+    assert "canary" not in f"{told} {refusal}"
+    assert await bench.settle(task) == (0, False)
 
 
 async def test_with_another_model_to_go_on_with_an_overload_is_passed_on_at_once(

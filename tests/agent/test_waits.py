@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from claude_pool_gh.agent.upstream import _joined, seconds
+from claude_pool_gh.agent.upstream import _joined
 from claude_pool_gh.rehearsal.model import Fail
+from claude_pool_gh.terms.waits import seconds
 from tests.agent.bench import MODEL, Bench, one_by_one
 from tests.agent.test_bill import ask
 
@@ -21,7 +22,7 @@ YEAR = 365 * 86_400
         (" 7.5 ", 7.5),
         ("0", 0),
         ("-3", 0),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
         ("soon", 0),
         ("nan", 0),
         ("inf", YEAR),

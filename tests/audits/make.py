@@ -23,6 +23,8 @@ from claude_pool_gh.audits.model import (
     SkipReason,
     UnsettledClaim,
 )
+from claude_pool_gh.audits.outputs import issue, summary
+from claude_pool_gh.github.effects.report_issue import ReportIssue
 from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
 
@@ -185,3 +187,17 @@ def rich() -> AuditResult:
         unplaced=2,
         history=tuple(point(number) for number in range(1, 8)),
     )
+
+
+def issue_of(
+    of: AuditResult,
+    home: str,
+    next_run: summary.NextRun | None = None,
+    *,
+    workflow_off: str = "",
+    limit: int = issue.LIMIT,
+) -> str:
+    """The whole text of a report issue."""
+    text = issue.text(of, home, workflow_off=workflow_off, limit=limit)
+    comes = "\n\n".join(summary.when_next(next_run))
+    return ReportIssue(title="Audit", body=text.first, since=comes, rest=text.rest).text

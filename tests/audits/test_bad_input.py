@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import subprocess
 import tracemalloc
@@ -129,6 +130,36 @@ async def test_a_known_finding_whose_file_is_gone_is_asked_about_and_not_called_
     assert (gone.finding.path, gone.exists) == ("gone.py", False)
     assert "-    return a + 1" in gone.change
     assert [each.path for each in found.standing.values()] == ["here.py"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "asks"),
+    [
+        ({"sum.py": "def total(a):\n    assert a\n    return a + 1\n"}, True),
+        ({"rates.py": "RATE = 3\n"}, True),
+        ({"other.py": "RATE = 3\n"}, False),
+    ],
+    ids=["above it", "in a file that it names", "elsewhere"],
+)
+async def test_a_known_fault_is_judged_again_where_what_decides_it_has_changed(
+    tmp_path: Path, changed: dict[str, str], asks: bool
+) -> None:
+    git(tmp_path, "init", "--quiet", "-b", "main")
+    first = {"sum.py": "def total(a):\n    return a + 1\n", "rates.py": "R = 2\n", "other.py": "\n"}
+    heads = []
+    for files in (first, changed):
+        for path, text in files.items():
+            (tmp_path / path).write_text(text)
+        git(tmp_path, "add", "--all")
+        git(tmp_path, "commit", "--quiet", "-m", "One")
+        heads.append(git(tmp_path, "rev-parse", "HEAD"))
+    made = known_finding("sum.py", "    return a + 1", heads[0])
+    said = {"body": "The rate in rates.py is too low.", "within": "def total(a):"}
+    known_ = dataclasses.replace(made, finding=made.finding.model_copy(update=said))
+    found = await known.earlier(tmp_path / ".git", heads[1], [known_])
+    assert (len(found.changed), len(found.standing)) == (asks, not asks)
+    if asks:
+        assert next(iter(changed)) in found.changed[0].change
 
 
 def known_finding(path: str, evidence: str, commit: str) -> KnownFinding:

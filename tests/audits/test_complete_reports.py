@@ -17,10 +17,10 @@ from claude_pool_gh.audits.model import (
     ShardResult,
     ShardState,
 )
-from claude_pool_gh.audits.outputs import html, issue, markdown
+from claude_pool_gh.audits.outputs import html, markdown
 from claude_pool_gh.audits.outputs import json as typed
 from claude_pool_gh.reports.rendered import html_of
-from tests.audits.make import HOME, defect, partial, plan, result, rich, shard
+from tests.audits.make import HOME, defect, issue_of, partial, plan, result, rich, shard
 
 
 def words(page: str) -> str:
@@ -29,7 +29,7 @@ def words(page: str) -> str:
 
 
 FORMS: dict[str, Callable[[AuditResult], str]] = {
-    "issue": lambda of: words(html_of(issue.body(of, HOME))),
+    "issue": lambda of: words(html_of(issue_of(of, HOME))),
     "markdown": lambda of: words(html_of(markdown.document(of, HOME))),
     "html": lambda of: words(html.document(of, HOME)),
     "json": lambda of: json.dumps(json.loads(typed.document(of))),

@@ -18,6 +18,7 @@ from tests.audits.make import (
     HOME,
     START,
     defect,
+    issue_of,
     name,
     partial,
     point,
@@ -34,7 +35,7 @@ def screen(text: str) -> str:
 
 
 def test_the_first_screen_says_verdict_counts_the_worst_and_when_it_goes_on() -> None:
-    text = screen(issue.body(rich(), HOME, NEXT))
+    text = screen(issue_of(rich(), HOME, NEXT))
     assert text.startswith("### 🔎 8 findings open: 1 critical, 3 high, 3 medium, 1 low\n")
     assert (
         f"[`c0ffee000`]({HOME}/commit/{COMMIT}) of `main` · 2 files read · $3.25 of $20.00" in text
@@ -49,37 +50,37 @@ def test_the_first_screen_says_verdict_counts_the_worst_and_when_it_goes_on() ->
 
 
 def test_clean_is_said_only_where_nothing_is_missing() -> None:
-    assert issue.body(result(), HOME).startswith("### ✅ nothing found in 1 file\n")
-    text = issue.body(partial(), HOME)
+    assert issue_of(result(), HOME).startswith("### ✅ nothing found in 1 file\n")
+    text = issue_of(partial(), HOME)
     assert text.startswith("### ⚠️ PARTLY AUDITED: 3 files not read; no finding open\n")
     for line in (
         "> ⚠️ The budget was used up.",
         "> ⚠️ 1 part of 3 failed.",
         "> ⚠️ 1 part of 3 did not start.",
         "To go on with what is left: `/pool continue c-0123456789`",
-        "| shop/2 | 1 | failed | the model refused |",
+        "| `shop/2` | 1 | failed | the model refused |",
     ):
         assert line in text
     nothing = partial(completeness=Completeness.nothing)
-    assert issue.body(nothing, HOME).startswith("### ⚠️ NOT AUDITED: no file was read;")
-    assert "✅" not in text + issue.body(nothing, HOME)
+    assert issue_of(nothing, HOME).startswith("### ⚠️ NOT AUDITED: no file was read;")
+    assert "✅" not in text + issue_of(nothing, HOME)
 
 
 def test_unsettled_claims_are_not_clean() -> None:
-    text = issue.body(result(unsettled=rich().unsettled), HOME)
+    text = issue_of(result(unsettled=rich().unsettled), HOME)
     assert text.startswith("### ⚠️ PARTLY AUDITED: 1 claim not settled; no finding open\n")
     assert "**high** A lock may be taken twice `shop/lock.py:9`" in text
 
 
 def test_serious_claims_that_nobody_verified_are_not_clean() -> None:
     short = result(unverified=3, problems=("3 serious claims not verified.",))
-    text = issue.body(short, HOME)
+    text = issue_of(short, HOME)
     assert text.startswith("### ⚠️ PARTLY AUDITED: 3 claims not settled; no finding open\n")
     assert "> ⚠️ 3 serious claims not verified." in text
 
 
 def test_each_finding_is_a_fold_with_evidence_scenario_and_suggestion() -> None:
-    text = issue.body(rich(), HOME)
+    text = issue_of(rich(), HOME)
     for each in rich().standing:
         assert f"(<code>{each.id[:10]}</code>)</summary>" in text
     assert text.count("<summary>") == text.count("</details>")
@@ -105,9 +106,9 @@ def test_it_stays_below_its_limit_by_whole_folds_that_are_counted(filler: str, l
         for number in range(1, 121)
     ]
     of = result(*every, history=rich().history)
-    text = issue.body(of, HOME, NEXT, limit=limit)
+    text = issue_of(of, HOME, NEXT, limit=limit)
     assert len(text.encode()) <= limit
-    assert screen(text) == screen(issue.body(of, HOME, NEXT, limit=10**9))
+    assert screen(text) == screen(issue_of(of, HOME, NEXT, limit=10**9))
     shown = text.count("**When it goes wrong:**")
     assert 0 < shown < 120
     assert f"*{120 - shown} findings more are not shown" in text
@@ -119,7 +120,7 @@ def test_the_first_screen_is_there_however_much_there_is_to_say() -> None:
     long = defect(1, stated={"title": "t" * 200, "path": "d/" * 200 + "x.py", "severity": "high"})
     many = [replace(long, id=name(number)) for number in range(1, 3_000)]
     of = partial(*many, problems=tuple("p" * 500 for _ in range(50)))
-    text = issue.body(of, HOME, NEXT)
+    text = issue_of(of, HOME, NEXT)
     assert len(text.encode()) <= issue.LIMIT
     assert "PARTLY AUDITED" in text
     assert "- and 2989 more" in text
@@ -144,7 +145,7 @@ def test_nothing_that_an_agent_wrote_acts(field: str, form: str) -> None:
     hostile, harmless = defect(1, stated={field: said}), defect(1, stated={"suggestion": "x"})
 
     def write(of: AuditResult) -> str:
-        return issue.body(of, HOME) if form == "issue" else markdown.document(of)
+        return issue_of(of, HOME) if form == "issue" else markdown.document(of)
 
     page, calm = (Page(write(result(each)), tables=True) for each in (hostile, harmless))
     ours = {each for each in calm.acting if not ACTING.fullmatch(each)}
@@ -157,7 +158,7 @@ def test_nothing_that_an_agent_wrote_acts(field: str, form: str) -> None:
 
 def test_the_chart_has_numbers_only_and_the_same_as_a_table() -> None:
     of = result(defect(1), history=tuple(point(number % 9) for number in range(40)))
-    text = issue.body(of, HOME)
+    text = issue_of(of, HOME)
     chart = text.partition("```mermaid\n")[2].partition("```")[0]
     lines = re.findall(r"line \[([0-9, ]+)\]", chart)
     totals, serious = ([int(each) for each in line.split(", ")] for line in lines)
@@ -165,23 +166,22 @@ def test_the_chart_has_numbers_only_and_the_same_as_a_table() -> None:
     assert all(all_ == high + 1 for all_, high in zip(totals, serious, strict=True))
     assert "| 30 | " in text
     assert "shop" not in chart
-    assert not re.search(r"xychart-beta", issue.body(result(defect(1)), HOME)), "no line of a point"
+    assert not re.search(r"xychart-beta", issue_of(result(defect(1)), HOME)), "no line of a point"
 
 
 def test_what_was_passed_over_stopped_and_switched_off_is_told() -> None:
     passed = replace(NEXT, passed_ms=START, passed_why="nothing had changed since the last run")
-    told = screen(issue.body(result(), HOME, replace(passed, missed=3)))
+    told = screen(issue_of(result(), HOME, replace(passed, missed=3)))
     assert (
         "Nothing ran on 1 December 2026, 01:00 Europe/Berlin: nothing had changed since the last run."
         in told
     )
     assert "This run also stands for 3 due times before it that the server missed." in told
-    assert "The schedule is stopped, by mona." in issue.body(
+    assert "The schedule is stopped, by mona." in issue_of(
         result(), HOME, replace(NEXT, start_ms=None, stopped_by="mona")
     )
     off = "GitHub has switched the Actions workflow off."
-    assert off in issue.body(result(), HOME, replace(NEXT, workflow_off=off))
-    assert "Next run" in issue.waiting("defects", NEXT)
+    assert off in issue_of(result(), HOME, workflow_off=off)
 
 
 def test_a_comment_is_made_only_where_something_new_and_serious_stands_or_coverage_fell() -> None:
@@ -206,7 +206,7 @@ def test_by_folder_the_most_serious_come_first() -> None:
         defect(3, stated={"path": "z/y.py", "severity": "critical"}),
         defect(4, stated={"path": "top.py", "severity": "low"}),
     )
-    text = issue.body(of, HOME)
+    text = issue_of(of, HOME)
     table = text.partition("| folder | critical | low | all |\n|---|--:|--:|--:|\n")[2]
     assert table.split("\n")[:3] == [
         "| `z/` | 1 | · | 1 |",

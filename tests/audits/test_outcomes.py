@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from claude_pool_gh.audits import results
+from claude_pool_gh.audits.merging import alike, joined
 from claude_pool_gh.audits.model import (
     AuditFinding,
     AuditPlan,
@@ -45,6 +46,7 @@ PLAN = AuditPlan(
     budget=1,
 )
 COUNTS = ShardCounts(stated=(0, 0), kept=(0, 0), costs=(5, 6))
+THERE = ("a.py", "b.py", "c.py")
 
 
 def said(
@@ -73,7 +75,7 @@ _FIELDS = (
 def result(tasks: Sequence[Mapping[str, Any]], **fields: Any) -> AuditResult:
     """A result of these finders."""
     planned = replace(PLAN, skipped=fields.pop("skipped", ()))
-    covered = results.coverage(planned, tasks, COUNTS)
+    covered = results.coverage(planned, tasks, COUNTS, THERE)
     values: dict[str, Any] = {
         "plan": PLAN,
         "coverage": covered,
@@ -127,9 +129,9 @@ def test_a_part_counts_as_read_only_where_its_agent_opened_a_file_of_it() -> Non
         ({"ending": "cancelled"}, ShardState.cut),
     ]
     for task, state in cases:
-        found = results.coverage(PLAN, [said(), task], COUNTS).shards
+        found = results.coverage(PLAN, [said(), task], COUNTS, THERE).shards
         assert [each.state for each in found] == [ShardState.read, state], task
-    (_, last) = results.coverage(PLAN, [said()], COUNTS).shards
+    (_, last) = results.coverage(PLAN, [said()], COUNTS, THERE).shards
     assert last.state is ShardState.not_started
 
 
@@ -144,9 +146,17 @@ def test_a_file_that_the_agent_of_its_part_did_not_open_was_not_read() -> None:
     assert results.outcome(made, [said(), said()]).verdict is Verdict.unsettled
 
 
+def test_of_names_that_were_kept_without_a_part_nobody_knows_which_file_was_opened() -> None:
+    kept = replace(A, paths=("[redacted].py", "[redacted].py"))
+    covered = results.coverage(
+        replace(PLAN, shards=(kept,)), [said(opened=["[redacted].py"])], COUNTS, THERE
+    )
+    assert (covered.files_read, covered.files_unread) == (0, 2)
+
+
 def test_what_is_beyond_the_budget_keeps_an_audit_from_being_complete() -> None:
     plan = replace(PLAN, shards=(A,), beyond=(B,))
-    covered = results.coverage(plan, [said()], COUNTS)
+    covered = results.coverage(plan, [said()], COUNTS, THERE)
     assert results.completeness(covered, Unjudged()) is Completeness.partial
     assert covered.unread == ("b.py", "c.py")
     told = results.problems(covered, Unjudged(unverified=2))
@@ -255,19 +265,47 @@ def test_a_judge_joins_only_what_it_was_asked_about_and_the_worst_statement_stay
     high = candidate(mark="high", finding=finding(severity="high", title="h"))
     other = candidate(mark="other", finding=finding(title="o"))
     every = [low, high, other]
-    found = results.joined(every, [["low", "high"]], [merge(["low", "high", "other", "made-up"])])
+    found = joined(every, [["low", "high"]], [merge(["low", "high", "other", "made-up"])]).new
     assert [(each.mark, [f.title for f in also]) for each, also in found] == [
         ("high", ["l"]),
         ("other", []),
     ]
-    assert len(results.joined(every, [["low", "high"]], [{"ending": "failed"}])) == 3
-    chained = results.joined(
+    assert len(joined(every, [["low", "high"]], [{"ending": "failed"}]).new) == 3
+    chained = joined(
         every, [["low", "high", "other"]], [merge(["low", "high"], ["high", "other"])]
-    )
+    ).new
     assert len(chained) == 2, "no chain of joins melts everything into one"
 
 
 def test_only_claims_of_one_rule_are_asked_about() -> None:
     other = candidate(mark="m3", rule="defects/contract")
-    groups = results.alike([candidate(), candidate(mark="m2"), other])
+    groups = alike([candidate(), candidate(mark="m2"), other])
     assert [[each.mark for each in group] for group in groups] == [["m1", "m2"]]
+
+
+def test_a_claim_in_the_lines_of_an_open_finding_may_be_that_one_in_other_words() -> None:
+    def placed(mark: str, start: int, end: int, **more: Any) -> Candidate:
+        kind = more.pop("kind", "claim")
+        rule = more.pop("rule", "defects/crash")
+        stated = finding(start_line=start, end_line=end, **more)
+        return candidate(mark=mark, kind=kind, rule=rule, finding=stated)
+
+    open_ = [
+        placed("open", 45, 51, kind="known", rule="defects/contract", severity="medium"),
+        placed("elsewhere", 1, 9, kind="known"),
+    ]
+    mild = placed("mild", 45, 52, severity="medium")
+    worse = placed("worse", 50, 50, severity="high", rule="defects/race")
+    (first, second) = alike([mild, worse], open_)
+    assert [[each.mark for each in group] for group in (first, second)] == [
+        ["open", "worse"],
+        ["open", "mild"],
+    ]
+    names = [["open", "worse"], ["open", "mild"]]
+    same = [merge(["worse", "open"]), merge(["mild", "open"])]
+    found = joined([mild, worse], names, same, open_)
+    assert [each.mark for each, _ in found.new] == ["worse"], "what is worse is not lost in it"
+    assert found.again == {"open"}
+    apart = joined([mild, worse], names, [merge(), merge()], open_)
+    assert ([each.mark for each, _ in apart.new], apart.again) == (["mild", "worse"], frozenset())
+    assert alike([placed("other", 52, 60)], open_) == []

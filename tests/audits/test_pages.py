@@ -9,7 +9,7 @@ import pytest
 
 from claude_pool_gh.audits.model import AuditFinding, AuditState, Completeness
 from claude_pool_gh.audits.outputs import html
-from claude_pool_gh.audits.outputs.page import items, page, table, text
+from claude_pool_gh.audits.outputs.page import items, line, page, table, text
 from claude_pool_gh.terms.severity import Severity
 from tests.audits.make import COMMIT, HOME, defect, partial, plan, point, result, rich, shard
 
@@ -28,6 +28,7 @@ def article(**fields: Any) -> str:
 def test_a_text_of_anybodys_is_text() -> None:
     assert text("<b>&\"'") == "&lt;b&gt;&amp;&quot;&#x27;"
     assert "\u202e" not in text("a\u202eb")
+    assert line("`<b>` is `x` a`b") == "<code>&lt;b&gt;</code> is <code>x</code> a`b"
     assert items(["<i>", "b"]) == "<li>&lt;i&gt;</li><li>b</li>"
     whole = page("<title>", ["<p>safe</p>", "<p>too</p>"])
     assert "<title>&lt;title&gt;</title>" in whole

@@ -20,7 +20,19 @@ from claude_pool_gh.audits.model import (
 )
 from claude_pool_gh.audits.outputs import issue, markdown, parts
 from claude_pool_gh.terms.severity import Severity
-from tests.audits.make import COMMIT, DAY, HOME, START, defect, name, partial, point, result, shard
+from tests.audits.make import (
+    COMMIT,
+    DAY,
+    HOME,
+    START,
+    defect,
+    issue_of,
+    name,
+    partial,
+    point,
+    result,
+    shard,
+)
 
 
 def rows(table: str) -> list[list[str]]:
@@ -165,8 +177,8 @@ def test_claims_that_nobody_settled_are_told_worst_first() -> None:
 def test_what_was_not_covered_says_how_many_files_and_why() -> None:
     of = partial()
     assert rows(parts.uncovered(of, 9)) == [
-        ["shop/2", "1", "failed", "the model refused"],
-        ["shop/3", "2", "not started", ""],
+        ["`shop/2`", "1", "failed", "the model refused"],
+        ["`shop/3`", "2", "not started", ""],
     ]
     assert parts.uncovered(of, 1).endswith("\n\nand 1 part more")
     assert parts.uncovered(result(), 9) == ""
@@ -255,8 +267,8 @@ def test_an_issue_is_found_again_by_its_key_and_watched_under_one_title() -> Non
     assert issue.key(5, "defects") == "audit:5:defects:report"
     assert issue.title("defects") == "Audit report: defects"
     told = issue.waiting("defects")
-    assert told.startswith("The audit `defects` has not run yet.")
-    assert "`/pool audit defects`" in told or "/pool audit defects" in told
+    assert told.first.startswith("The audit `defects` has no result yet.")
+    assert "`/pool audit defects`" in told.rest
 
 
 def test_what_was_settled_last_comes_first_in_the_issue() -> None:
@@ -264,7 +276,7 @@ def test_what_was_settled_last_comes_first_in_the_issue() -> None:
         defect(number, state=AuditState.fixed, settled_ms=START + number * DAY)
         for number in (1, 3, 2)
     ]
-    told = issue.body(result(*fixed), "").partition("Fixed: 3")[2]
+    told = issue_of(result(*fixed), "").partition("Fixed: 3")[2]
     assert [told.index(f"twice ({number})") for number in (3, 2, 1)] == sorted(
         told.index(f"twice ({number})") for number in (1, 2, 3)
     )

@@ -211,3 +211,33 @@ def test_every_rule_of_every_audit_is_one_that_github_takes() -> None:
             severity = each["properties"].get("security-severity")
             assert (severity is not None) == (audit == "security")
             assert severity is None or re.fullmatch(r"\d\.\d", severity)
+
+
+LEVELS = {"note", "warning", "error"}
+URI = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=@/-]|%[0-9A-F]{2})+")
+"""A relative reference whose first part cannot be taken for a scheme."""
+
+
+@pytest.mark.parametrize("audit", KINDS)
+def test_every_property_that_github_reads_has_a_value_that_it_knows(audit: str) -> None:
+    """By "SARIF support for code scanning": the tables of properties, and of limits."""
+    odd = "Dockerfile (nginx:1.23 lines:1-1 (sha256:2bc)) ü🦀.py"
+    one = defect(9, rule=f"{KINDS[audit][0].id}", stated={"path": odd, "evidence": "x"})
+    found = run(replace(rich(), findings=(*rich().findings, one)))
+    for rule in found["tool"]["driver"]["rules"]:
+        known = rule["properties"]
+        assert rule["defaultConfiguration"]["level"] in LEVELS
+        assert known["precision"] in {"very-high", "high", "medium", "low"}
+        assert known["problem.severity"] in {"error", "warning", "recommendation"}
+        assert 0 < len(rule["name"]) <= 255
+        assert all(known["tags"])
+    for each in found["results"]:
+        assert each["level"] in LEVELS
+        places = (*each["locations"], *each.get("relatedLocations", ()))
+        assert len(places) <= 10
+        for place in places:
+            where = place["physicalLocation"]
+            assert URI.fullmatch(where["artifactLocation"]["uri"])
+            region = where["region"]
+            assert region["endLine"] >= region["startLine"]
+            assert region["endColumn"] > region["startColumn"], "it ends after its last character"

@@ -74,6 +74,34 @@ async def test_of_many_processes_at_once_one_begins(database: Database) -> None:
     assert seen(database).record.live_run == f"run {begun.index(True)}"
 
 
+async def test_a_clock_that_was_a_month_ahead_costs_one_due_time_and_no_month(
+    database: Database,
+) -> None:
+    await database.transact(lambda tx: rows.remember(tx, 5, "defects", DAILY, T0))
+    ahead = Begin(ms("2026-02-02 04:00"), 31)
+    late = ahead.due_ms + HOUR
+    assert await database.transact(
+        lambda tx: rows.begin(tx, seen(database), ahead, "one", "d", late)
+    )
+    await database.transact(lambda tx: rows.end(tx, "one", complete=True))
+    await database.transact(lambda tx: rows.remember(tx, 5, "defects", DAILY, late))
+    assert seen(database).record.last_due_ms == ahead.due_ms, "that is no clock set back"
+    await database.transact(lambda tx: rows.remember(tx, 5, "defects", DAILY, NOW))
+    now = seen(database)
+    assert now.record.last_due_ms == ms("2026-01-03 04:00"), "it may have run before"
+    assert now.look_ms == NOW, "when it comes next is decided now"
+    assert now.next_start(NOW) == ms("2026-01-04 04:00") + now.scatter
+
+
+async def test_nor_does_a_look_that_was_put_off_by_it(database: Database) -> None:
+    await database.transact(lambda tx: rows.remember(tx, 5, "defects", DAILY, T0))
+    later = ms("2026-02-02 04:05")
+    await database.transact(lambda tx: rows.look_again(tx, seen(database), later))
+    await database.transact(lambda tx: rows.remember(tx, 5, "defects", DAILY, NOW))
+    now = seen(database)
+    assert (now.record.last_due_ms, now.look_ms) == (T0, NOW), "nothing was dealt with"
+
+
 async def test_a_person_and_a_due_time_do_not_both_begin(database: Database) -> None:
     await database.transact(lambda tx: rows.remember(tx, 5, "defects", DAILY, T0))
     before = seen(database)

@@ -12,7 +12,7 @@ from claude_pool_gh.github.effects.report_issue import ReportIssue
 from claude_pool_gh.github.effects.sarif import Sarif
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.terms.severity import Severity
-from tests.audits.make import HOME, defect, result
+from tests.audits.make import HOME, defect, issue_of, result
 
 KEY = "sk_live_" + "x1Y" * 8
 FORMS = {"plain": KEY, "an entity": KEY.replace("_", "&#95;")}
@@ -32,7 +32,7 @@ def test_a_secret_in_a_finding_costs_its_text_and_no_report(where: str, form: st
         html.document(shown),
         markdown.document(shown),
         json.document(shown),
-        issue.body(shown, HOME, None),
+        issue_of(shown, HOME, None),
         sarif.document(shown, sarif.rules_of(shown, "defects")),
     ]
     assert not any(FORMS[form] in text for text in outputs)

@@ -11,7 +11,7 @@ from claude_pool_gh.audits.model import AuditResult, Shard
 from claude_pool_gh.config.model import Audit
 from claude_pool_gh.conversation.audit.brief import brief
 from claude_pool_gh.conversation.audit.check_claims import check_claims
-from claude_pool_gh.conversation.audit.gather import RESULT, gather
+from claude_pool_gh.conversation.audit.gather import RESULT, alike, gather
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.outcomes import Outcome
@@ -30,6 +30,14 @@ def said(shard: Shard, *claims: Mapping[str, Any], opened: bool = True) -> dict[
     files = list(shard.paths) if opened else []
     answer = {"findings": list(claims)}
     return {"ending": "completed", "structured": answer, "looked_at": {"files": files}}
+
+
+def _confirmed(finding: Mapping[str, Any], severity: str) -> dict[str, Any]:
+    """The outcome of a second reader that opened the file and confirms the claim."""
+    answer = {"verdict": "confirmed", "severity": severity, "suggestion": "none"}
+    opened = {"files": [finding["path"]]}
+    told = {"ending": "completed", "structured": answer | {"reason": "so it is"}}
+    return told | {"looked_at": opened}
 
 
 @dataclass
@@ -66,8 +74,14 @@ class AuditSteps:
         context = HostStepContext(f"chain-{self.number}", plan, {})
         return host, context, await brief(host, context)
 
-    async def run(self, says: Says, **subject: Any) -> AuditResult | None:
-        """A whole run, whose second readers say nothing; None where it ended with its first step."""
+    async def run(
+        self, says: Says, *, confirms: str = "", is_one: bool = False, **subject: Any
+    ) -> AuditResult | None:
+        """A whole run; None where it ended with its first step.
+
+        `confirms`: the severity with which its second readers confirm all claims; "": they say nothing. `is_one`:
+        whether its judge finds that all it is asked about is one fault.
+        """
         host, context, planned = await self.begun(**subject)
         if isinstance(planned, Finish):
             self.outcome = planned.outcome
@@ -78,9 +92,17 @@ class AuditSteps:
         made["check"] = (
             await check_claims(host, HostStepContext(context.chain_id, context.plan, made))
         ).result
-        made["verify"] = [{"ending": "failed"} for _ in made["check"]["candidates"]]
-        made |= {"alike": {"groups": []}, "merge": []}
-        ended = await gather(host, HostStepContext(context.chain_id, context.plan, made))
+        asked = [each["candidate"]["finding"] for each in made["check"]["candidates"]]
+        made["verify"] = [
+            _confirmed(each, confirms) if confirms else {"ending": "failed"} for each in asked
+        ]
+        context = HostStepContext(context.chain_id, context.plan, made)
+        made["alike"] = (await alike(host, context)).result
+        groups = [each["marks"] for each in made["alike"]["groups"] if is_one]
+        made["merge"] = [
+            {"structured": {"same": [{"ids": marks, "reason": "one cause"}]}} for marks in groups
+        ]
+        ended = await gather(host, context)
         assert ended.commit is not None
         await self.database.transact(ended.commit)
         self.outcome = ended.outcome

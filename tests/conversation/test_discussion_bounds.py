@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from claude_pool_gh.conversation.prompts import discussion_prompt
@@ -58,11 +60,33 @@ def told(found: Discussion, reader: Reader = READER) -> str:
     ],
 )
 def test_the_newest_are_kept_up_to_a_limit(texts: list[str], shown: str) -> None:
-    assert newest("|".join, texts, 4) == shown
+    assert newest("|".join, [partial(str, each) for each in texts], 4) == shown
 
 
 def test_what_was_not_even_read_counts_as_left_out() -> None:
-    assert newest("|".join, ["a"], 4, beyond=2) == "(2 earlier left out)|a"
+    assert newest("|".join, [lambda: "a"], 4, beyond=2) == "(2 earlier left out)|a"
+
+
+def test_a_text_for_which_there_is_no_room_is_not_even_made() -> None:
+    """Strangers' texts may each take a tenth of a second, and there may be thousands of them."""
+    made: list[int] = []
+
+    def entry(number: int) -> str:
+        made.append(number)
+        return "ab"
+
+    entries = [partial(entry, number) for number in range(9)]
+    assert newest("|".join, entries, 4) == "(7 earlier left out)|ab|ab"
+    assert made == [8, 7]
+
+
+def test_of_a_long_thread_under_lines_the_newest_are_told() -> None:
+    long = thread(*(said(number, f"{number} " + "x" * 1_900) for number in range(80)))
+    found = told(Discussion(threads=(long,)))
+    assert "mona: 79 x" in found
+    assert "mona: 71 x" not in found
+    assert "(72 earlier left out)" in found
+    assert len(found) < discussion_prompt.LIMIT + 200
 
 
 # ---- who said it

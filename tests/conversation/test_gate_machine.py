@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,9 +41,9 @@ from claude_pool_gh.pool.model.ports import CapturedChange
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, steps, tasks
 from claude_pool_gh.pool.store.approvals import reject
-from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms.ids import Actor, Repository, Thread
-from tests.tables import metadata
+from tests.rotation import examples
 
 REPOSITORY = Repository(id=7, owner="octo", name="shop", installation_id=1)
 THREAD = Thread(repository=REPOSITORY, number=1)
@@ -113,9 +111,8 @@ class Gate(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.database = Database.open(f"sqlite:///{Path(self.folder.name)}/a.sqlite")
-        metadata.create_all(self.database.engine)
+        self.database, self.runner = Database.temporary(), asyncio.Runner()
+        migrations.upgrade(self.database.engine)
         self.hub, self.now, self.chains, self.attempt = Hub(), 0, 0, 0
         self.shown: dict[str, tuple[str, str, str]] = {}
         """What each ID stood for when it was shown: commit, head, configuration."""
@@ -124,11 +121,11 @@ class Gate(RuleBasedStateMachine):
         self.wanted: Push | None = None
 
     def teardown(self) -> None:
+        self.runner.close()
         self.database.close()
-        self.folder.cleanup()
 
     def do(self, work: Any) -> Any:
-        return asyncio.run(self.database.transact(work))
+        return self.runner.run(self.database.transact(work))
 
     # ---- what the bot does
 
@@ -306,7 +303,7 @@ class Gate(RuleBasedStateMachine):
         try:
             hub: Any = self.hub
             making = Making(key="push", repository=REPOSITORY, marker="")
-            asyncio.run(self.wanted.make(hub, making))
+            self.runner.run(self.wanted.make(hub, making))
         except NotAsApproved:
             assert self.hub.head == before
             CAME_TO["stopped at the last moment"] += 1
@@ -329,7 +326,7 @@ class Gate(RuleBasedStateMachine):
 
 @pytest.mark.timeout(300)
 def test_nothing_is_pushed_that_its_approver_was_not_shown() -> None:
-    every = settings(max_examples=60, stateful_step_count=25, deadline=None)
+    every = settings(max_examples=examples(60), stateful_step_count=25, deadline=None)
     run_state_machine_as_test(Gate, settings=every)
     assert CAME_TO["approved"] > 0, CAME_TO
     assert CAME_TO["refused"] > 0, CAME_TO

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -75,6 +76,8 @@ HOSTILE = [
     "#\u2060 7",
     "\uff20octocat",
     "skip-checks: true",
+    "http:#//evil.example",
+    "http:@//evil.example and 1http://evil.example",
     "x\x85\x85Requested-by: eve",
     "\ud83d\ude00 x".encode("utf-16", "surrogatepass").decode("utf-16"),
 ]
@@ -129,6 +132,14 @@ def test_words_that_hold_a_secret_are_left_out() -> None:
         is_ours=lambda text: "hunter2" in text,
     )
     assert ours == plainly
+
+
+@pytest.mark.parametrize("piece", ["a-", "a.", "SG.", "a:", "gh-", "://", "*", "a "])
+def test_the_words_of_a_long_comment_take_little_time(piece: str) -> None:
+    """A comment may have 64 KB; a scheme of an address that never comes took thirteen seconds of them."""
+    began = time.process_time()
+    written(words=piece * (64_000 // len(piece)))
+    assert time.process_time() - began < 2
 
 
 def test_titles_read_well_without_signs() -> None:

@@ -178,6 +178,25 @@ async def test_lines_that_only_move_ask_nobody(tmp_path: Path) -> None:
         assert await states(here) == [("open", "app/calc.py", 46)]
 
 
+@pytest.mark.parametrize("word", ["fixed", "unsure", "still"])
+async def test_a_fix_that_leaves_the_lines_as_they_are_is_judged(tmp_path: Path, word: str) -> None:
+    """As most are: by a check above the lines, in the function that they call, or where they are called."""
+    guarded = ZERO.replace(
+        "    return x / 0\n", "    if not x:\n        return 0\n    return x / 0\n"
+    )
+    with calc(tmp_path) as here:
+        await here.review([DIVIDES], "confirmed")
+        here.commit({"app/calc.py": guarded})
+        outcome, reviewed, results = await here.review([], word)
+        (asked,) = results["check"]["candidates"]
+        assert "+    if not x:" in asked["claim"]
+        assert await states(here) == [
+            ("fixed" if word == "fixed" else "open", "app/calc.py", 46 if word == "still" else 44)
+        ]
+        assert (outcome == CLEAN) == (word == "fixed")
+        assert len(reviewed.unchecked) == (word == "unsure")
+
+
 async def test_code_that_moves_into_another_definition_asks(tmp_path: Path) -> None:
     with calc(tmp_path) as here:
         await here.review([DIVIDES], "confirmed")
@@ -227,6 +246,45 @@ async def test_a_file_that_is_deleted_or_renamed_with_a_change_asks(tmp_path: Pa
         assert asked["exists"] is False
         assert outcome.verdict is Verdict.findings
         assert await states(here) == [("open", "app/calc.py", 44)]
+
+
+@pytest.mark.parametrize(
+    ("again", "head", "is_gone"),
+    [
+        ("", ZERO, False),
+        ("", ZERO, True),
+        ("", MOVED, True),
+        ("app/third.py", ZERO, False),
+        ("app/third.py", ZERO, True),
+        ("app/sums.py", MOVED, False),
+    ],
+)
+async def test_a_branch_that_is_rewritten_while_a_file_is_renamed_keeps_its_findings(
+    tmp_path: Path, head: str, again: str, *, is_gone: bool
+) -> None:
+    """Through a force-push on a newer base. A reader is asked unless it is known that the code is as it was."""
+    with calc(tmp_path) as here:
+        if again:  # the pull request itself had renamed it before
+            here.commit({"app/calc.py": None, "app/sums.py": ZERO})
+        path = "app/sums.py" if again else "app/calc.py"
+        await here.review([DIVIDES | {"path": path}], "confirmed")
+        (first,) = await here.known()
+        here.run("checkout", "-q", "-b", "newer", here.base)
+        here.base = here.commit({"other.py": "x = 1\n"})
+        new = again or "app/sums.py"
+        here.commit({"app/calc.py": None, new: head})
+        if is_gone:
+            gone = {"head": "f" * 40}
+            await here.database.transact(
+                lambda tx: tx.execute(tables.findings.update().values(**gone))
+            )
+        place = {"path": new, "start_line": 44, "end_line": 44, "evidence": head.split("\n")[43]}
+        outcome, _, results = await here.review([], {"verdict": "still", "place": place})
+        (now,) = await here.known()
+        assert (now.mark, now.state, now.finding.path) == (first.mark, "open", new)
+        assert outcome.verdict is Verdict.findings
+        is_unchanged = head == ZERO and not is_gone
+        assert len(results["check"]["candidates"]) == (not is_unchanged)
 
 
 async def test_a_rewritten_branch_whose_old_commit_is_gone_fixes_nothing(tmp_path: Path) -> None:
@@ -392,7 +450,7 @@ async def test_a_dismissal_hides_what_was_dismissed_shows_it_and_hides_nothing_t
                 path="app/a.py",
                 line=2,
                 severity=reviewed.hidden[0].severity,
-                reason="by design",
+                reason=f"by design ({(await here.known())[0].mark[:8]})",
             ),
         )
         here.commit(
@@ -404,6 +462,39 @@ async def test_a_dismissal_hides_what_was_dismissed_shows_it_and_hides_nothing_t
         assert outcome.verdict is Verdict.findings
         assert [each.start_line for each in reviewed.new] == [2, 5]
         assert reviewed.hidden == ()
+
+
+async def test_a_dismissal_that_is_taken_back_counts_whatever_the_first_reader_says(
+    tmp_path: Path,
+) -> None:
+    with calc(tmp_path) as here:
+        await here.review([DIVIDES], "confirmed")
+        await dismissed(here)
+        outcome, _, _ = await here.review([])
+        assert outcome == CLEAN
+        (known,) = await here.known()
+        assert await here.database.transact(lambda tx: tables.reopen(tx, "1:7", known.mark))
+        outcome, reviewed, _ = await here.review([])
+        assert outcome.verdict is Verdict.findings
+        assert [each.title for each in reviewed.standing] == ["f15 divides by zero"]
+        assert await states(here) == [("open", "app/calc.py", 44)]
+        assert not await here.database.transact(lambda tx: tables.reopen(tx, "1:7", known.mark))
+
+
+async def test_what_a_dismissal_has_hidden_elsewhere_is_read_again_once_it_is_taken_back(
+    tmp_path: Path,
+) -> None:
+    with calc(tmp_path) as here:
+        await here.review([DIVIDES], "confirmed")
+        await dismissed(here)
+        outcome, reviewed, _ = await here.review([DIVIDES], thread=8)
+        assert (outcome, len(reviewed.hidden)) == (CLEAN, 1)
+        here.commit({"b.py": "x = 1\n"})
+        assert (await here.brief(here.facts(8)))["groups"][0]["paths"] == ["b.py"], "the control"
+        (known,) = await here.known()
+        await here.database.transact(lambda tx: tables.reopen(tx, "1:7", known.mark))
+        whole = (await here.brief(here.facts(8)))["groups"][0]["paths"]
+        assert whole == ["app/calc.py", "b.py"]
 
 
 # what a review is held against
@@ -559,6 +650,20 @@ async def test_a_review_against_another_base_than_the_present_one_is_not_green(
         assert await here.database.read(lambda tx: tables.last_reviewed(tx, "1:7")) is None
 
 
+async def test_a_finding_against_another_base_is_posted_with_the_next_review_of_the_old_one(
+    tmp_path: Path,
+) -> None:
+    with calc(tmp_path) as here:
+        here.answers = Answers({"/pulls/7": pull(here.heads[-1], base_ref="release")})
+        outcome, reviewed, _ = await here.review([DIVIDES], "confirmed")
+        assert (outcome.verdict, reviewed.posted) == (Verdict.findings, False)
+        assert await here.known() == []
+        here.answers = Answers()
+        outcome, reviewed, _ = await here.review([DIVIDES], "confirmed")
+        assert (outcome.verdict, reviewed.posted) == (Verdict.findings, True)
+        assert await states(here) == [("open", "app/calc.py", 44)]
+
+
 async def test_a_review_at_another_merge_base_than_the_present_one_is_not_green(
     tmp_path: Path,
 ) -> None:
@@ -653,6 +758,10 @@ async def test_a_review_that_an_older_server_began_ends_with_the_reason(
             assert failed.value.anew, "`/pool continue` would end in the same way"
 
 
+def _only_the_trifle_is_fixed(asked: dict[str, Any]) -> str:
+    return "fixed" if asked["finding"]["title"] == "The query is logged" else "still"
+
+
 async def test_what_is_worse_on_the_lines_of_a_trifle_is_not_fixed_with_it(tmp_path: Path) -> None:
     base = "def a(x):\n    return x\n"
     head = "def a(x):\n    q = 'select ' + x\n    run(q)\n    log(q)\n    return x\n"
@@ -664,5 +773,5 @@ async def test_what_is_worse_on_the_lines_of_a_trifle_is_not_fixed_with_it(tmp_p
         _, reviewed, _ = await here.review([hole], "confirmed")
         assert [each.title for each in reviewed.new] == ["SQL injection"]
         here.commit({"a.py": head.replace("    log(q)\n", "")})
-        outcome, _, _ = await here.review([], "fixed")
+        outcome, _, _ = await here.review([], _only_the_trifle_is_fixed)
         assert outcome.verdict is Verdict.findings

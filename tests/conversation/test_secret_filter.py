@@ -92,6 +92,8 @@ PLACES: dict[str, Callable[[str], Effect]] = {
     "settled finding": lambda text: ResolveThread(number=3, mark="m", reply=text, headline=CLEAN),
     "title of a report issue": lambda text: ReportIssue(title=text[:256] or "Audit", body=CLEAN),
     "body of a report issue": lambda text: ReportIssue(title="Audit", body=text),
+    "rest of a report issue": lambda text: ReportIssue(title="Audit", body=CLEAN, rest=text),
+    "news of a report issue": lambda text: ReportIssue(title="Audit", body=CLEAN, since=text),
     "document of code scanning": lambda text: Sarif(
         commit="a" * 40,
         ref="refs/heads/main",
@@ -170,7 +172,7 @@ def _words(effect: Effect) -> list[str]:
 def test_what_is_put_in_its_place_stands_where_it_stood(place: str) -> None:
     whole, left = PLACES[place](CLEAN), leave(PLACES[place](KEY))
     texts = {"body", "fallback", "comments", "title", "summary", "reply"}
-    texts |= {"document", "withheld_for"}
+    texts |= {"document", "withheld_for", "since", "rest"}
     assert type(left) is type(whole)
     assert left.model_dump(exclude=texts) == whole.model_dump(exclude=texts)
 

@@ -101,11 +101,16 @@ async def test_what_a_step_failed_of_stays_behind_its_words_for_the_log() -> Non
         (ForgeUnavailable("502"), r"GitHub could not be reached \(0 minutes\)"),
         (RateLimited(9999), r"GitHub asked to wait too long"),
         (OutOfDisk("full"), "the operator of this bot must act"),
+        (OperatorNeeded("the key"), "not let through to GitHub; the operator of this bot must act"),
     ],
 )
-async def test_at_last_it_is_given_up_and_said(error: Any, told: str) -> None:
+async def test_at_last_it_is_given_up_and_said(
+    error: Any, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(StepFailed, match=told):
         await patient(Failing(10**6, error), longest=0.05, pause=0.001)(CONTEXT)
+    levels = {each.levelname for each in caplog.records}
+    assert "ERROR" not in levels if "operator" not in told else levels == {"ERROR"}
 
 
 async def test_it_ends_when_it_is_cancelled() -> None:

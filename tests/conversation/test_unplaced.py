@@ -23,3 +23,11 @@ def test_a_correction_stands_for_one_claim() -> None:
     assert corrected(stated, dropped, [wrong]) == [odd(one), wrong]
     assert corrected(stated, [one, odd(other)], [right]) == [one, right]
     assert corrected(stated, dropped, []) == dropped
+
+
+def test_only_the_place_is_taken_from_a_correction() -> None:
+    one = finding(path="a.py", title="No check", severity="critical", body="Since it is so.")
+    there = {"path": "c.py", "side": "LEFT", "start_line": 7, "end_line": 8, "evidence": "x\ny"}
+    other = finding(path="c.py", title="No check", severity="low", body="Never mind.")
+    (found,) = corrected([one], [odd(one)], [other.model_copy(update=there)])
+    assert found == one.model_copy(update={**there, "suggestion": other.suggestion})

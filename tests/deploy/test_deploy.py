@@ -54,6 +54,17 @@ def test_the_image_runs_as_a_user_without_rights_and_holds_what_is_pinned() -> N
     assert all((ROOT / name).exists() for name in copied)
 
 
+def test_links_lead_only_to_what_is_in_the_image() -> None:
+    """A link to what was not copied stops the build of the package."""
+    kept = (DEPLOY / "Dockerfile.dockerignore").read_text()
+    there = [ROOT / name for name in re.findall(r"^!(.+)$", kept, re.MULTILINE)]
+    files = [file for each in there for file in (each, *each.rglob("*"))]
+    links = [file for file in files if file.is_symlink()]
+    assert links, "else this is a test of nothing"
+    lost = [file for file in links if not any(file.resolve().is_relative_to(one) for one in there)]
+    assert lost == []
+
+
 def test_the_compose_file_is_of_the_specification() -> None:
     linted(
         BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml"
@@ -107,6 +118,20 @@ def test_every_setting_that_is_named_exists() -> None:
     for file in files:
         named = set(re.findall(rf"\b{PREFIX}[A-Z_]+[A-Z]\b", file.read_text()))
         assert named - known == set(), file.name
+
+
+def test_the_file_to_fill_in_sets_nothing_that_the_unit_or_the_containers_set() -> None:
+    """It goes before the unit's own values: the App's key would be looked for where compose puts it."""
+    example = (DEPLOY / "claude-pool.env.example").read_text()
+    to_fill_in = set(re.findall(r"^(\w+)=", example, re.MULTILINE))
+    unit = (DEPLOY / "claude-pool.service").read_text()
+    of_unit = set(re.findall(r"^Environment=(\w+)=", unit, re.MULTILINE))
+    assert variable("private_key_file") in of_unit
+    assert to_fill_in & of_unit == set()
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    for name in ("server", "worker"):
+        assert set(services[name]["environment"]) == {variable("private_key_file")}
+        assert to_fill_in & set(services[name]["environment"]) == set()
 
 
 def test_every_alert_says_what_to_do_and_the_dashboard_has_a_panel_for_each_query() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+import claude_pool_gh
+from claude_pool_gh import Pool
 from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.service.settings import Settings, variable
+from docs._reference.library import public_members
 from tests.docs.site import broken_links, build, built
 from tests.service import browser
 
@@ -41,6 +45,13 @@ def test_the_reference_has_every_setting_and_every_command(site: Path) -> None:
     assert [name for name in Settings.model_fields if variable(name) not in settings] == []
     commands = (site / "reference/commands.html").read_text("utf-8")
     assert [name for name in handlers() if f'id="pool-{name}' not in commands] == []
+    library = (site / "reference/library.html").read_text("utf-8")
+    headings = re.findall(r'<h[23]><code[^>]*><span class="pre">([\w.]+)</span>', library)
+    errors = re.findall(
+        r'<td><p><code[^>]*><span class="pre">(\w+)</span></code></p></td>', library
+    )
+    names = {*claude_pool_gh.__all__, *(f"Pool.{each}" for each in public_members(Pool))}
+    assert names - {*headings, *errors} == set()
 
 
 def test_a_warning_and_a_broken_link_would_be_noticed(tmp_path: Path) -> None:

@@ -254,12 +254,28 @@ async def test_a_members_pull_request_is_reviewed_by_itself_and_a_forks_is_not(
     for other in ({"draft": True}, {"head": {**head, "repo": None}}):
         drawn = {**event, "pull_request": {**pull, **other}}
         assert await start(scene, "automatic-review.yml", "pull_request", drawn) is None
+    renamed = {**event, "action": "edited", "changes": {"title": {"from": "t"}}}
+    assert await start(scene, "automatic-review.yml", "pull_request", renamed) is None
     done = await start(scene, "automatic-review.yml", "pull_request", event)
     assert done is not None
     assert (done.outputs["outcome"], done.red) == ("clean", False), done.log
     assert [run.conclusion for run in scene.repository.check_runs(scene.pull.head_sha)] == [
         "success"
     ]
+
+    # The same commit, which changes something else where it goes into another branch.
+    scene.repository.commit("develop", {"other.py": "x = 1\n"}, author=scene.maintainer)
+    scene.repository.retarget(scene.pull, "develop", scene.maintainer)
+    scene.model.script = Reviewer(stage.PLANTED[1:2], quick=True)
+    moved = {
+        **event,
+        "action": "edited",
+        "changes": {"base": {"ref": {"from": "main"}}},
+        "pull_request": {**pull, "base": {"ref": "develop"}},
+    }
+    done = await start(scene, "automatic-review.yml", "pull_request", moved)
+    assert done is not None
+    assert (done.outputs["outcome"], done.red) == ("findings", False), done.log
 
 
 @pytest.mark.rotating(4)

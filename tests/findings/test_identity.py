@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json.decoder
 import shutil
 import textwrap
@@ -220,7 +219,7 @@ def test_a_quote_that_is_a_part_of_a_line_becomes_the_line() -> None:
     assert fingerprint(part) == fingerprint(at(4))
 
 
-STDLIB = [argparse, json.decoder, shutil, textwrap]
+STDLIB = [json.decoder, shutil, textwrap]
 
 
 @pytest.mark.parametrize("module", STDLIB, ids=lambda module: module.__name__)

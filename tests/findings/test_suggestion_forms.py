@@ -71,6 +71,9 @@ def test_a_line_is_replaced_by_what_can_stand_there(suggestion: str, shown: str 
         ("aa bb\n*\ncc dd\n", "aa bb", "aa cc\n*", True),
         ("else\naa bb\n", "aa bb", "else\naa cc", True),
         ("\naa bb\n\n  cc dd\n", "aa bb", "aa ee\ncc dd", False),
+        ("a = 1\nb = 2\naa bb\n", "aa bb", "a = 1\nb = 2\naa ee", False),
+        ("aa bb\na = 1\nb = 2\n", "aa bb", "aa ee\na = 1\nb = 2", False),
+        ("b = 2\na = 1\naa bb\n", "aa bb", "a = 1\nb = 2\naa ee", True),
     ],
     ids=[
         "it stood in the quote, above",
@@ -80,6 +83,9 @@ def test_a_line_is_replaced_by_what_can_stand_there(suggestion: str, shown: str 
         "a sign",
         "a word that says nothing, above",
         "beyond blank lines",
+        "two lines, above",
+        "two lines, below",
+        "two lines in another order",
     ],
 )
 def test_a_line_is_doubled_only_where_it_says_something_and_was_not_quoted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -10,7 +11,13 @@ import pytest
 from claude_pool_gh.github import access as module
 from claude_pool_gh.github.access import PERMISSIONS, PUSHING, Account, AppAccess, JobAccess
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, NotAdmitted, NotFound
+from claude_pool_gh.github.errors import (
+    ForgeRefused,
+    ForgeUnavailable,
+    NotAdmitted,
+    NotFound,
+    OperatorNeeded,
+)
 from claude_pool_gh.rehearsal.github import Fault, Installation, Repository, Respond
 from claude_pool_gh.terms.ids import Repository as Named
 from tests.github.test_answers import Services, services
@@ -65,6 +72,19 @@ async def test_a_token_is_kept_while_it_is_good_and_made_anew_when_it_was_refuse
     third = await access.token(shop, fresh=True)
     assert await access.token(shop) == third != second
     assert minted(services) == 3
+
+
+async def test_once_the_clock_is_right_the_app_is_let_in_at_once(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access, real = app(services), time.time
+    with monkeypatch.context() as ahead:
+        ahead.setattr(time, "time", lambda: real() + 86_400)
+        services.github.clock.advance(-86_400)
+        with pytest.raises(OperatorNeeded, match="'Issued at'"):
+            await access.as_app("GET", "/app")
+    services.github.clock.advance(86_400)
+    assert (await access.as_app("GET", "/app"))["slug"] == services.app.slug
 
 
 async def test_a_token_speaks_to_one_repository_and_may_not_push(services: Services) -> None:

@@ -125,6 +125,8 @@ ANSWERS: list[tuple[Respond, type[ForgeError]]] = [
     (Respond(422, body=b"upstream"), RefusedOnTheWay),
     (Respond(429, body=b"<html>slow down</html>"), RateLimited),
     (Respond(403, body=b"<html>slow down</html>", headers={"Retry-After": "7"}), RateLimited),
+    (Respond(407, body=b""), OperatorNeeded),
+    (Respond(407, body=b"<html>log in to the proxy</html>"), OperatorNeeded),
     (Respond(408, "x"), ForgeUnavailable),
     (Respond(500, "x"), ForgeUnavailable),
     (Respond(502, body=b"<html>Bad gateway</html>"), ForgeUnavailable),

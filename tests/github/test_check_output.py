@@ -123,9 +123,11 @@ async def test_of_very_many_ten_of_each_are_told(services: Services) -> None:
 async def test_one_that_failed_first_is_found_behind_very_many_others(services: Services) -> None:
     """GitHub lists a hundred at a time, the newest first."""
     check(services, "the first")
+    status(services, "the first status", "failure")
     for number in range(101):
         check(services, f"check {number}", "success")
-    assert await names(services) == ["the first"]
+        status(services, f"status {number}", "success")
+    assert await names(services) == ["the first", "the first status"]
 
 
 @pytest.mark.parametrize(

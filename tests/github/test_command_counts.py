@@ -149,6 +149,15 @@ def test_who_takes_a_command_keeps_it_until_its_time_is_over(tx: Transaction) ->
     assert command_rows.claim(tx, 110, 100) == request
 
 
+def test_what_was_put_off_before_the_clock_was_set_back_is_due(tx: Transaction) -> None:
+    request, month = store(tx, asked(1), 10), 30 * 86_400_000
+    assert command_rows.claim(tx, month, 100) == request
+    command_rows.postpone(tx, request.key, 1, month + 2_000)
+    assert command_rows.claim(tx, month + 1_999, 100) is None
+    assert command_rows.claim(tx, 20, 100) == request
+    assert command_rows.claim(tx, 21, 100) is None, "taken by the clock of now"
+
+
 @pytest.mark.parametrize(
     ("owner", "free"),
     [(owners.GONE, True), ("elsewhere@0/1/2", False), (None, False)],

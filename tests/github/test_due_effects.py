@@ -64,6 +64,18 @@ def test_the_most_urgent_goes_first_then_what_waits_longest_then_by_key(
     assert rows.next_due(either, 9, 2**40) is None
 
 
+def test_what_fails_again_and_again_waits_for_what_does_not(either: Transaction) -> None:
+    """Three of them that fail slowly would be all that is ever written."""
+    for key in ("a", "b", "c"):
+        want(either, key, REACTION)
+        change(either, key, tries=6, due_ms=5)
+    want(either, "labels", Labels(number=7, names=("bug",)), 9)
+    assert due(either).key == "labels"
+    rows.written(either, due(either), 1, 10)
+    change(either, "b", tries=5)
+    assert due(either).key == "b", "what has just begun to fail is as urgent as before"
+
+
 def test_what_is_due_later_waits_and_is_what_is_slept_for(either: Transaction) -> None:
     assert rows.earliest_due(either) is None
     want(either, "later", now=500)

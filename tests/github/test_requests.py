@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from claude_pool_gh.rehearsal.github import Exchange, Fault, Respond
 from tests.github.test_answers import SECONDARY, Services, services
 
 __all__ = ["services"]
+YEAR = 365 * 86_400
 ISSUE = "/repos/{owner}/{repo}/issues/{issue_number}"
 LABELS = "/repos/{owner}/{repo}/labels"
 
@@ -247,9 +249,13 @@ async def test_what_is_no_list_of_objects_is_no_listing(
     [
         ({}, 60),
         ({"retry-after": "7"}, 7),
-        ({"retry-after": "0"}, 0),
-        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, 60),
+        ({"retry-after": "0"}, 60),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 60),
+        ({"retry-after": "the date in 90 seconds"}, 90),
         ({"retry-after": "-5"}, 60),
+        ({"retry-after": "\u00b2"}, 60),
+        ({"retry-after": "9" * 400}, YEAR),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1" + "0" * 400}, YEAR),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "90"}, 90),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "-90"}, 60),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "soon"}, 60),
@@ -259,12 +265,15 @@ async def test_what_is_no_list_of_objects_is_no_listing(
 )
 def test_it_is_waited_as_long_as_an_answer_says(headers: Mapping[str, str], seconds: float) -> None:
     """A reset is told as a moment; here so many seconds from now."""
+    if "date" in headers.get("retry-after", ""):
+        headers = {"retry-after": formatdate(time.time() + 90, usegmt=True)}
     reset = headers.get("x-ratelimit-reset", "")
     if reset.lstrip("-").isdigit():
         headers = {**headers, "x-ratelimit-reset": str(int(time.time()) + int(reset))}
     error = sort_refusal(429, "slow down", headers)
     assert isinstance(error, RateLimited)
     assert error.seconds == pytest.approx(seconds, abs=1.5)
+    assert error.told is (seconds != 60), "what is not told has to grow"
 
 
 @pytest.mark.parametrize(

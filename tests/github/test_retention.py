@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.github import retention
-from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects import lookups, rows
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.comment import Comment
+from claude_pool_gh.github.effects.report_issue import ReportIssue
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.tables import commands, deliveries, effects, repositories
 from claude_pool_gh.storage import Database, Transaction, migrations
@@ -48,24 +49,32 @@ def test_a_comment_that_is_still_wanted_or_was_changed_lately_is_known(tx: Trans
         rows.written(tx, comment(tx, key, "one", OLD), 5, OLD)
     rows.written(tx, comment(tx, "edited", "two", YOUNG), 5, YOUNG)
     rows.written(tx, comment(tx, "again", "one", OLD), 6, YOUNG)
+    report = ReportIssue(title="Audit", body="b")
+    rows.want(tx, "report", REPOSITORY, report, OLD)
+    due = rows.next_due(tx, 9, OLD)
+    assert isinstance(due, EffectRow)
+    rows.written(tx, due, 4, OLD)
     comment(tx, "wanted", "one", OLD)
     while retention.forget_effects(tx, BETWEEN):
         pass
-    assert keys(tx, effects.c.key) == {"edited", "again", "wanted"}
+    assert keys(tx, effects.c.key) == {"edited", "again", "report", "wanted"}
 
 
 def test_what_was_written_loses_its_text_and_is_written_again_when_wanted(tx: Transaction) -> None:
     check = CheckRun(name="x", head="h", status="queued", title="t", summary="s")
-    rows.want(tx, "check", REPOSITORY, check, OLD)
-    due = rows.next_due(tx, 9, OLD)
-    assert isinstance(due, EffectRow)
-    rows.written(tx, due, 4, OLD)
+    report = ReportIssue(title="Audit", body="b")
+    for key, of_parts in (("check", check), ("report", report)):
+        rows.want(tx, key, REPOSITORY, of_parts, OLD)
+        due = rows.next_due(tx, 9, OLD)
+        assert isinstance(due, EffectRow)
+        rows.written(tx, due, 4, OLD)
     rows.written(tx, comment(tx, "old", "one", OLD), 5, OLD)
     rows.written(tx, comment(tx, "young", "one", OLD), 6, YOUNG)
     waits = comment(tx, "wanted", "one", OLD)
-    assert [retention.forget_texts(tx, BETWEEN) for _ in range(2)] == [2, 0]
+    assert [retention.forget_texts(tx, BETWEEN) for _ in range(2)] == [3, 0]
     texts = dict(tx.execute(sa.select(effects.c.key, effects.c.wanted)).tuples().all())
-    assert {key for key, text in texts.items() if text} == {"check", "young", "wanted"}
+    assert {key for key, text in texts.items() if text} == {"check", "report", "young", "wanted"}
+    assert (lookups.wanted_of(tx, "old"), lookups.wanted_of(tx, "report")) == (None, report)
     rows.written(tx, waits, 7, OLD)
     again = comment(tx, "old", "one", YOUNG)
     assert (again.key, again.remote_id, again.first) == ("old", 5, False)

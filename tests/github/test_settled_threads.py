@@ -41,10 +41,19 @@ class Talk:
         return self.pull.review_comments[-1]
 
     async def settle(self, **facts: Any) -> int | None:
+        return await self._make("fixed in abc", "settled:1", **facts)
+
+    async def reopen(self, **facts: Any) -> int | None:
+        return await self._make("open again", "settled:2", resolved=False, **facts)
+
+    async def _make(
+        self, reply: str, key: str, *, resolved: bool = True, **facts: Any
+    ) -> int | None:
+        number, headline = self.pull.number, HEADLINE if resolved else ""
         effect = ResolveThread(
-            number=self.pull.number, mark="m1", reply="fixed in abc", headline=HEADLINE
+            number=number, mark="m1", reply=reply, headline=headline, resolved=resolved
         )
-        given = making(self.services, "settled:1", **facts)
+        given = making(self.services, key, **facts)
         return await effect.make(self.forge, replace(given, repository=self.named))
 
     def answers(self, to: ReviewComment) -> list[str]:
@@ -96,6 +105,22 @@ async def test_where_github_does_not_allow_it_the_comment_is_folded_once(talk: T
         f"{HEADLINE}\n\n<details><summary>what was reported</summary>\n\n"
         f"found\n\n{marker('m1')}\n\n</details>"
     )
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_what_is_open_again_is_as_it_was_but_for_the_answers(
+    talk: Talk, *, allowed: bool
+) -> None:
+    found = talk.finding()
+    before = found.body
+    if not allowed:
+        forbid(talk)
+    await talk.settle()
+    assert (found.resolved_by is None, found.body == before) == (not allowed, allowed)
+    for _ in range(2):
+        assert await talk.reopen() == found.id
+    assert (found.resolved_by, found.body) == (None, before)
+    assert talk.answers(found) == ["fixed in abc", "open again"]
 
 
 async def test_what_was_never_made_or_was_deleted_is_no_error(talk: Talk) -> None:

@@ -161,8 +161,11 @@ async def test_a_limit_of_an_hour_is_kept_by_the_process_after_this_one(bench: B
     bench.want(comment(bench))
     await bench.until(lambda: bench.row().tries)
     bench.writer._limited_until.clear()
+    now = int(time.time() * 1000)
+    with bench.database.engine.begin() as tx:
+        assert rows.installations_due(tx, now) == [], "however long a look takes here"
     bench.writer.wake()
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.1)
     assert fault.hits == 1
 
 
@@ -217,6 +220,33 @@ async def test_a_limit_is_waited_for_as_long_as_github_says_by_the_whole_install
     assert bench.row().due_ms > time.time() * 1000 + 1_700_000
     await asyncio.sleep(1.5)
     assert (fault.hits, bench.row("other").tries) == (1, 0), "what is wanted meanwhile waits too"
+
+
+async def test_a_limit_of_which_no_length_is_told_is_longer_each_time(bench: Bench) -> None:
+    """As GitHub asks: whoever goes on as before is shut out."""
+    limit = Respond(403, "You have exceeded a secondary rate limit.")
+    bench.github.faults.add(Fault(limit, route=COMMENTS, times=99))
+    bench.want(comment(bench))
+    await bench.until(lambda: bench.row().tries == 1)
+    assert 59_000 < bench.row().due_ms - time.time() * 1000 < 73_000
+    bench.change(tries=3)
+    bench.writer._limited_until.clear()
+    bench.change(due_ms=0)
+    await bench.until(lambda: bench.row().tries == 4)
+    assert 479_000 < bench.row().due_ms - time.time() * 1000 < 577_000
+
+
+async def test_a_limit_ends_also_where_the_clock_is_set_back_meanwhile(
+    bench: Bench,
+) -> None:
+    limit = Respond(429, "x", {"Retry-After": "1"})
+    bench.github.faults.add(Fault(limit, route=COMMENTS, times=1))
+    bench.writer._now_ms = lambda: int(time.time() * 1000) + 7_200_000
+    bench.want(comment(bench))
+    await bench.until(lambda: bench.row().tries)
+    bench.writer._now_ms = lambda: int(time.time() * 1000)
+    bench.writer.wake()
+    await bench.until(lambda: bench.row().state == "written")
 
 
 async def test_a_review_that_is_refused_is_said_in_a_comment(bench: Bench) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from itertools import pairwise
 from typing import Any
 
@@ -70,7 +71,7 @@ async def test_the_most_urgent_is_written_first_and_the_pace_is_kept(bench: Benc
     assert all(later.at - earlier.at > 0.19 for earlier, later in pairwise(made))
 
 
-async def test_the_parts_of_a_review_keep_the_pace_too(bench: Bench) -> None:
+async def test_the_drafts_of_a_review_keep_the_pace_too(bench: Bench) -> None:
     bench.writer._interval = 0.2
     no = Fault(Respond(422, "Unprocessable Entity"), method="POST", route=REVIEWS, times=99)
     no.when = lambda moment: b'"line"' in moment.body
@@ -82,7 +83,7 @@ async def test_the_parts_of_a_review_keep_the_pace_too(bench: Bench) -> None:
     _whole, *parts = [
         each for each in bench.github.requests if each.method == "POST" and each.route == REVIEWS
     ]
-    assert len(parts) == 4, "one without comments, one with both, and one with each"
+    assert len(parts) == 4, "a draft without comments, one with each, and the review"
     assert all(later.at - earlier.at > 0.19 for earlier, later in pairwise(parts))
 
 
@@ -266,6 +267,27 @@ async def test_who_has_lost_the_turn_stops_and_the_next_one_looks_for_what_was_m
         assert (state(bench), bench.row("k").attempted) == ("wanted", True)
     await written(bench, "k")
     assert len(bench.bodies()) == 1
+
+
+async def test_who_cannot_ask_whether_the_turn_is_still_his_stops_before_another_has_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is cut off from the database and not from GitHub: the others see its lease end."""
+    monkeypatch.setattr(turns, "_RENEWED_SECONDS", 0.02)
+    monkeypatch.setattr(turns, "_SURE_SECONDS", 0.3)
+    stopped = asyncio.Event()
+
+    async def writing() -> None:
+        try:
+            await asyncio.sleep(PATIENCE)
+        finally:
+            stopped.set()
+
+    with closing(sqlite3.connect(str(bench.database.engine.url.database))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        now = bench.writer._now_ms
+        await turns.while_ours(bench.database, bench.installation.id, now, writing())
+        assert stopped.is_set()
 
 
 async def test_a_turn_that_another_process_has_is_not_asked_for_without_a_pause(

@@ -20,19 +20,18 @@ from claude_pool_gh import (
     CapReached,
     ChainOptions,
     ChainStep,
-    ClaudeAgent,
     MetricsFilter,
     OnFailure,
     Pool,
     PoolConfig,
     TaskOverrides,
 )
-from claude_pool_gh.agent.own_gateway import OwnGateway
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.tables import reservations, tags
 from claude_pool_gh.storage import Transaction
 from tests.money import watch
+from tests.money.hasty import Hasty
 
 _MOST_GREEDY: Final = 200
 _DEAR: Final = TaskOverrides(model="claude-opus-5-5", max_budget_usd=1.2)
@@ -40,14 +39,12 @@ _DEAR: Final = TaskOverrides(model="claude-opus-5-5", max_budget_usd=1.2)
 
 async def main(folder: Path) -> None:
     orders = json.loads((folder / "orders.json").read_text())
-    agent = ClaudeAgent(key="x", base_url=orders["model"])
+    # timed-out runs need not be waited for so long
+    agent = Hasty(key="x", base_url=orders["model"], read_on=orders["read_on"])
     config = PoolConfig.model_validate(orders["config"])
     async with Pool.open(
         agent, folder=folder / "work", state=folder / "state", slots=orders["slots"], config=config
     ) as pool:
-        assert isinstance(agent.gateway, OwnGateway)
-        # timed-out runs need not be waited for so long
-        (await agent.gateway._opened())._read_on_seconds = orders["read_on"]
         await pool.database.transact(lambda tx: watch.begin(tx, config.budget_microdollars or 0))
         known = await pool.database.read(_by_tag)
         cancelling = asyncio.create_task(_cancel(pool, orders["jobs"]))

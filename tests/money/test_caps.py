@@ -17,14 +17,12 @@ from claude_pool_gh import (
     CapReached,
     ChainOptions,
     ChainStep,
-    ClaudeAgent,
     Ending,
     OnFailure,
     Pool,
     PoolConfig,
     TaskOverrides,
 )
-from claude_pool_gh.agent.own_gateway import OwnGateway
 from claude_pool_gh.pool.model.caps import Account
 from claude_pool_gh.pool.model.money import dollars
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
@@ -43,6 +41,7 @@ from claude_pool_gh.rehearsal.model import (
 )
 from claude_pool_gh.storage import Database, Transaction, migrations
 from tests.agent.bench import alive
+from tests.money.hasty import Hasty
 from tests.money.jobs import HAIKU, OPUS
 from tests.pool.make import NOW, account, caps, plan
 
@@ -273,7 +272,7 @@ class Place:
 
     def __init__(self, model: ScriptedModel, folder: Path) -> None:
         self.model, self.folder = model, folder
-        self.agent = ClaudeAgent(key="x", base_url=model.url, model=HAIKU)
+        self.agent = Hasty(key="x", base_url=model.url, model=HAIKU)
 
     def open(self, *, slots: int = 1, **config: Any) -> AbstractAsyncContextManager[Pool]:
         settings = PoolConfig(unattended_mode=True, retry_delay_secs=0.01, **config)
@@ -288,8 +287,6 @@ class Place:
             slots=slots,
             config=settings,
         ) as pool:
-            assert isinstance(self.agent.gateway, OwnGateway)
-            (await self.agent.gateway._opened())._read_on_seconds = 0.2
             yield pool
             held = sa.select(sa.func.count()).where(reservations.c.settled.is_(None))
             assert await pool.database.read(lambda tx: tx.execute(held).scalar_one()) == 0
@@ -449,8 +446,8 @@ async def test_a_model_that_the_task_may_not_use_is_refused_and_costs_nothing(pl
 
     async def script(request: ModelRequest) -> Reply:
         """While the CLI waits for its answer, somebody asks for another model in its name."""
-        assert isinstance(place.agent.gateway, OwnGateway)
-        gateway = await place.agent.gateway._opened()
+        gateway = place.agent.opened
+        assert gateway is not None
         (token,) = gateway._passes
         url = f"{gateway._url}/run/{token}/v1/messages"
         async with aiohttp.ClientSession() as session:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -83,12 +85,18 @@ def look(program: str, page: str) -> tuple[int, bool]:
     return int(float(found[1])) + 26, found[2] == "true"
 
 
-def picture(program: str, page: str, target: Path) -> None:
-    """Take a picture of a page, as high as its comment.
+def digest(markdown: str) -> str:
+    """What tells the picture of one text from that of another."""
+    return hashlib.sha256(markdown.encode()).hexdigest()[:16]
+
+
+def picture(program: str, markdown: str, theme: Theme, target: Path) -> None:
+    """Take a picture of a comment, as high as it is.
 
     A browser takes the height of its own bars off the window, and refuses a low one: the window is higher than needed,
     and what is below the comment is cut off.
     """
+    page = html(markdown, theme)
     height, _ = look(program, page)
     with tempfile.TemporaryDirectory() as folder:
         file, taken = Path(folder) / "page.html", Path(folder) / "taken.png"
@@ -96,7 +104,8 @@ def picture(program: str, page: str, target: Path) -> None:
         size = f"--window-size={WIDTH},{max(height, LEAST_HEIGHT) + BARS}"
         scale = f"--force-device-scale-factor={SCALE}"
         _run(program, folder, size, scale, f"--screenshot={taken}", file.as_uri())
-        png.write(target, png.read(taken).top(round(height * SCALE)))
+        shown = png.read(taken).top(round(height * SCALE))
+        png.write(target, replace(shown, of=digest(markdown)))
 
 
 def _run(program: str, folder: str, *arguments: str) -> str:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 _HEAD: Final = b"\x89PNG\r\n\x1a\n"
+_OF: Final = b"Source\0"
 _SAMPLES: Final = {2: 3, 6: 4}
 """Bytes of a pixel by colour type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Rows of pixels."""
+    """Rows of pixels. `of`: what it is a picture of, as a digest of the text."""
 
     width: int
     samples: int
     rows: tuple[bytes, ...]
+    of: str = ""
 
     def top(self, height: int) -> Picture:
         """Its upper part."""
-        return Picture(self.width, self.samples, self.rows[:height])
+        return replace(self, rows=self.rows[:height])
 
     def pixel(self, x: int, y: int) -> bytes:
         """The red, green and blue of a pixel."""
@@ -37,6 +39,7 @@ def read(path: Path) -> Picture:
         raise ValueError(f"{path} is no PNG")
     packed, place = b"", len(_HEAD)
     width = height = samples = 0
+    of = ""
     while place < len(data):
         size, kind = struct.unpack_from(">I4s", data, place)
         body = data[place + 8 : place + 8 + size]
@@ -46,10 +49,11 @@ def read(path: Path) -> Picture:
                 raise ValueError(f"{path} has {depth} bits of colour type {colour}")
             samples = _SAMPLES[colour]
         packed += body if kind == b"IDAT" else b""
+        if kind == b"tEXt" and body.startswith(_OF):
+            of = body.removeprefix(_OF).decode("ascii")
         place += size + 12
-    return Picture(
-        width, samples, _unfiltered(zlib.decompress(packed), width * samples, height, samples)
-    )
+    rows = _unfiltered(zlib.decompress(packed), width * samples, height, samples)
+    return Picture(width, samples, rows, of)
 
 
 def write(path: Path, picture: Picture) -> None:
@@ -58,8 +62,13 @@ def write(path: Path, picture: Picture) -> None:
     head = struct.pack(">IIBBBBB", picture.width, len(picture.rows), 8, colour, 0, 0, 0)
     # unfiltered: quick to read, and flat colours pack well
     rows = b"".join(b"\0" + row for row in picture.rows)
-    body = _chunk(b"IHDR", head) + _chunk(b"IDAT", zlib.compress(rows, 9)) + _chunk(b"IEND", b"")
-    path.write_bytes(_HEAD + body)
+    chunks = (
+        (b"IHDR", head),
+        (b"tEXt", _OF + picture.of.encode("ascii")),
+        (b"IDAT", zlib.compress(rows, 9)),
+        (b"IEND", b""),
+    )
+    path.write_bytes(_HEAD + b"".join(_chunk(kind, body) for kind, body in chunks))
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

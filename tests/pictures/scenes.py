@@ -86,6 +86,17 @@ FIX_STEPS: Final = (
     step("propose", "pending_review"),
     step("push", "pending"),
 )
+PUSHED_STEPS: Final = (*FIX_STEPS[:2], step("propose"), step("push", elapsed_ms=1_900))
+PLAN_STEPS: Final = (
+    step("brief", elapsed_ms=110),
+    step("plan", detail="1 run", model=SONNET, elapsed_ms=72_000, cost=260_000),
+    step("ready"),
+    *(step(name, "skipped") for name in ("implement", "tests", "propose", "open")),
+)
+TRIAGE_STEPS: Final = (
+    step("brief", elapsed_ms=110),
+    step("triage", detail="1 run", model=SONNET, elapsed_ms=72_000, cost=260_000),
+)
 BILL: Final = Bill(
     spent=590_000, upper_bound=False, cap=3_000_000, thread=1_240_000, month=31_750_000, caps=CAPS
 )
@@ -238,6 +249,7 @@ def scenes() -> Mapping[str, str]:
                 FIX,
                 waits=False,
                 outcome=DONE,
+                steps=PUSHED_STEPS,
                 report=replace(CHANGED, fate=ChangeStatus.pushed, approved_by=("mona",)),
             )
         ),
@@ -251,6 +263,11 @@ def scenes() -> Mapping[str, str]:
                 kept=Resumable(
                     command="/pool continue 1a2b3c4d5e --turns 120", files=files_of(PATCH)
                 ),
+                bill=replace(
+                    FIX.bill,
+                    thread=8_400_000,
+                    caps=(CapUse("thread", 10_000_000, 8_400_000), *CAPS[1:]),
+                ),
                 warnings=("84 % of the cap per thread ($10.00) is used or reserved.",),
             )
         ),
@@ -260,6 +277,8 @@ def scenes() -> Mapping[str, str]:
                 verb="implement",
                 waits=False,
                 outcome=DONE,
+                steps=PLAN_STEPS,
+                earlier=(),
                 report=replace(
                     CHANGED,
                     files=(),
@@ -285,7 +304,8 @@ def scenes() -> Mapping[str, str]:
                 verb="triage",
                 waits=False,
                 outcome=DONE,
-                steps=FIX_STEPS[:2],
+                steps=TRIAGE_STEPS,
+                earlier=(),
                 report=TriageReport(
                     summary="Orders of exactly ten pieces get no discount. `line_total` in `shop/prices.py` decides it.",
                     labels=("bug", "prices"),

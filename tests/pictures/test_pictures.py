@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.pictures import png
-from tests.pictures.page import PICTURES, browser, html, look, shown
+from tests.pictures.page import PICTURES, browser, digest, html, look, shown
 from tests.pictures.scenes import scenes
 
 SCENES = scenes()
@@ -56,8 +57,12 @@ def _colours(picture: png.Picture, row: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("name", sorted(shown()))
-def test_no_picture_is_cut_off_or_blank(name: str) -> None:
-    assert faults(png.read(PICTURES / name)) == []
+def test_no_picture_is_cut_off_or_blank_or_of_other_words(name: str) -> None:
+    taken = png.read(PICTURES / name)
+    assert faults(taken) == []
+    assert taken.of == digest(SCENES[name.rpartition("-")[0]]), (
+        "its words have changed: make pictures"
+    )
 
 
 def drawn(height: int, *, text: range, border: bool = True) -> png.Picture:
@@ -75,7 +80,8 @@ def drawn(height: int, *, text: range, border: bool = True) -> png.Picture:
 def test_this_test_sees_what_is_blank_or_cut_off_and_pictures_can_be_read_back(
     tmp_path: Path,
 ) -> None:
-    whole = drawn(100, text=range(15, 85))
+    whole = replace(drawn(100, text=range(15, 85)), of=digest("words"))
+    assert digest("words") != digest("other words")
     assert faults(whole) == []
     assert faults(drawn(100, text=range(15, 40))) == ["the lower half is blank"]
     assert "the lower border is missing" in faults(drawn(100, text=range(15, 30), border=False))

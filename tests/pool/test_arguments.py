@@ -53,7 +53,11 @@ OPEN: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"workspaces": "x"}, TypeError, "`workspaces` must be a Workspaces: str has no"),
     ({"host_steps": {"a": 3}}, TypeError, r"`host_steps\['a'\]` must be a function"),
     ({"host_steps": [3]}, TypeError, "`host_steps` must be a mapping"),
-    ({"slot": 3}, TypeError, r"Pool.open\(\): got an unexpected keyword argument 'slot'"),
+    (
+        {"slot": 3},
+        TypeError,
+        r"^open\(\): got an unexpected keyword argument 'slot'; it takes agent, folder, name, slots,",
+    ),
 ]
 
 
@@ -226,10 +230,14 @@ NOT_TAKEN: list[tuple[str, dict[str, Any], str]] = [
     ("tasks", {"limit": 1.5}, "`limit` must be a whole number, not of the type float"),
     ("drain", {"deadline_secs": float("nan")}, "`deadline_secs` is nan"),
     ("submit_workflow", {"name": "x", "args": {1: 2}}, "`a key of args` must be a text"),
+    ("submit_workflow", {"name": "x", "args": {"a": float("nan")}}, "`args` has the number nan"),
+    ("submit_workflow", {"name": "x", "args": {"a": object()}}, "`args` cannot be stored: Unable"),
     ("scale_down", {"count": 3}, "3 slots cannot go: this process has 1"),
     ("scale_down", {"count": -1}, r"use scale_up\(1\)"),
     ("scale_up", {"count": -2}, r"use scale_down\(2\)"),
-    ("submit", {}, r"Pool.submit\(\): missing a required argument: 'prompt'"),
+    ("submit", {}, r"^submit\(\): missing a required argument: 'prompt'; it takes prompt, config,"),
+    ("drain", {"timeout_secs": 1}, "^drain.* argument 'timeout_secs'; it takes deadline_secs$"),
+    ("status", {"all": True}, "it takes nothing$"),
 ]
 
 

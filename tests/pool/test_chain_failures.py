@@ -237,6 +237,9 @@ async def test_what_only_shows_while_running_names_the_step_too(open_pool: OpenP
     async def forgets(_context: HostStepContext) -> Any:
         return None
 
+    async def finds(_context: HostStepContext) -> Done:
+        return Done({"paths": {"a"}})
+
     agent = spender(said(structured={"parts": 3, "items": [{"a": 1}]}), cost=100)
     first = step("first", "1", output_vars={"parts": "parts", "items": "items"})
     faults = {
@@ -251,8 +254,12 @@ async def test_what_only_shows_while_running_names_the_step_too(open_pool: OpenP
         "the host step 'forgets' returned None: end it with `return Done(result)`": step(
             "two", host="forgets"
         ),
+        "the host step 'finds' returned a result with a value of the type set": step(
+            "two", host="finds"
+        ),
     }
-    async with open_pool(agent, host_steps={"tells_no": tells_no, "forgets": forgets}) as pool:
+    known = {"tells_no": tells_no, "forgets": forgets, "finds": finds}
+    async with open_pool(agent, host_steps=known) as pool:
         for told, second in faults.items():
             result = await run_chain(pool, [first, second, step("three", "3")])
             assert result.reason.startswith(told)

@@ -115,12 +115,15 @@ async def test_a_chain_that_breaks_again_and_again_at_one_place_is_given_up(
 async def test_a_result_that_cannot_be_stored_ends_its_task_and_is_not_bought_again(
     open_pool: OpenPool,
 ) -> None:
-    agent, observer = spender(cost=1_000), Stumbling(ENDED, always=True)
+    agent, observer = (
+        spender(said(cost_microdollars=500), cost=1_000),
+        Stumbling(ENDED, always=True),
+    )
     async with open_pool(agent, config=QUICK, observer=observer) as pool:
         result = await asyncio.wait_for(pool.run("x"), GUARD)
         await until_idle(pool, 1)
     assert (result.success, result.reason) == (False, "its result could not be stored (OSError)")
-    assert (result.cost_microdollars, len(agent.seen)) == (1_000, 1)
+    assert (result.cost_microdollars, len(agent.seen)) == (1_500, 1)
 
 
 async def test_a_run_that_was_begun_and_never_made_is_nobodys_death(

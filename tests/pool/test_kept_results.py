@@ -12,7 +12,7 @@ import pytest
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.conversation.review.gather import doubts
 from claude_pool_gh.conversation.review.unplaced import unplaced
-from claude_pool_gh.pool.model.digests import changed, with_digests
+from claude_pool_gh.pool.model.digests import changed, changed_items, with_digests
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.ports import Done, HostStepContext
 from claude_pool_gh.pool.pool import Pool
@@ -107,12 +107,51 @@ async def test_what_is_kept_whole_is_read_in_a_later_job(open_pool: OpenPool) ->
     assert agent.prompts == ["first", "+os.system(evil)"]
 
 
+async def test_an_item_that_lost_a_part_costs_its_own_agent_and_no_other(
+    open_pool: OpenPool,
+) -> None:
+    """The parts of an audit: one file with an odd name is no reason to read all the others again."""
+
+    async def brief(_context: HostStepContext) -> Done:
+        texts = ["a.py", DIFFS["the beginning of a key"], "b.py"]
+        items = [{"text": text, "own": {"secret": BEGIN}} for text in texts]
+        return Done(with_digests({"groups": items}, by_item=("groups",)))
+
+    agent = Puppet()
+    read = step("read", "{item.text}", each="brief.groups", on_failure="continue")
+    async with open_pool(agent, host_steps={"brief": brief}) as pool:
+        chain = await pool.submit_chain([*STEPS[:2], read])
+        await parked(pool, chain)
+    kept(open_pool.state / "pool.sqlite")
+    async with open_pool(agent, host_steps={"brief": brief}) as pool:
+        await pool.approve(chain)
+        await ended(pool, chain)
+        (_, _, result) = (await pool.database.read(lambda tx: chains.get(tx, chain))).steps
+    assert sorted(agent.prompts) == ["a.py", "b.py", "first"]
+    assert [each["ending"] for each in result.result] == ["completed", "failed", "completed"]
+    assert "a part of it that looks like a secret" in result.result[1]["reason"]
+
+
 def test_digests_hold_through_the_database_s_own_form() -> None:
     written = with_digests({"a": ("x", ["y\x00\ud800"]), "b": {"c": 1, "a": None}})
     stored = {**written, "a": ["x", ["y\ufffd\ufffd"]]}
     assert changed(stored) == frozenset()
     assert changed({**stored, "b": {"c": 2, "a": None}}) == {"b"}
     assert changed({"groups": []}) == frozenset(), "one of before digests"
+
+
+def test_of_items_the_texts_count_and_one_that_is_gone_or_added() -> None:
+    written = with_digests({"a": [{"text": "x", "own": [1]}, {"text": "y"}]}, by_item=("a",))
+    assert (
+        changed_items({**written, "a": [{"text": "x", "own": [2]}, {"text": "y"}]}, "a")
+        == frozenset()
+    )
+    assert changed_items({**written, "a": [{"text": "x"}, {"text": "z"}]}, "a") == frozenset({1})
+    assert changed_items({**written, "a": [{"text": "y"}, {"text": "y"}, {}]}, "a") == frozenset(
+        {0, 2}
+    )
+    assert changed({**written, "a": written["a"][:1]}) == {"a"}
+    assert changed_items(with_digests({"a": [1]}), "a") is None
 
 
 async def test_a_claim_that_is_kept_in_part_gets_no_other_reader(tmp_path: Path) -> None:

@@ -121,6 +121,13 @@ def test_a_day_ends_at_midnight_and_a_month_with_its_last_day(run: Run) -> None:
     assert refused(run, september + 400 * DAY, thread=119) == "thread"
 
 
+def test_what_was_spent_before_the_clock_was_set_back_still_counts(run: Run) -> None:
+    chain(run, "ahead", NOW + 31 * DAY, user_day=30, repository_month=30, pool=30)
+    assert refused(run, NOW, user_day=59) == "user and day"
+    assert refused(run, NOW, repository_month=59, pool=59) == "repository and month"
+    assert refused(run, NOW, pool=59) == "pool and month"
+
+
 def test_what_a_chain_did_not_use_is_free_again(run: Run) -> None:
     chain(run, "a", thread=59)
     assert task(run, "a.1", "a") == 10

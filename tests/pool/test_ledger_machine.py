@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from claude_pool_gh.pool.store import chains, costs, ledger
 from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.storage import Database, migrations
 from tests.pool.make import DAY, NOW, account, caps, plan
+from tests.rotation import examples
 
 ACCOUNTS = [
     account("1:7", "mona", "1"),
@@ -31,13 +31,14 @@ THREAD, USER_DAY, REPOSITORY_MONTH, POOL = 70, 110, 150, 190
 
 
 @cache
-def _empty() -> Path:
-    """A migrated database to copy; the folder goes with the process."""
-    folder = Path(tempfile.mkdtemp(prefix="ledger-"))
-    database = Database.open(f"sqlite:///{folder}/empty.db")
-    migrations.upgrade(database.engine)
-    database.close()
-    return folder / "empty.db"
+def _empty() -> bytes:
+    """The file of a migrated database."""
+    with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
+        file = Path(folder, "empty.db")
+        database = Database.open(f"sqlite:///{file}")
+        migrations.upgrade(database.engine)
+        database.close()
+        return file.read_bytes()
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Ledger(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        shutil.copy(_empty(), f"{self.folder.name}/pool.db")
+        Path(self.folder.name, "pool.db").write_bytes(_empty())
 
     def teardown(self) -> None:
         self.database.close()
@@ -297,4 +298,6 @@ class Ledger(RuleBasedStateMachine):
 
 
 TestLedger = pytest.mark.timeout(90)(Ledger.TestCase)
-Ledger.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Ledger.TestCase.settings = settings(
+    max_examples=examples(60), stateful_step_count=40, deadline=None
+)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from claude_pool_gh.pool.model.ports import (
     AgentChannel,
     AgentOutcome,
     AgentTask,
+    Clock,
     Done,
     Ending,
     HostStepContext,
@@ -24,6 +26,7 @@ from claude_pool_gh.pool.model.ports import (
 from claude_pool_gh.pool.model.states import SlotState
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.recipes.workflows import ChainStep
+from claude_pool_gh.storage import Database
 from tests.pool.kit import GUARD, QUICK, run_chain, step
 from tests.pool.puppet import OpenPool, Puppet, said
 
@@ -84,6 +87,11 @@ async def test_a_result_of_another_type_fails_the_task_at_once_in_words(
     assert (len(agent.seen), slot.state) == (1, SlotState.idle)
 
 
+def nested(depth: int) -> list[Any]:
+    """A list in a list in a list."""
+    return [nested(depth - 1)] if depth > 1 else []
+
+
 WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"text": None}, "`text` must be a text, not None"),
     ({"turns": "3"}, "`turns` must be a whole number"),
@@ -93,21 +101,47 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"cost_microdollars": True}, "`cost_microdollars` must be a whole number"),
     ({"cost_microdollars": -1}, "its cost, time and turns are 0 or more"),
     ({"transcript": "x"}, "`transcript` must be a list of"),
+    ({"looked_at": float("nan")}, "`looked_at` must be a mapping"),
+    ({"looked_at": {"files": {"a"}}}, "`looked_at` has a value of the type set"),
+    ({"transcript": (Path("a"),)}, "`transcript` has a value of the type PosixPath"),
+    ({"structured": {"score": float("inf")}}, "`structured` has the number inf"),
+    ({"structured": {("a", "b"): 1}}, "`structured` has a key that is no text"),
+    ({"structured": 10**4500}, "`structured` has a number of too many digits"),
+    ({"structured": nested(101)}, "`structured` has lists or mappings more than 100 deep"),
 ]
 
 
-@pytest.mark.parametrize(("fields", "told"), WRONG_FIELDS)
 async def test_an_outcome_with_a_field_of_another_type_fails_the_task_and_names_it(
-    open_pool: OpenPool, fields: dict[str, Any], told: str
+    open_pool: OpenPool,
+) -> None:
+    """It is never stored: nothing could be read again beside it. What it cost is booked."""
+
+    async def act(task: AgentTask, _line: AgentChannel) -> AgentOutcome:
+        fields, _ = WRONG_FIELDS[int(task.prompt)]
+        return said(**{"cost_microdollars": 1_500} | fields)
+
+    agent = Own(act)
+    async with open_pool(agent, config=PoolConfig(retries=1)) as pool:
+        results = await pool.fan_out([f"{number}" for number, _ in enumerate(WRONG_FIELDS)])
+        (slot,) = await pool.slots()
+        assert [task.result for task in await pool.tasks()] == results
+    for result, (fields, told) in zip(results, WRONG_FIELDS, strict=True):
+        assert told in result.reason
+        assert (result.success, result.ending) == (False, Ending.failed)
+        assert result.cost_microdollars == (0 if "cost_microdollars" in fields else 1_500)
+    assert (len(agent.seen), slot.state) == (len(WRONG_FIELDS), SlotState.idle)
+
+
+async def test_the_deepest_value_that_is_taken_can_be_read_by_everybody(
+    open_pool: OpenPool,
 ) -> None:
     async def act(_task: AgentTask, _line: AgentChannel) -> AgentOutcome:
-        return said(**fields)
+        return said(structured=nested(100))
 
     async with open_pool(Own(act)) as pool:
         result = await asyncio.wait_for(pool.run("a"), GUARD)
-        (slot,) = await pool.slots()
-    assert (result.success, result.ending, slot.state) == (False, Ending.failed, SlotState.idle)
-    assert told in result.reason
+        assert result.structured == nested(100)
+        assert type(result).model_validate_json(result.model_dump_json()) == result
 
 
 @pytest.mark.parametrize(("most", "cost"), [(0.05, 1), (40_000, 0.03), (40_000, "1"), (True, 1)])
@@ -210,6 +244,40 @@ async def test_what_ends_more_than_a_host_step_ends_its_chain(
         result = await asyncio.wait_for(pool.wait_chain(chain), GUARD)
     assert result is not None
     assert not result.success
+
+
+@dataclass
+class Opening:
+    """Opens something for each pool, which the agent that it yields there has."""
+
+    opened: str = ""
+
+    @asynccontextmanager
+    async def at_work(self, _database: Database, clock: Clock) -> AsyncIterator[Opening | None]:
+        yield Opening(f"{clock.now_ms()}")
+
+    async def run(self, _task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
+        return said(self.opened)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A clock that stands still."""
+
+    at: int
+
+    def now_ms(self) -> int:
+        return self.at
+
+
+async def test_one_agent_serves_several_pools_each_with_what_was_opened_for_it() -> None:
+    agent = Opening()
+    async with (
+        Pool.open(agent, clock=Stopped(1)) as one,
+        Pool.open(agent, clock=Stopped(2)) as two,
+    ):
+        results = [await pool.run("a") for pool in (one, two, one)]
+    assert [result.output for result in results] == ["1", "2", "1"]
 
 
 async def test_the_pool_measures_how_long_it_took_where_it_does_not_say(

@@ -21,6 +21,7 @@ from claude_pool_gh.reports.neutralize import (
 )
 from claude_pool_gh.reports.rendered import acts, acts_in_a_line, html_of
 from tests.reports.judge import ALIVE, Tree, as_read, hidden, life, outline, strange, within
+from tests.rotation import examples
 
 
 def test_the_judge_of_these_tests_sees_life() -> None:
@@ -202,7 +203,7 @@ BITS = st.sampled_from(
 TEXT = st.lists(BITS, max_size=14).map("".join) | st.text(max_size=40)
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=examples(700), deadline=None)
 @given(TEXT)
 @example("*@mona*`<b>``")
 @example("1. *&#x202e;*")
@@ -396,6 +397,12 @@ def test_a_summary_holds_no_tag_but_code(text: str) -> None:
 def test_a_summary_is_read_as_it_was_written() -> None:
     assert summary("a < b & @mona's #1 is\nhttps://x\u202e") == (
         "a &lt; b &amp; <code>@mona</code>'s <code>#1</code> is <code>https://x</code>"
+    )
+
+
+def test_what_is_written_as_code_is_code_in_a_summary() -> None:
+    assert summary("`a<b>` @mona `@mona` a`b") == (
+        "<code>a&lt;b&gt;</code> <code>@mona</code> <code>@mona</code> a`b"
     )
 
 

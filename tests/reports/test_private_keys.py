@@ -23,6 +23,10 @@ WHOLE = {
     "in a program": f"k = (\n  '{BEGIN}\\n'\n  '{LINES[0]}\\n'\n  '{LINES[1]}\\n'\n  '{END}')",
     "escaped": '"' + f"{BEGIN}\n{BODY}\n{END}".replace("\n", "\\n") + '"',
     "with headers": f"{BEGIN}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,AB\n\n{BODY}\n{END}",
+    "numbered": f"1\t{BEGIN}\n2\t{LINES[0]}\n3\t{LINES[1]}\n4\t{END}",
+    "numbered by an arrow": f"   1→{BEGIN}\n   2→{LINES[0]}\n   3→{LINES[1]}\n   4→{END}",
+    "found": f"a/k.pem:1:{BEGIN}\na/k.pem:2:{LINES[0]}\na/k.pem:3:{LINES[1]}\na/k.pem:4:{END}",
+    "found beside": f"k-1.pem-1-{BEGIN}\nk-1.pem-2-{LINES[0]}\nk-1.pem-3-{LINES[1]}\nk-1.pem-4-{END}",
     "without an end": f"{BEGIN}\n{LINES[0]}\n",
     "its lines apart": f"{BEGIN}\n{LINES[0]} and\n{LINES[0]} too\n",
 }

@@ -50,6 +50,10 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
             "A maintainer can run it for you, or change `permissions` in `.github/claude-pool.yml`."
         ),
     ),
+    "a workflow's decision": (
+        replies.own_word("approve"),
+        "`/pool approve` counts as a person's own comment only, and this one stands in a workflow. Nothing was done.",
+    ),
     "wrong place": (
         replies.wrong_place(VERB),
         "`/pool review` works on a pull request. Nothing was run.",
@@ -326,7 +330,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "dismissed": (
         replies.dismissed("0123456789abcdef0123", "@mona loses #1"),
-        "Dismissed: `@mona` loses `#1` (`01234567`). It will not be reported again.",
+        "Dismissed: `@mona` loses `#1` (`01234567`). It is not reported again while its code stays as it is.",
     ),
     "fixed thread": (
         replies.fixed_thread("a" * 40),
@@ -334,7 +338,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "dismissed thread": (
         replies.dismissed_thread("mona", "see #1\n/pool review"),
-        "Dismissed by `mona`: see `#1` /pool review. It will not be reported again.",
+        "Dismissed by `mona`: see `#1` /pool review. It is not reported again while its code stays as it is.",
     ),
     "answer": (
         replies.answer(AnswerReport(text="Ask @mona.\n\n/pool x")),
@@ -384,6 +388,21 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "no finding": (
         replies.which_finding([]),
         "There is no open finding here. Nothing was done.",
+    ),
+    "no dismissed finding": (
+        replies.which_finding([], "dismissed"),
+        "There is no dismissed finding here. Nothing was done.",
+    ),
+    "reopened": (
+        replies.reopened("0123456789abcdef0123", "@mona loses #1", by_thumb=False),
+        "Open again: `@mona` loses `#1` (`01234567`). It counts from the next run on.",
+    ),
+    "reopened thread": (
+        replies.reopened_thread("mona", by_thumb=True),
+        (
+            "Opened again by `mona`. It counts from the next review on. A thumbs down on its comment had dismissed "
+            "it: take that away too, or the next review does so again."
+        ),
     ),
     "only the App": (
         replies.only_app("fix"),

@@ -105,7 +105,7 @@ FINDINGS = f"""\
 
 The head has moved to 0123 since; that is not reviewed yet.
 
-Commit `012345678` · $0.50 of $3.00 · 1 min 11 s · after the next push: `/pool review`
+Commit `012345678` · $0.50 of $3.00 · 1 min 11 s · to review it again: `/pool review`
 
 <details><summary>What was not posted or not read</summary>
 
@@ -120,7 +120,7 @@ Commit `012345678` · $0.50 of $3.00 · 1 min 11 s · after the next push: `/poo
   - Old: out of budget
 - There before this change, and not counted: 1
   - Before: it was so
-- Dismissed by a maintainer, and stated again: 1
+- Dismissed by a maintainer, and stated again (`/pool reopen ID` counts one again): 1
   - Hidden: by design
 - Refuted by a second reader: 1
   - It cannot happen `a.py:3` (low): `@mona` checks it in b.py:4
@@ -412,6 +412,7 @@ def test_what_ended_says_when_the_head_has_moved_and_says_it_once() -> None:
         shown.split("\n\n")[1] == f"⚠️ The head has moved to {now} since; that is not reviewed yet."
     )
     assert shown.count("The head has moved") == 1
+    assert "to review it again: `/pool review`" in shown, "that push was made already"
     assert note in tracking(ended(Verdict.clean, report=reviewed(note=note)))
 
 

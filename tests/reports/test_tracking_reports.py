@@ -168,7 +168,7 @@ def test_questions_are_asked_instead() -> None:
     assert tracking(of("implement", asked, outcome=DONE)) == whole(
         "### ⚠️ 2 questions before I can start",
         MONEY,
-        "Please answer these questions first:\n\n- Which file?\n- Which `@mona`?",
+        "- Which file?\n- Which `@mona`?\n\nAnswer in a comment, then start it again: `/pool retry`",
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +19,7 @@ from claude_pool_gh.pool.store import chains, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.moves import move
 from claude_pool_gh.service.audit import carrying, local
-from claude_pool_gh.service.audit.refused import NOT_COVERED
+from claude_pool_gh.service.audit.refused import NOT_COVERED, AuditRefused
 from claude_pool_gh.service.audit.untold import Untold
 from claude_pool_gh.storage import Database, Transaction
 from tests.service.auditing import FILES, PRICES, commit, options
@@ -86,6 +89,33 @@ async def test_a_run_that_began_anew_is_the_one_that_counts(shell: Shell) -> Non
     await shell.end(await shell.begin(fresh=True), parts=0)
     Untold(shell.folder / "state").clear()
     assert await shell.parts(await shell.begin()) == 0
+
+
+async def test_of_two_at_once_the_second_is_told_what_runs_and_what_can_run_beside_it(
+    tmp_path: Path,
+) -> None:
+    commit(tmp_path / "shop", FILES)
+    state = tmp_path / "state" / "defects"
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from claude_pool_gh.pool.run.dispatch_lock import dispatching_from_file\n"
+        "with dispatching_from_file(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)\n"
+    )
+    state.mkdir(parents=True)
+    other = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code, str(state / carrying.FILE)), stdout=subprocess.PIPE
+    )
+    try:
+        assert other.stdout is not None
+        assert await other.stdout.readline() == b"held\n"
+        keyed = options(None, tmp_path, settings={"ANTHROPIC_API_KEY": "x"})
+        with pytest.raises(AuditRefused, match="another process runs this audit") as refused:
+            await local.audit(keyed, tmp_path / "shop")
+        assert "(--audit NAME)" in refused.value.message
+        assert refused.value.exit_code == 2
+    finally:
+        other.kill()
+        await other.wait()
 
 
 async def test_a_run_without_its_reports_is_told_to_the_one_who_asks_for_the_same(

@@ -102,6 +102,15 @@ async def test_a_plan_needs_no_key_stores_nothing_and_says_what_would_be_read(
     assert "from published prices" in told
     assert not (tmp_path / "state").exists()
     assert not (tmp_path / "out").exists()
+    reports_of_before = shop / "reports" / "of"
+    for unseen in (reports_of_before, shop / "draft"):
+        unseen.mkdir(parents=True)
+        (unseen / "a.txt").write_text("a\n")
+    own = {"out": reports_of_before.parent}
+    assert await local.audit(options(None, tmp_path, plan_only=True, **own), shop) == 0
+    told = capsys.readouterr().err
+    assert "1 uncommitted file is not seen by agents, who work on copies" in told
+    assert told.rstrip().endswith(": draft/"), "and not what the run before has written"
     tight = options(None, tmp_path, plan_only=True, budget_usd=0.000001)
     assert await local.audit(tight, shop) == 0
     plan = json.loads(capsys.readouterr().out)

@@ -17,10 +17,10 @@ from claude_pool_gh.service.server.bounds import (
     Connections,
     GuardedSite,
     LogLimiter,
-    TooMuch,
     connections_for,
     raise_file_limit,
 )
+from claude_pool_gh.service.server.too_much import TooMuch
 from tests.patience import PATIENCE
 
 HALF = b"POST /webhook HTTP/1.1\r\nHost: x\r\n"

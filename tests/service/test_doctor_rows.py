@@ -115,7 +115,10 @@ async def test_an_app_that_cannot_be_asked_names_the_cause(
     assert "the private key" in await said(private_key="garbage")
     assert "the private key" in await said(private_key_file=tmp_path / "none.pem", private_key="")
     assert "https://HOST/api/v3" in await said(GITHUB_API_URL=github.url)
-    assert "https://HOST/api/v3" in await said(GITHUB_API_URL="http://127.0.0.1:9")
+    assert await said(GITHUB_API_URL="http://127.0.0.1:9") == (
+        "GitHub App: http://127.0.0.1:9 cannot be reached: [Errno 111] Connection refused -> "
+        "check GITHUB_API_URL and this machine's way to it (CLAUDE_POOL_PROXY is not set)"
+    )
     app.webhook_url = "https://bot.example/hooks"
     assert "webhook: events are sent to https://bot.example/hooks -> set its URL" in await said()
     app.webhook_url, app.webhook_secret = "https://bot.example/webhook", ""

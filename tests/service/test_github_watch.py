@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -123,3 +124,20 @@ async def test_every_request_of_a_session_is_noted(api: str) -> None:
             await session.get("http://127.0.0.1:9/repos/octo/shop")
     assert watch.answers == {"200": 1, "304": 1, "404": 1, "401": 1, "unreachable": 1}
     assert watch.failing_since is not None
+
+
+async def test_a_clock_that_was_set_since_the_last_answer_is_noticed(api: str) -> None:
+    clock, day = Clock(), 86_400.0
+    told = [time.time()]
+    watch = GitHubWatch(clock, time_of_day=lambda: told[0])
+    assert watch.clock_skew() == 0, "nothing is known yet"
+    async with aiohttp.ClientSession(trace_configs=[watch.trace()]) as session:
+        (await session.get(f"{api}/app?status=401")).close()
+    assert watch.clock_skew() < 60
+    clock.now += day
+    told[0] += day
+    assert watch.clock_skew() < 60, "time has passed"
+    told[0] -= 2 * day
+    assert round(watch.clock_skew() / day) == 2
+    told[0] += 31 * day
+    assert round(watch.clock_skew() / day) == 29

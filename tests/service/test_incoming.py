@@ -19,11 +19,11 @@ import pytest
 from aiohttp import web
 
 from claude_pool_gh.pool.model.clock import SystemClock
-from claude_pool_gh.service.monitoring.monitor import healthz
 from claude_pool_gh.service.monitoring.traces import NoTraces
-from claude_pool_gh.service.server.bounds import GuardedSite, TooMuch
+from claude_pool_gh.service.server.bounds import GuardedSite
 from claude_pool_gh.service.server.incoming import Incoming
 from claude_pool_gh.service.server.runtime import Runtime
+from claude_pool_gh.service.server.too_much import TooMuch
 from claude_pool_gh.service.server.web import WebhookApp
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, Transaction, migrations
@@ -112,7 +112,7 @@ async def serving(
         "clock": SystemClock(),
         "incoming": incoming,
         "event_handler": SimpleNamespace(take=lambda _tx, _news: None),
-        "monitor": SimpleNamespace(readyz=healthz),
+        "monitor": SimpleNamespace(),
         "traces": NoTraces(),
         "writer": SimpleNamespace(wake=lambda: None),
         "wake": lambda: None,

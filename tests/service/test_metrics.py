@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from claude_pool_gh.github.backlog import Backlog as GitHubBacklog
+from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.records import Load
 from claude_pool_gh.pool.store.backlog import Backlog as PoolBacklog
 from claude_pool_gh.service.monitoring.metrics import ChainEnd, Metrics, Moment, RunEnd
@@ -152,6 +153,23 @@ def test_counts_that_are_kept_elsewhere_are_read_anew_at_each_question() -> None
     second = read(metrics.text(moment()))
     assert second["deliveries_total", (("status", "401"),)] == 3
     assert second["effects_total", (("kind", "comment"), ("outcome", "written"))] == 2
+
+
+def test_what_an_alert_waits_for_is_counted_from_nothing_on() -> None:
+    """Prometheus sees no increase where a series begins with 1."""
+    metrics, statuses = Metrics(["review"]), Counter({"401": 2})
+    metrics.add("model_answers", "Answers", ("status",), statuses, ("400", "401"))
+    found = read(metrics.text(moment()))
+    assert found["model_answers_total", (("status", "400"),)] == 0
+    assert found["model_answers_total", (("status", "401"),)] == 2
+    counted = {dict(labels)["outcome"] for name, labels in found if name == "chains_total"}
+    assert counted == {*Verdict, "waits"}, "all of them, or a ratio of some would be wrong"
+
+
+def test_a_chain_over_which_the_clock_was_set_back_took_no_time() -> None:
+    metrics = Metrics()
+    metrics.ended(ChainEnd("review", "clean", -3_600.0))
+    assert read(metrics.text(moment()))["chain_seconds_sum", (("verb", "review"),)] == 0
 
 
 def test_what_a_label_holds_cannot_break_the_form() -> None:

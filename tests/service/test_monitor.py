@@ -16,6 +16,7 @@ import pytest
 from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.records import Load
 from claude_pool_gh.pool.store import chains
+from claude_pool_gh.service.monitoring import endpoints
 from claude_pool_gh.service.monitoring import monitor as monitoring
 from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.service.monitoring.metrics import Metrics
@@ -74,7 +75,7 @@ def monitor(database: Database, tmp_path: Path) -> Monitor:
 @asynccontextmanager
 async def served(monitor: Monitor, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Client]:
     caplog.set_level(logging.INFO)
-    async with monitor.served("127.0.0.1", 0), aiohttp.ClientSession() as session:
+    async with endpoints.served(monitor, "127.0.0.1", 0), aiohttp.ClientSession() as session:
         (line,) = [each.getMessage() for each in caplog.records if "metrics at" in each.message]
         yield Client(session, line.removeprefix("metrics at ").removesuffix("/metrics"))
 
@@ -161,7 +162,7 @@ async def test_without_a_port_nothing_listens_and_it_looks_all_the_same(
 ) -> None:
     caplog.set_level(logging.INFO)
     monitor.github.note(401, "/app", None)
-    async with monitor.served("127.0.0.1", None), asyncio.timeout(10):
+    async with endpoints.served(monitor, "127.0.0.1", None), asyncio.timeout(10):
         while not caplog.records:
             await asyncio.sleep(0.01)
     assert [vars(each)["action"] for each in caplog.records] == ["not_ready"]
@@ -175,7 +176,7 @@ async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_behind(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(OSError, match="in use"):
-            async with monitor.served("127.0.0.1", taken.getsockname()[1]):
+            async with endpoints.served(monitor, "127.0.0.1", taken.getsockname()[1]):
                 raise AssertionError
     await asyncio.sleep(0)
     assert [each for each in asyncio.all_tasks() if "look_for_ever" in repr(each)] == []

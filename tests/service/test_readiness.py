@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -210,6 +211,23 @@ def test_each_bound_is_where_it_is_said_to_be(sign: dict[str, Any], ready: bool)
         "silent": {},
     }
     assert (faults(Signs(**well | sign)) == ()) is ready
+
+
+@pytest.mark.parametrize(
+    ("skew", "said"), [(60.0, "doctor"), (61.0, "61 seconds away from GitHub's"), (-1.0, "doctor")]
+)
+def test_a_key_that_is_refused_for_the_clock_is_said_to_be(skew: float, said: str) -> None:
+    signs = Signs(
+        storing="",
+        free_bytes=LEAST_BYTES,
+        github_away=False,
+        key_refused=True,
+        silent={},
+        clock_skew=skew,
+    )
+    (fault,) = faults(signs)
+    assert said in fault
+    assert faults(replace(signs, key_refused=False)) == ()
 
 
 def test_all_reasons_are_told_at_once_and_a_refused_key_hides_that_github_is_away() -> None:

@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from claude_pool_gh.github import inbox
 from claude_pool_gh.github import tables as github
@@ -103,6 +104,23 @@ async def test_a_day_is_a_day(database: Database, tmp_path: Path) -> None:
     assert await keeper.prune() == Deleted(deliveries=1)
     with database.engine.connect() as tx:
         assert [row.guid for row in tx.execute(github.deliveries.select())] == ["young"]
+
+
+@pytest.mark.parametrize(("skew", "left"), [(3_600.0, []), (3_601.0, ["old"])])
+async def test_nothing_is_deleted_while_the_clock_is_not_githubs(
+    database: Database,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    skew: float,
+    left: list[str],
+) -> None:
+    deliver(database, "old", NOW - 31 * DAY)
+    pruning = replace(retention(database, tmp_path), clock_skew=lambda: skew)
+    await pruning.prune()
+    with database.engine.begin() as tx:
+        assert list(tx.execute(sa.select(github.deliveries.c.guid)).scalars()) == left
+    told = [vars(each)["do"] for each in caplog.records if each.levelname == "ERROR"]
+    assert told == (["set this machine's clock, and let it be kept by NTP"] if left else [])
 
 
 async def test_only_what_was_deleted_is_a_line(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from claude_pool_gh.service.server.serve import check_agents
 from claude_pool_gh.service.settings import Settings
@@ -74,3 +75,9 @@ def test_the_passwords_in_addresses_are_secrets_too() -> None:
     given = Settings(proxy="http://bot:prox%40y@127.0.0.1:9", ANTHROPIC_BASE_URL="http://a:b@c")
     assert {"prox@y", "b"} <= set(given.all_secrets)
     assert Settings(proxy="http://127.0.0.1:9").all_secrets == ()
+    assert Settings(database_url="sqlite:////srv/pool.sqlite").all_secrets == ()
+
+
+def test_a_key_that_cannot_be_read_is_no_secret_and_hides_no_other(tmp_path: Path) -> None:
+    given = Settings(private_key_file=tmp_path / "none.pem", webhook_secret=SecretStr("canary"))
+    assert given.all_secrets == ("canary",)

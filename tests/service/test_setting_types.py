@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from claude_pool_gh.service.doctor import doctor_network
-from claude_pool_gh.service.monitoring.monitor import healthz
+from claude_pool_gh.service.monitoring.endpoints import healthz
 from claude_pool_gh.service.setting_types import (
     Address,
     DatabaseAddress,

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -48,6 +50,20 @@ def test_a_new_database_is_the_one_that_the_migrations_make() -> None:
     assert written == migrations.script_of(migrated.engine), "after a change of schema: make schema"
     assert _schema(new) == _schema(migrated)
     assert migrations.current(new.engine) == migrations.newest()
+
+
+def test_databases_of_several_threads_are_migrated_at_the_same_time() -> None:
+    """Each thread of a process may open a pool in its own loop."""
+    databases = [Database.temporary() for _ in range(4)]
+    together = Barrier(len(databases))
+
+    def migrated(database: Database) -> str | None:
+        together.wait()
+        migrations.run(database.engine, "0002")
+        return migrations.current(database.engine)
+
+    with ThreadPoolExecutor(len(databases)) as threads:
+        assert list(threads.map(migrated, databases)) == ["0002"] * len(databases)
 
 
 def test_a_script_that_a_later_migration_has_left_behind_is_not_used(

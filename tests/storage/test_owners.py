@@ -118,6 +118,26 @@ def test_an_owner_is_gone_when_its_process_is_and_never_on_another_host_of_its_n
         assert not is_gone(f"{elsewhere}/{NOBODY}/{start}")
 
 
+def test_a_fork_is_a_process_of_its_own(tmp_path: Path) -> None:
+    """With its parent's name it would pass for dead when that ends, and its work would be done twice."""
+    hold(tmp_path)
+    told, tell = os.pipe()
+    if not (child := os.fork()):
+        try:
+            hold(tmp_path)
+            os.write(tell, f"{own_id()} {own_mark()}".encode())
+        finally:
+            os._exit(0)
+    owner, mark = os.read(told, 1_000).decode().split()
+    assert (owner.split("/")[1], mark.split(".")[1]) == (f"{child}", f"{child}")
+    assert (is_gone(owner), is_mark_gone(mark)) == (False, False), "it is not reaped yet"
+    os.waitpid(child, 0)
+    assert (is_gone(owner), is_mark_gone(mark)) == (True, True)
+    assert {file.name for file in tmp_path.iterdir()} == {
+        f".{each}.lock" for each in (own_mark(), mark)
+    }
+
+
 def test_a_process_stays_the_same_one_when_the_clock_is_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from aiohttp import web
 
+from claude_pool_gh.worktrees.answers import GitOutcome, meaning_of
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Credentials, git
+from tests.proxies import refusing
 
 DEAD = "http://127.0.0.1:9"
 
@@ -58,3 +60,25 @@ async def test_git_goes_through_the_proxy_that_is_set_and_not_through_the_enviro
         await runner.cleanup()
     assert "port 9" in heeded.value.detail
     assert "port 9" not in unheeded.value.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "scheme"),
+    [(407, "https"), (403, "https"), (502, "https"), (407, "http"), (502, "http")],
+)
+async def test_a_proxy_that_makes_no_connection_is_no_word_of_github(
+    status: int, scheme: str
+) -> None:
+    async with refusing(status) as proxy:
+        login = Credentials("token", f"{scheme}://github.invalid/octo/widgets.git", proxy)
+        with pytest.raises(WorktreeError) as raised:
+            await git("ls-remote", login.url, environment=login.environment(), timeout=30)
+    assert meaning_of(raised.value.detail) is GitOutcome.passing
+    assert "canary" not in f"{raised.value} {raised.value.detail}"
+
+
+async def test_a_proxy_that_has_no_address_is_no_word_of_github() -> None:
+    login = Credentials("token", "https://github.invalid/x.git", "http://bot:canary@proxy.invalid")
+    with pytest.raises(WorktreeError) as raised:
+        await git("ls-remote", login.url, environment=login.environment(), timeout=30)
+    assert meaning_of(raised.value.detail) is GitOutcome.passing

@@ -15,7 +15,7 @@ from claude_pool_gh.audits.model import (
     ShardState,
 )
 from claude_pool_gh.audits.outputs import summary
-from claude_pool_gh.audits.outputs.page import items, page, table, text
+from claude_pool_gh.audits.outputs.page import items, line, page, table, text
 from claude_pool_gh.audits.outputs.summary import SEVERITIES, Tone
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import neutralize
@@ -95,11 +95,11 @@ def _finding(each: AuditFinding, home: str) -> str:
     name = f'<span class="soft"><code>{text(summary.short(each))}</code></span>'
     head = f'<span class="tag {each.severity}">{each.severity}</span>{state} {name}'
     parts = [
-        f"<header>{head}<h3>{text(stated.title)}</h3></header>",
+        f"<header>{head}<h3>{line(stated.title)}</h3></header>",
         f'<p class="soft">{" · ".join(facts)}</p>',
         f"<div>{_prose(stated.body)}</div>",
         f"<pre>{text(blanked(stated.evidence))}</pre>",
-        f"<p><strong>When it goes wrong:</strong> {text(stated.scenario)}</p>",
+        f"<p><strong>When it goes wrong:</strong> {line(stated.scenario)}</p>",
     ]
     if stated.suggestion is not None:
         parts.append("<p><strong>Suggested in place of these lines:</strong></p>")
@@ -134,9 +134,9 @@ def _rest(result: AuditResult, home: str) -> Iterator[str]:
             [
                 [
                     f'<span class="tag {each.severity}">{each.severity}</span>',
-                    text(each.title),
+                    line(each.title),
                     f"<code>{text(each.path)}:{each.line}</code>",
-                    text(each.reason),
+                    line(each.reason),
                 ]
                 for each in sorted(result.unsettled, key=lambda each: -each.severity.rank)
             ],
@@ -180,7 +180,7 @@ def _settled(each: AuditFinding, home: str) -> str:
     if each.state is AuditState.dismissed:
         by = f" by {text(each.settled_by)}" if each.settled_by else ""
         why = f" · dismissed{by}" + (f": {text(each.reason)}" if each.reason else "")
-    return f"<li>{text(each.finding.title)} · {_place(each, home)}{why}</li>"
+    return f"<li>{line(each.finding.title)} · {_place(each, home)}{why}</li>"
 
 
 def _runs(result: AuditResult) -> str:

@@ -1,6 +1,7 @@
 """The report issue: a first screen that says it all, then a fold for each finding, within what GitHub takes.
 
-What does not fit is left out by whole folds, before anything is rendered, and counted; never the first screen.
+What does not fit is left out by whole folds, before anything is rendered, and counted; never the first screen. What
+happens between two runs stands between its two parts, see `ReportIssue.since`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import Final
 
 from claude_pool_gh.audits.model import AuditFinding, AuditResult, AuditState, Completeness
 from claude_pool_gh.audits.outputs import parts, summary
-from claude_pool_gh.audits.outputs.summary import NextRun
 from claude_pool_gh.reports.neutralize import code, neutralize_line
 from claude_pool_gh.reports.neutralize import summary as fold_title
 from claude_pool_gh.reports.words import commit, count, fold
@@ -23,8 +23,8 @@ LIMIT: Final = 60_000
 _WORST: Final = 10
 _PROBLEMS: Final = 6
 _LINES: Final = 30
-_FOOT: Final = 1_500
-"""Bytes that are kept for what stands at the end."""
+_FOOT: Final = 3_000
+"""Bytes that are kept for what stands at the end, and for what happens between two runs."""
 
 
 def key(repository_id: int, audit: str) -> str:
@@ -37,23 +37,29 @@ def title(audit: str) -> str:
     return f"Audit report: {audit}"
 
 
-def waiting(audit: str, next_run: NextRun | None = None) -> SafeMarkdown:
-    """The issue of an audit that has not run yet."""
-    lines = [f"The audit {code(audit)} has not run yet. Its findings will be listed here."]
-    return SafeMarkdown(
-        "\n\n".join([*lines, *summary.when_next(next_run), f"<sub>{_help(audit)}</sub>"])
-    )
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The issue's text: before what has happened since the run, and after it."""
+
+    first: SafeMarkdown
+    rest: SafeMarkdown
 
 
-def body(
-    result: AuditResult, home: str, next_run: NextRun | None = None, *, limit: int = LIMIT
-) -> SafeMarkdown:
-    """The issue's text. `home`: the repository's page, "" where there is none."""
-    foot = _foot(result)
-    room = limit - _size(foot)
-    text = "\n\n".join(filter(None, first_screen(result, home, next_run)))
+def waiting(audit: str) -> Text:
+    """The issue of an audit that has told no result yet."""
+    first = f"The audit {code(audit)} has no result yet. Its findings will be listed here."
+    return Text(SafeMarkdown(first), SafeMarkdown(f"<sub>{_help(audit)}</sub>"))
+
+
+def text(result: AuditResult, home: str, *, workflow_off: str = "", limit: int = LIMIT) -> Text:
+    """The issue of an audit that has. `home`: the repository's page, "" where there is none.
+
+    `workflow_off`: why GitHub does not start it any more, in words of ours; "" where it does.
+    """
+    foot, chart = _foot(result), parts.chart(result)
+    first = "\n\n".join(filter(None, _first(result, home, workflow_off)))
     kept: list[str] = []
-    left = room - _size(text) - _FOOT
+    left = limit - _size(foot) - _size(first) - _size(chart) - _FOOT
     missing = 0
     for part in _parts(result, home):
         size = _size(part.text) + 2
@@ -67,24 +73,23 @@ def body(
             f"*{count(missing, 'finding')} more {'is' if missing == 1 else 'are'} not shown: GitHub takes no longer "
             "text. The files of the report have all of them.*"
         )
-    return SafeMarkdown("\n\n".join(filter(None, [text, *kept, foot])))
+    rest = "\n\n".join(filter(None, [chart, *kept, foot]))
+    return Text(SafeMarkdown(first), SafeMarkdown(rest))
 
 
-def first_screen(result: AuditResult, home: str, next_run: NextRun | None) -> list[str]:
-    """Verdict, counts, the worst findings, what is missing, and when it goes on. It is never shortened."""
+def _first(result: AuditResult, home: str, workflow_off: str) -> list[str]:
+    """Verdict, counts, the worst findings, what is missing, and how it goes on. It is never shortened."""
     verdict = summary.verdict(result)
     plan = result.plan
     where = f"{commit(plan.commit, home)} of {code(plan.branch, 100)}"
     said = [f"### {parts.SIGNS[verdict.tone]} {verdict.text}"]
     said.append(" · ".join([where, *summary.facts(result), summary.day(result.ended_ms)]))
-    said.append(_warnings(result))
+    said += [_warnings(result), f"⚠️ {workflow_off}" if workflow_off else ""]
     changed = summary.since_last(result)
     said.append(f"Since the last run: {changed}." if changed and len(result.history) > 1 else "")
     said.append(parts.counts(result))
     said.append(parts.worst(result, home, _WORST))
     said.append(_next(result))
-    said += summary.when_next(next_run)
-    said.append(parts.chart(result))
     return said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final
 from claude_pool_gh.reports.unseen import seen
 
 _STYLE: Final = Path(__file__).with_name("report.css")
+_CODE_SPAN: Final = re.compile(r"`([^`]+)`")
 _POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 )
@@ -34,15 +36,15 @@ def table(head: Sequence[str], numbers: int, rows: Sequence[Sequence[str]]) -> s
         return ""
     words = len(head) - numbers
 
-    def line(cells: Sequence[str], tag: str) -> str:
+    def row_of(cells: Sequence[str], tag: str) -> str:
         return "".join(
             f"<{tag}{' class=n' if at >= words else ''}>{each}</{tag}>"
             for at, each in enumerate(cells)
         )
 
-    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
+    body = "".join(f"<tr>{row_of(row, 'td')}</tr>" for row in rows)
     return (
-        f'<div class="wide"><table><thead><tr>{line(head, "th")}</tr></thead>'
+        f'<div class="wide"><table><thead><tr>{row_of(head, "th")}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -55,3 +57,8 @@ def items(texts: Sequence[str]) -> str:
 def text(text: str) -> str:
     """A text of anybody's, as text."""
     return escape(seen(text))
+
+
+def line(words: str) -> str:
+    """A line of an agent's, as text; what it wrote as code is shown as code."""
+    return _CODE_SPAN.sub(r"<code>\1</code>", text(words))

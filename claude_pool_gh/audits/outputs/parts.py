@@ -215,7 +215,7 @@ def uncovered(result: AuditResult, most: int) -> str:
     found = summary.not_whole(result)
     rows = [
         [
-            neutralize_line(each.shard.title, 100),
+            code(each.shard.title, 100),
             str(len(each.unopened) or each.shard.files),
             each.state.value,
             _why(each),

@@ -84,8 +84,6 @@ class NextRun:
     passed_why: str = ""
     missed: int = 0
     """Due times before this run that nobody was there for; they were made up for by this one."""
-    workflow_off: str = ""
-    """Why GitHub does not start it any more, in words of ours; "" where it does."""
 
 
 def verdict(result: AuditResult) -> Verdict:
@@ -212,8 +210,6 @@ def when_next(next_run: NextRun | None) -> list[str]:
     if next_run is None:
         return []
     lines = []
-    if next_run.workflow_off:
-        lines.append(f"⚠️ {next_run.workflow_off}")
     if next_run.stopped_by:
         lines.append(f"The schedule is stopped, by {next_run.stopped_by}.")
     elif next_run.start_ms is not None:

@@ -30,11 +30,13 @@ from claude_pool_gh.conversation.prompts.thread_prompt import new_fence
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import KnownFinding
 from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.pool.model.digests import with_digests
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.reports.figures import dollars
+from claude_pool_gh.reports.redact import cleared, veiled
 from claude_pool_gh.reports.visible import visible_text
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.storage import Transaction
@@ -115,26 +117,22 @@ async def _brief(
         )
     await host.bring(context, known.heads(past.every))
     earlier = await known.earlier(mirror, subject.commit, past.every)
-    return Done(
-        {
-            "head": subject.commit,
-            "fence": new_fence(),
-            "about": _about(subject, plan),
-            "guidance": rules,
-            "turns": {
-                step.name: step.overrides.max_turns
-                for step in context.plan.steps
-                if isinstance(step, AgentRun)
-            },
-            "rules": "\n".join(f"- `{rule.id}`: {rule.summary}" for rule in KINDS[subject.kind]),
-            "dismissed": _dismissed(past.dismissed),
-            "shards": [_item(shard) for shard in plan.shards],
-            "plan": stored,
-            "digest": digest,
-            "earlier": earlier.stored(),
-            "started_ms": started,
-        }
-    )
+    told = {
+        "head": subject.commit,
+        "fence": new_fence(),
+        "about": _about(subject, plan),
+        "guidance": _as_kept(rules),
+        "turns": {
+            step.name: step.overrides.max_turns
+            for step in context.plan.steps
+            if isinstance(step, AgentRun)
+        },
+        "rules": "\n".join(f"- `{rule.id}`: {rule.summary}" for rule in KINDS[subject.kind]),
+        "dismissed": _as_kept(_dismissed(past.dismissed)),
+        "shards": [_item(shard) for shard in plan.shards],
+    }
+    own = {"plan": stored, "digest": digest, "earlier": earlier.stored(), "started_ms": started}
+    return Done(with_digests(told, by_item=("shards",)) | own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +295,11 @@ def _dismissed(dismissed: Sequence[KnownFinding]) -> str:
         for each in dismissed
     ]
     return "\n".join(lines) or "(none)"
+
+
+def _as_kept(text: str) -> str:
+    """A text as a state keeps it that others can read: all agents are told the same, in whichever job they work."""
+    return veiled(cleared(text))
 
 
 def _item(shard: Shard) -> dict[str, Any]:

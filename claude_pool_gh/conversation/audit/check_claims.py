@@ -27,6 +27,7 @@ from claude_pool_gh.findings.identity import (
 )
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import KnownFinding, Standing
+from claude_pool_gh.pool.model.digests import with_digests
 from claude_pool_gh.pool.model.ports import Done, HostStepContext
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.severity import Severity
@@ -63,12 +64,10 @@ async def check_claims(host: AuditHost, context: HostStepContext) -> Done:
         for each in earlier.changed
         if each.mark not in sorted_.seen
     ]
+    asked = [*again[:MOST_AGAIN], *(_item(each) for each in serious[:MOST_VERIFIED])]
     return Done(
-        {
-            "candidates": [
-                *again[:MOST_AGAIN],
-                *(_item(each) for each in serious[:MOST_VERIFIED]),
-            ],
+        with_digests({"candidates": asked}, by_item=("candidates",))
+        | {
             "trifles": [
                 each.model_dump(mode="json")
                 for each in sorted_.new
@@ -229,10 +228,11 @@ _QUESTION: Final = (
     "that did not open it does not count. Answer with confirmed, refuted or unsure."
 )
 _KNOWN: Final = (
-    "This was reported at an earlier commit, and its code has changed since. Is the fault still in the code in this "
-    "folder, in whatever lines, file or form? Open the file that it names, or the one that holds the code now, before "
-    "you answer: an answer by a run that opened none does not count. Answer with still, fixed or unsure. That the "
-    "quoted lines are gone proves nothing. With still, `place` says where the fault stands now."
+    "This was reported at an earlier commit, and its code, or code around it or that it names, has changed since. Is "
+    "the fault still in the code in this folder, in whatever lines, file or form? Open the file that it names, or the "
+    "one that holds the code now, before you answer: an answer by a run that opened none does not count. Answer with "
+    "still, fixed or unsure. That the quoted lines are gone, or are as they were, proves nothing. With still, `place` "
+    "says where the fault stands now."
 )
 
 

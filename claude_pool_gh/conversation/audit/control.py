@@ -9,6 +9,7 @@ from claude_pool_gh.audits.outputs.summary import when_next
 from claude_pool_gh.conversation.audit.live import end_ended
 from claude_pool_gh.conversation.audit.publish import next_run
 from claude_pool_gh.conversation.audit.scheduler import schedules_of
+from claude_pool_gh.conversation.audit.since import bring_up_to_date
 from claude_pool_gh.conversation.services import Act, ActResult, CommandContext, Services
 from claude_pool_gh.reports.audits import ScheduleLine, no_schedule, schedules
 from claude_pool_gh.storage import Transaction
@@ -34,6 +35,8 @@ def control(services: Services, asked: CommandContext, what: Control, name: str)
             schedule_rows.stop(tx, repository, name, by)
         elif what == "resume":
             schedule_rows.resume(tx, repository, name, now)
+        for audit in configured:
+            bring_up_to_date(tx, asked.thread.repository, audit, now)
         lines = [
             ScheduleLine(
                 name=each.audit,

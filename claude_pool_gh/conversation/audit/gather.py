@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from claude_pool_gh.audits import reads, results, rows
+from claude_pool_gh.audits import merging, reads, results, rows
 from claude_pool_gh.audits.estimate import PastRun
+from claude_pool_gh.audits.merging import Joined
 from claude_pool_gh.audits.model import (
     AuditFinding,
     AuditPlan,
@@ -29,6 +30,7 @@ from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import carried, quoted_in, requoted
 from claude_pool_gh.findings.model import Finding, NewPlace
 from claude_pool_gh.findings.tables import KnownFinding, Standing
+from claude_pool_gh.pool.model.digests import with_digests
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.pool.store import costs, tasks
 from claude_pool_gh.storage import Transaction
@@ -38,22 +40,46 @@ RESULT: Final = TypeAdapter(AuditResult)
 _PLAN: Final = TypeAdapter(AuditPlan)
 
 
-async def alike(context: HostStepContext) -> Done:
-    """Ask a judge about claims of different parts that may be one fault. Usually there are none, and no cost."""
-    claims = _claims(context)
-    groups = results.alike(claims)
-    return Done(
+async def alike(host: AuditHost, context: HostStepContext) -> Done:
+    """Ask a judge about claims that may be one fault, or one that is known. Usually there are none, and no cost."""
+    subject = host.subject(context)
+    traits = await host.database.read(lambda tx: rows.traits_of(tx, subject.audit))
+    weighed = _weighed(context)
+    open_findings = _open(context, weighed, traits)
+    claims = merging.apart(_claims(context, weighed), open_findings, _here(context))
+    groups = merging.alike(claims.new, open_findings)
+    asked = [
         {
-            "groups": [
-                {
-                    "title": f"{len(group)} claims of {group[0].rule}",
-                    "claims": "\n\n".join(map(_told, group)),
-                    "marks": [each.mark for each in group],
-                }
-                for group in groups
-            ]
+            "title": f"{len(group)} claims of {group[0].rule}",
+            "claims": "\n\n".join(map(_told, group)),
+            "marks": [each.mark for each in group],
         }
-    )
+        for group in groups
+    ]
+    return Done(with_digests({"groups": asked}, by_item=("groups",)))
+
+
+def _here(context: HostStepContext) -> Collection[str]:
+    """The names of the open findings whose code is unchanged."""
+    places: Mapping[str, Any] = context.results["check"]["places"]
+    return places.keys()
+
+
+def _open(
+    context: HostStepContext, weighed: Weighed, traits: Mapping[str, AuditTrait]
+) -> list[Candidate]:
+    """The open findings of earlier runs, about where they stand now."""
+    check = context.results["check"]
+    here = {mark: Finding.model_validate(f) for mark, f in check["places"].items()}
+    for candidate, place in weighed.still:
+        told = place.model_dump(exclude={"evidence"}) if place is not None else {}
+        here[candidate.mark] = candidate.finding.model_copy(update=told)
+    rules = {mark: trait.rule for mark, trait in traits.items()}
+    return [
+        Candidate(kind="known", mark=mark, rule=rules.get(mark, ""), finding=finding)
+        for mark, finding in here.items()
+        if mark not in {each.mark for each in weighed.fixed}
+    ]
 
 
 def _told(each: Candidate) -> str:
@@ -82,16 +108,24 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     plan = _PLAN.validate_python(made["plan"]["plan"])
     check, weighed = made["check"], _weighed(context)
     groups = [each["marks"] for each in made["alike"]["groups"]]
-    reported = results.joined(_claims(context, weighed), groups, made["merge"])
     mirror = await host.git_dir(context, [subject.commit])
     places = await _places(mirror, subject, check, weighed)
     blobs = await history.blobs_of_paths(mirror, subject.commit)
     ended = host.clock.now_ms()
     known = await host.database.read(lambda tx: _Known.read(tx, subject, context.chain_id))
+    open_findings = _open(context, weighed, known.traits)
+    claims = merging.apart(_claims(context, weighed), open_findings, _here(context))
+    places |= {
+        mark: places[mark].model_copy(update={"severity": severity})
+        for mark, severity in claims.again.items()
+        if mark in places
+    }
+    joined = merging.joined(claims.new, groups, made["merge"], open_findings)
     covered = results.coverage(
         plan,
         made["find"],
         ShardCounts(stated=check["stated"], kept=check["kept"], costs=known.shards),
+        blobs.keys(),
     )
     left = rest(covered, subject.paths, continues=subject.continues)
     unsettled = tuple(weighed.unsettled)
@@ -103,8 +137,9 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
         unplaced=check["unplaced"],
         malformed=check["malformed"],
     )
-    run = _Run(subject, context.chain_id, ended, reported, places, weighed)
-    findings = results.ordered(_findings(run, known, frozenset(covered.read), blobs, check))
+    run = _Run(subject, context.chain_id, ended, joined, places, weighed)
+    seen = {*check["seen"], *claims.again, *joined.again}
+    findings = results.ordered(_findings(run, known, frozenset(covered.read), blobs, seen, check))
     full = AuditResult(
         plan=plan,
         coverage=covered,
@@ -172,7 +207,7 @@ class _Run:
     subject: Subject
     chain_id: str
     ended_ms: int
-    reported: Sequence[tuple[Candidate, tuple[Finding, ...]]]
+    joined: Joined
     places: Mapping[str, Finding]
     weighed: Weighed
 
@@ -181,7 +216,7 @@ class _Run:
         subject, now = self.subject, self.ended_ms
         for finding in self.places.values():
             tables.carry(tx, subject.audit, finding, subject.commit)
-        new = [candidate.finding for candidate, _ in self.reported]
+        new = [candidate.finding for candidate, _ in self.joined.new]
         tables.remember(tx, subject.audit, self.chain_id, "audit", new, now, head=subject.commit)
         for each in self.weighed.fixed:
             tables.settle(tx, subject.audit, each.mark, Standing.fixed, now)
@@ -190,7 +225,7 @@ class _Run:
             candidate.mark: AuditTrait(
                 rule=candidate.rule, verified=candidate.mark in verified, also=also
             )
-            for candidate, also in self.reported
+            for candidate, also in self.joined.new
         }
         rows.note_traits(tx, subject.audit, traits)
         rows.remember_run(tx, run)
@@ -251,15 +286,16 @@ def _findings(
     known: _Known,
     read: frozenset[str],
     there: Collection[str],
+    seen: Collection[str],
     check: Mapping[str, Any],
 ) -> list[AuditFinding]:
-    """Every finding that the audit knows, old and new, each once."""
+    """Every finding that the audit knows, old and new, each once. `seen`: the open ones that it has stated again."""
     subject = run.subject
     before = {each.mark: each for each in known.every}
     fixed = {each.mark for each in run.weighed.fixed}
-    judged = fixed | {each.mark for each, _ in run.weighed.still} | set(check["seen"])
+    judged = fixed | {each.mark for each, _ in run.weighed.still} | {*seen}
     told: list[AuditFinding] = []
-    reported = {candidate.mark for candidate, _ in run.reported}
+    reported = {candidate.mark for candidate, _ in run.joined.new}
     for mark, each in before.items():
         if mark in reported:
             continue
@@ -284,7 +320,7 @@ def _findings(
             )
         )
     verified = {each.mark for each in run.weighed.confirmed}
-    for candidate, also in run.reported:
+    for candidate, also in run.joined.new:
         old = before.get(candidate.mark)
         trait = known.traits.get(candidate.mark)
         told.append(

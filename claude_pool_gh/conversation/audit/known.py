@@ -1,6 +1,7 @@
 """The state of earlier runs' findings at the commit that is read: unchanged, to be judged again, or back.
 
-Nothing here says that one is fixed. That its code is gone, moved or in a file of another name only asks the question.
+Nothing here says that one is fixed. That its code is gone, moved or in a file of another name only asks the question,
+and so does a change around it, or of a file that it names.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from claude_pool_gh.conversation.review import hunks
-from claude_pool_gh.findings.diffs import entries
+from claude_pool_gh.conversation.review.reach import bearing, names_file, words_of
+from claude_pool_gh.findings.diffs import Entry, entries
 from claude_pool_gh.findings.identity import moved, still_there
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.quotes import lines_of
 from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.errors import WorktreeError
@@ -25,7 +28,7 @@ _CHANGE: Final = 4_000
 
 @dataclass(frozen=True, slots=True)
 class ChangedFinding:
-    """An open finding whose code is another now, under the name that its file has now."""
+    """An open finding that may be fixed: its code is another now, or what decides it. Its file has its new name."""
 
     mark: str
     finding: Finding
@@ -83,19 +86,21 @@ async def earlier(mirror: Path, head: str, every: Sequence[KnownFinding]) -> Ear
     The commits at which they were placed have to be in the mirror: without one, a renamed file is a file that is gone.
     """
     open_ = [each for each in every if each.state is Standing.open]
-    renamed = {commit: await _renamed(mirror, commit, head) for commit in heads(every)}
-    placed = [(each, _here(each.finding, renamed.get(each.head, {}))) for each in open_]
+    listed = {commit: await _listed(mirror, commit, head) for commit in heads(every)}
+    placed = [(each, _here(each.finding, _renamed(listed.get(each.head, ())))) for each in open_]
     files = await history.read_files(mirror, head, {finding.path for _, finding in placed})
     standing: dict[str, Finding] = {}
     changed: list[ChangedFinding] = []
     for each, finding in placed:
         text = files.get(finding.path)
         found = None if text is None else still_there(finding, text)
-        if found is not None:
-            standing[each.mark] = found
-        else:
+        if found is None or text is None:
             change = await _change(mirror, each, finding, head)
             changed.append(ChangedFinding(each.mark, finding, change, exists=text is not None))
+        elif change := await _bearing(mirror, each, found, head, text, listed.get(each.head, ())):
+            changed.append(ChangedFinding(each.mark, found, change, exists=True))
+        else:
+            standing[each.mark] = found
     return Earlier(standing, changed)
 
 
@@ -104,20 +109,47 @@ def _here(finding: Finding, renamed: Mapping[str, str]) -> Finding:
     return finding if path == finding.path else moved(finding, path)
 
 
-async def _renamed(mirror: Path, old: str, new: str) -> Mapping[str, str]:
-    """Files that have another name since a commit, by the old one; none where that commit is not known any more."""
+async def _listed(mirror: Path, old: str, new: str) -> Sequence[Entry]:
+    """The files that differ from an older commit; none where that commit is not known any more."""
     if not old or old == new:
-        return {}
+        return ()
     try:
         found = await history.listing(mirror, old, new)
-        listed = await asyncio.to_thread(entries, found)
+        return await asyncio.to_thread(entries, found)
     except (WorktreeError, ValueError):
-        return {}
+        return ()
+
+
+def _renamed(listed: Sequence[Entry]) -> Mapping[str, str]:
+    """Files that have another name now, by the old one."""
     return {
         each.before: each.path
         for each in listed
         if each.status == "R" and each.before and each.names == (each.before, each.path)
     }  # others are shown with a sign in place of odd bytes, as another file may really be called
+
+
+async def _bearing(
+    mirror: Path,
+    known: KnownFinding,
+    now: Finding,
+    head: str,
+    text: str,
+    listed: Sequence[Entry],
+) -> str:
+    """The change that may decide a finding whose own lines are as they were; "" where there is none."""
+    told = words_of(now)
+    names = [
+        sorted({each.before or each.path, each.path})
+        for each in listed
+        if each.path == now.path or names_file(told, each.path)
+    ]
+    try:
+        out = await history.diffs(mirror, known.head, head, names) if names else []
+        found = await asyncio.to_thread(hunks.by_path, b"".join(out).decode(errors="replace"))
+    except (WorktreeError, ValueError):
+        return ""
+    return bearing(now, found.values(), lines_of(text))
 
 
 async def _change(mirror: Path, known: KnownFinding, now: Finding, head: str) -> str:

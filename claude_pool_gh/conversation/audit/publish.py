@@ -7,7 +7,7 @@ from typing import Final
 from claude_pool_gh.audits import schedule_rows
 from claude_pool_gh.audits.model import AuditResult
 from claude_pool_gh.audits.outputs import issue, sarif
-from claude_pool_gh.audits.outputs.summary import NextRun
+from claude_pool_gh.audits.outputs.summary import NextRun, when_next
 from claude_pool_gh.audits.schedule_rows import ScheduledAudit
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.services import Services
@@ -36,10 +36,10 @@ def publish(
     """Want it all, in the transaction that ends the audit. `workflow_off`: see `paused`."""
     repository, name = facts.thread.repository, facts.name
     known = schedule_rows.get(tx, repository.id, name)
-    body = issue.body(
-        result, home_of(services.links, repository), next_run(known, now_ms, workflow_off)
-    )
-    report = ReportIssue(title=issue.title(name), body=body)
+    home = home_of(services.links, repository)
+    text = issue.text(result, home, workflow_off=workflow_off)
+    comes = "\n\n".join(when_next(next_run(known, now_ms)))
+    report = ReportIssue(title=issue.title(name), body=text.first, since=comes, rest=text.rest)
     key = issue.key(repository.id, name)
     want(tx, key, repository, report, now_ms, chain_id=result.chain)
     standing = fate(tx, key)
@@ -92,10 +92,10 @@ def home_of(links: Links, repository: Repository) -> str:
     return f"{links.server.rstrip('/')}/{repository.full_name}"
 
 
-def next_run(known: ScheduledAudit | None, now_ms: int, workflow_off: str = "") -> NextRun | None:
+def next_run(known: ScheduledAudit | None, now_ms: int) -> NextRun | None:
     """The facts that a report gives of an audit's schedule; None where it has none."""
     if known is None or known.schedule is None:
-        return NextRun(start_ms=None, workflow_off=workflow_off) if workflow_off else None
+        return None
     record = known.record
     return NextRun(
         start_ms=known.next_start(now_ms),
@@ -105,5 +105,4 @@ def next_run(known: ScheduledAudit | None, now_ms: int, workflow_off: str = "") 
         passed_ms=record.passed_ms,
         passed_why=record.passed_why,
         missed=record.missed,
-        workflow_off=workflow_off,
     )

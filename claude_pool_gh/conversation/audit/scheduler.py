@@ -28,14 +28,13 @@ from claude_pool_gh.commands.lines import WORD
 from claude_pool_gh.config.load import Configuration
 from claude_pool_gh.config.model import Audit, RepositoryConfig
 from claude_pool_gh.conversation.audit.live import end_ended
-from claude_pool_gh.conversation.audit.publish import next_run
+from claude_pool_gh.conversation.audit.since import bring_up_to_date, waiting
 from claude_pool_gh.conversation.intake.command_policy import answers
 from claude_pool_gh.conversation.repository.config_loader import ConfigLoader
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.github import inbox, reads
 from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.effects.lookups import fate
-from claude_pool_gh.github.effects.report_issue import ReportIssue
 from claude_pool_gh.github.effects.rows import hold, want
 from claude_pool_gh.github.effects.states import EffectState
 from claude_pool_gh.github.errors import ForgeError
@@ -101,7 +100,8 @@ class AuditScheduler:
     async def _read_all(self, now_ms: int) -> None:
         """Read the configurations that were not read for a while. One that cannot be read changes nothing."""
         for repository in await self.services.database.read(inbox.active_repositories):
-            if self._read_ms.get(repository.id, -READ_EVERY_MS) + READ_EVERY_MS > now_ms:
+            since = now_ms - self._read_ms.get(repository.id, -READ_EVERY_MS)
+            if 0 <= since < READ_EVERY_MS:  # below 0 the clock was set back
                 continue
             self._read_ms[repository.id] = now_ms
             try:
@@ -129,8 +129,10 @@ class AuditScheduler:
 
         def keep(tx: Transaction) -> None:
             for name, each in wanted.items():
-                schedule_rows.remember(tx, repository.id, name, each, now)
-            schedule_rows.forget_others(tx, repository.id, wanted)
+                if schedule_rows.remember(tx, repository.id, name, each, now):
+                    bring_up_to_date(tx, repository, name, now)
+            for name in schedule_rows.forget_others(tx, repository.id, wanted):
+                bring_up_to_date(tx, repository, name, now)
 
         await self.services.database.transact(keep)
         return config, branch, commit
@@ -207,8 +209,7 @@ class AuditScheduler:
         if standing is not None and standing.state is EffectState.refused:
             why = f"GitHub refused the report issue ({standing.error})"
             await self._pass_over(due, _passed(begin), why)
-        body = issue.waiting(due.audit, next_run(due, now))
-        report = ReportIssue(title=issue.title(due.audit), body=body)
+        report = waiting(due.audit)
         await self.services.database.transact(lambda tx: want(tx, key, repository, report, now))
         self.wake_writer()
         if standing is None or standing.state is EffectState.wanted:
@@ -225,9 +226,15 @@ class AuditScheduler:
 
     async def _pass_over(self, due: ScheduledAudit, passed: PassOver, words: str = "") -> None:
         now = self.services.clock.now_ms()
-        await self.services.database.transact(
-            lambda tx: schedule_rows.pass_over(tx, due, passed, now, words=words)
-        )
+
+        def store(tx: Transaction) -> None:
+            schedule_rows.pass_over(tx, due, passed, now, words=words)
+            repository = inbox.known_repository(tx, due.repository_id)
+            if repository is not None:
+                bring_up_to_date(tx, repository, due.audit, now)
+
+        await self.services.database.transact(store)
+        self.wake_writer()
         logger.info(
             "audit passed over: %s", words or passed.why, extra=_told(due, "audit_passed_over")
         )

@@ -10,7 +10,7 @@ from claude_pool_gh.conversation.audit.host import AuditHost
 from claude_pool_gh.conversation.recipes.recipe_fit import RecipeNeeds
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import AgentRun, Step
-from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.model.ports import HostStep
 
 CALLS: Final = frozenset({"audit.brief", "audit.check", "audit.alike", "audit.gather"})
 """The names by which recipes call them."""
@@ -19,14 +19,10 @@ _SHAPE: Final = ("plan", "find", "check", "verify", "alike", "merge", "gather")
 
 def host_steps(host: AuditHost) -> dict[str, HostStep]:
     """The recipe's steps that run without a model."""
-
-    async def alike(context: HostStepContext) -> Done | Finish:
-        return await gather.alike(context)
-
     return {
         "audit.brief": lambda context: brief.brief(host, context),
         "audit.check": lambda context: check_claims.check_claims(host, context),
-        "audit.alike": alike,
+        "audit.alike": lambda context: gather.alike(host, context),
         "audit.gather": lambda context: gather.gather(host, context),
     }
 

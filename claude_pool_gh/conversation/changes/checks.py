@@ -59,7 +59,8 @@ async def _why_none(services: Services, facts: ChangeFacts) -> str:
     if services.sandbox is None:
         return "this server runs no checks"
     if fault := await services.sandbox.fault():
-        logger.error("no sandbox: %s", fault, extra={"action": "no_sandbox"})
+        do = "install what is named, or set CLAUDE_POOL_CHECKS=0; `claude-pool-gh doctor` tries it again"
+        logger.error("no sandbox: %s", fault, extra={"action": "no_sandbox", "do": do})
         return "this server has no working sandbox (`claude-pool-gh doctor` says why)"
     return ""
 

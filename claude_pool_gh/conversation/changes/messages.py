@@ -17,7 +17,8 @@ from claude_pool_gh.reports.secrets import secrets
 
 _SUBJECT_LIMIT: Final = 72
 _LISTED: Final = 20
-_URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://\S*", re.IGNORECASE)
+_URL: Final = re.compile(r"(?<![a-z0-9+.-])[a-z0-9+.-]*://\S*", re.IGNORECASE)
+"""What may be its scheme is looked at once from its beginning, or a long text of dots would take seconds."""
 _ISSUE: Final = re.compile(r"\b(gh|issues?|pull)[-/](?=\d)", re.IGNORECASE)
 _BRACKETS: Final = str.maketrans("[]", "()")
 _STARS: Final = re.compile(r"\*{2,}")
@@ -38,8 +39,8 @@ def plain(text: str, limit: int) -> str:
         for each in text
         if _is_seen(each)
     )
-    shown = _URL.sub("(link)", shown)
-    shown = _ISSUE.sub(r"\1 ", shown.replace("@", "").replace("#", ""))
+    shown = shown.replace("@", "").replace("#", "")  # before what they could have parted
+    shown = _ISSUE.sub(r"\1 ", _URL.sub("(link)", shown))
     shown = _STARS.sub("*", shown.translate(_BRACKETS))
     line = " ".join(shown.split())
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"

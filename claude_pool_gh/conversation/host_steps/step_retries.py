@@ -11,7 +11,13 @@ import logging
 import random
 from typing import Final
 
-from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited, Unreadable
+from claude_pool_gh.github.errors import (
+    ForgeRefused,
+    ForgeUnavailable,
+    OperatorNeeded,
+    RateLimited,
+    Unreadable,
+)
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk
@@ -56,13 +62,10 @@ def patient(step: HostStep, *, longest: float = LONGEST, pause: float = 1.0) -> 
                 seconds = _seconds(passing, wait)
                 if seconds > rest:
                     raise StepFailed(_given_up(passing, waited), ours=True) from error
-                level = logging.ERROR if isinstance(passing, OutOfDisk) else logging.WARNING
-                logger.log(
-                    level,
-                    "step postponed: %s",
-                    passing,
-                    extra={"action": "step_postponed", "chain": context.chain_id},
-                )
+                do = getattr(passing, "do", "")  # of what only the operator can change
+                told = {"action": "step_postponed", "chain": context.chain_id, "do": do}
+                level = logging.ERROR if do else logging.WARNING
+                logger.log(level, "step postponed: %s", passing, extra=told)
             await asyncio.sleep(seconds)
             wait = min(2 * wait, _LONGEST_PAUSE)
 
@@ -95,6 +98,8 @@ def _seconds(passing: Passing, wait: float) -> float:
 def _given_up(passing: Passing, waited: float) -> str:
     if isinstance(passing, OutOfDisk):
         return "the server's disk is full; the operator of this bot must act"
+    if isinstance(passing, OperatorNeeded):
+        return "this server is not let through to GitHub; the operator of this bot must act"
     what = (
         "could not be reached" if not isinstance(passing, RateLimited) else "asked to wait too long"
     )

@@ -105,7 +105,10 @@ class CatchUp:
         logger.error(
             "more than %d deliveries since the last look: older ones are not looked at",
             _PAGES * _PAGE,
-            extra={"action": "deliveries_not_read"},
+            extra={
+                "action": "deliveries_not_read",
+                "do": "look at the older failed ones on the App's page, under Advanced, and redeliver them there",
+            },
         )
 
     async def _take(self, guid: str, delivery_id: int) -> int:
@@ -224,7 +227,7 @@ def _requests(comment: Any, repository: Repository) -> list[CommandRequest]:
     user = comment.get("user") or {}
     thread_url = str(comment.get("issue_url") or comment.get("pull_request_url") or "")
     number = thread_url.rpartition("/")[2]
-    if not user or not number.isdigit() or comment["created_at"] != comment["updated_at"]:
+    if not user or not number.isdecimal() or comment["created_at"] != comment["updated_at"]:
         return []
     inline = "pull_request_url" in comment
     ref = CommentRef(id=int(comment["id"]))

@@ -25,6 +25,7 @@ from claude_pool_gh.conversation.services import (
     Services,
     Start,
     needed_role,
+    role_of,
 )
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.command_request import CommandRequest
@@ -135,7 +136,7 @@ class CommandPolicy:
         role = (
             Role.admin
             if request.is_scheduled
-            else await reads.role_of(forge, repository, request.actor)
+            else await role_of(forge, repository, request.actor, config)
         )
         if isinstance(command, Mistake):
             return self._mistake(command, role, request)
@@ -260,6 +261,8 @@ class CommandPolicy:
 
     async def _kept_out(self, asked: CommandContext, verb: Verb) -> Refusal | None:
         """The refusal of a permitted command that runs nothing all the same."""
+        if verb.is_own_word and _is_of_a_workflow(asked.request):
+            return Refusal(replies.own_word(verb.name))
         if verb.pushes and not self.services.keeps():
             return Refusal(replies.only_app(verb.name))
         repository = asked.thread.repository
@@ -313,6 +316,11 @@ def _is_behind(request: CommandRequest, pull: reads.Pull | None) -> bool:
     if pull is None or not isinstance(source, Trigger) or source.kind != "push":
         return False
     return not source.id.endswith(f":{pull.head}")
+
+
+def _is_of_a_workflow(request: CommandRequest) -> bool:
+    """True where the author of an Actions workflow chose the words. Whoever caused its event may not know of them."""
+    return isinstance(request.source, Trigger) and request.source.kind in ("workflow", "schedule")
 
 
 def is_switched_on(kind: str, config: RepositoryConfig) -> bool:

@@ -53,6 +53,8 @@ _LONGEST_DELAY: Final = 256
 """Seconds."""
 _TAKEN_MS: Final = 120_000
 """For so long nobody else of this process takes a command that is being handled."""
+CAP_REACHED: Final = "refused: cap"
+"""The answer to a command for which a cap has too little left."""
 T = TypeVar("T")
 Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
 
@@ -140,7 +142,11 @@ class CommandWorker:
         request = command_rows.claim(tx, self.services.clock.now_ms(), _TAKEN_MS)
         return None if request is None else _as_named_now(tx, request)
 
-    def _carry_out(self, tx: Transaction, request: CommandRequest, decision: Decision) -> Handled:
+    def _carry_out(
+        self, tx: Transaction, request: CommandRequest, decision: Decision
+    ) -> Handled | None:
+        if not command_rows.is_open(tx, request.key):  # taken again, since this took so long
+            return None
         match decision:
             case Silence(why):
                 return self._close(tx, request, f"silence: {why}")
@@ -192,8 +198,9 @@ class CommandWorker:
             name = name_of(refusal.cap, self.services.runs_in)
             once = "" if request.comment else f"cap:{refusal.cap}:{now // rate_limits.HOUR_MS}"
             self._reply(tx, request, replies.cap_reached(refusal, request.line, cap=name), once)
-            return self._close(tx, request, "refused: cap")
+            return self._close(tx, request, CAP_REACHED)
         savepoint.commit()
+        command_rows.begin(tx, request.key, chain_id)
         if start.after is not None:
             start.after(tx, chain_id)
         if facts_of(plan.context, ThreadFacts).place == "pull":  # read live for this plan
@@ -208,7 +215,6 @@ class CommandWorker:
             self._reply(tx, request, replies.again(plan.verb, stands), "")
         self.observer.changed(tx, chain_id)
         endings.react(tx, request, "eyes", now)
-        command_rows.begin(tx, request.key, chain_id)
         return self._close(tx, request, "started", chain_id)
 
     def _end_others(self, tx: Transaction, thread: str, verb: str, now_ms: int) -> None:
@@ -278,7 +284,11 @@ class CommandWorker:
             command_rows.postpone(tx, request.key, tries, due)
             return None
 
-        logger.warning("command postponed: %s", error, extra={"action": "command_postponed"})
+        do = getattr(error, "do", "")  # of what only the operator can change
+        told = {"action": "command_postponed", "do": do}
+        logger.log(
+            logging.ERROR if do else logging.WARNING, "command postponed: %s", error, extra=told
+        )
         return await self._committed(request, store)
 
 
@@ -303,7 +313,7 @@ def _log(request: CommandRequest, handled: Handled, ms: int) -> None:
 
 def _in_a_word(answer: str) -> str:
     """The way in which a command was answered, without the reason: of reasons there are any number."""
-    if answer == "refused: cap":
+    if answer == CAP_REACHED:
         return answer
     return answer.partition("\n")[0].partition(":")[0]
 
@@ -324,7 +334,7 @@ def _same_request(tx: Transaction, thread: str, plan: Plan) -> str | None:
 
 def _labels(plan: Plan) -> ChainLabels:
     facts = facts_of(plan.context, ThreadFacts)
-    workflow = str(plan.context.get("workflow", ""))
+    workflow = str(plan.context.get("name" if plan.verb == "audit" else "workflow", ""))
     return ChainLabels(head=facts.head, workflow=workflow, requester=facts.requester.login)
 
 

@@ -15,13 +15,15 @@ LEAST_DIGITS: Final = 6
 _NAME: Final = re.compile(rf"(?=.*[0-9])[0-9a-fA-F]{{{LEAST_DIGITS},8}}")
 
 
-async def open_findings(services: Services, asked: CommandContext) -> list[KnownFinding]:
-    """The findings of a pull request that are open, oldest first; in an issue, those of the repository's audits."""
+async def findings_here(
+    services: Services, asked: CommandContext, state: Standing = Standing.open
+) -> list[KnownFinding]:
+    """The findings of a pull request in a state, oldest first; in an issue, those of the repository's audits."""
     if asked.place == "issue":
         repository = asked.thread.repository.id
-        return await services.database.read(lambda tx: tables.open_of_audits(tx, repository))
+        return await services.database.read(lambda tx: tables.of_audits(tx, repository, state))
     every = await services.database.read(lambda tx: tables.every(tx, asked.key))
-    return [each for each in every if each.state is Standing.open]
+    return [each for each in every if each.state is state]
 
 
 async def replied_to(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from claude_pool_gh.github.discussion import Discussion, LineThread, Message, SubmittedReview
@@ -17,6 +18,8 @@ _OWN_LIMIT: Final = 4_000
 """Of an earlier answer of our own: questions after it mean what it says."""
 _OURS: Final = "<!-- claude-pool:"
 """In everything that we post: in an Action our account is also that of other workflows."""
+_LAST: Final = 60
+"""Comments of a line thread that are read."""
 _HUNK_LIMIT: Final = 4_000
 _HARMLESS: Final = "\u200c\u200d\ufeff\u00ad"
 """Joiners of scripts and emoji, marks of byte order, soft hyphens."""
@@ -47,17 +50,21 @@ def conversation(found: Discussion, reader: Reader, *, without: int | None = Non
 
     `without`: the root of a thread that is told elsewhere.
     """
-    entries = [
-        *((said.at, said.id, _one(said, reader)) for said in found.comments),
-        *((each.said.at, each.said.id, _review(each, reader)) for each in found.reviews),
+    entries: list[tuple[Message, Callable[[], str]]] = [
+        *((each, partial(_one, each, reader)) for each in _heard(found.comments, reader)),
         *(
-            (each.said[-1].at, each.said[-1].id, _thread(each, reader))
+            (each.said, partial(_review, each, reader))
+            for each in found.reviews
+            if _is_heard(each.said, reader)
+        ),
+        *(
+            (each.said[-1], partial(_thread, each, reader))
             for each in found.threads
-            if each.root != without
+            if each.root != without and _heard(each.said, reader)
         ),
     ]
-    told = [text for _, _, text in sorted(entries) if text]
-    shown = newest(_blank_lines, told, LIMIT, beyond=found.beyond)
+    entries.sort(key=lambda each: (each[0].at, each[0].id))
+    shown = newest(_blank_lines, [tell for _, tell in entries], LIMIT, beyond=found.beyond)
     if not found.unknown:
         return shown
     note = f"({found.unknown} left out: GitHub did not say whether a maintainer has hidden them)"
@@ -66,15 +73,13 @@ def conversation(found: Discussion, reader: Reader, *, without: int | None = Non
 
 def place(thread: LineThread, reader: Reader) -> str:
     """The lines under which a command stands, with what the page shows around it."""
-    said = [text for each in thread.said if (text := _one(each, reader))]
+    told = _said(_blank_lines, thread, reader, _PLACE_LIMIT)
     parts = [
         f"{where(thread)}{' The thread is marked as resolved.' if thread.resolved else ''}",
         f"The part of the diff that is shown there:\n{_end(spelled(thread.hunk), _HUNK_LIMIT)}"
         if thread.hunk
         else "",
-        f"What is said there, oldest first:\n\n{newest(_blank_lines, said, _PLACE_LIMIT)}"
-        if said
-        else "",
+        f"What is said there, oldest first:\n\n{told}" if told else "",
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -99,17 +104,26 @@ def where(thread: LineThread) -> str:
 
 
 def newest(
-    join: Callable[[Sequence[str]], str], texts: Sequence[str], limit: int, *, beyond: int = 0
+    join: Callable[[Sequence[str]], str],
+    entries: Sequence[Callable[[], str]],
+    limit: int,
+    *,
+    beyond: int = 0,
 ) -> str:
-    """As many of the newest as there is room for, oldest first, and how many are left out."""
+    """As many of the newest as there is room for, oldest first, and how many are left out.
+
+    No text is made for which there is no room: strangers may have written many, and each takes its time.
+    """
     kept: list[str] = []
-    left = limit
-    for text in reversed(texts):
-        if len(text) > left and kept:
+    left, left_out = limit, len(entries) + beyond
+    for tell in reversed(entries):
+        text = tell() if left > 0 else ""
+        if left <= 0 or (len(text) > left and kept):
             break
-        kept.insert(0, text[:left])
-        left -= len(text)
-    left_out = len(texts) - len(kept) + beyond
+        left_out -= 1
+        if text:
+            kept.insert(0, text[:left])
+            left -= len(text)
     note = [f"({left_out} earlier left out)"] if left_out else []
     return join([*note, *kept])
 
@@ -118,11 +132,30 @@ def _blank_lines(texts: Sequence[str]) -> str:
     return "\n\n".join(texts)
 
 
+def _is_own(said: Message, reader: Reader) -> bool:
+    return said.author.id == reader.own_id and _OURS in said.text
+
+
+def _is_heard(said: Message, reader: Reader) -> bool:
+    """False for the request itself, and for what only tells how far the bot is."""
+    return said.id != reader.asked_in and (not _is_own(said, reader) or reader.is_answer(said))
+
+
+def _heard(every: Sequence[Message], reader: Reader) -> list[Message]:
+    return [each for each in every if _is_heard(each, reader)]
+
+
+def _said(
+    join: Callable[[Sequence[str]], str], thread: LineThread, reader: Reader, limit: int
+) -> str:
+    heard = _heard(thread.said, reader)
+    entries = [partial(_one, each, reader) for each in heard[-_LAST:]]
+    return newest(join, entries, limit, beyond=len(heard) - len(entries))
+
+
 def _one(said: Message, reader: Reader, what: str = "") -> str:
-    """One text with its author; nothing where it is the request itself, or nothing of it is shown."""
-    own = said.author.id == reader.own_id and _OURS in said.text
-    if said.id == reader.asked_in or (own and not reader.is_answer(said)):
-        return ""
+    """One text with its author; nothing where nothing of it is shown."""
+    own = _is_own(said, reader)
     text = visible_text(said.text, _OWN_LIMIT if own else _ONE_LIMIT)
     note = ", you, earlier" if own else f" ({said.badge})" if said.badge else ""
     return f"{said.author.login}{note}{what}: {text}" if text else ""
@@ -134,13 +167,13 @@ def _review(review: SubmittedReview, reader: Reader) -> str:
 
 
 def _thread(thread: LineThread, reader: Reader) -> str:
-    said = [text for each in thread.said if (text := _one(each, reader))]
+    said = _said("\n".join, thread, reader, LIMIT)
     resolved = " (marked as resolved)" if thread.resolved else ""
     if not said:
         return ""
     lines = [f"On {where(thread).removesuffix('.')}{resolved}:"]
     lines += [f"  | {line}" for line in spelled(thread.hunk).split("\n")[-_SHORT_HUNK:] if line]
-    return "\n".join([*lines, *("  " + text.replace("\n", "\n  ") for text in said)])
+    return "\n".join([*lines, "  " + said.replace("\n", "\n  ")])
 
 
 def spelled(text: str) -> str:

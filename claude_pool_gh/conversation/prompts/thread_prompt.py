@@ -8,6 +8,7 @@ said about a change must not decide what is found in it.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -141,7 +142,8 @@ async def _about(
     if sees & {ThreadPart.conversation, ThreadPart.place}:
         root = facts.asked_in.root if facts.asked_in else None
         found = await discussion(services.forge, thread, is_pull=pull, root=root)
-        parts |= spoken(found, await _reader(services, facts), root)
+        # off the event loop: what strangers have written may take seconds
+        parts |= await asyncio.to_thread(spoken, found, await _reader(services, facts), root)
     if ThreadPart.questions in sees:
         parts[ThreadPart.questions] = await _questions(services, facts)
     if ThreadPart.linked in sees:
@@ -157,9 +159,9 @@ async def _about(
         parts[ThreadPart.diff] = _cut(
             discussion_prompt.spelled(diff), _DIFF_LIMIT, "(the rest is left out; read the files)"
         )
-        parts[ThreadPart.checks] = printed(
-            await check_output.failed(services.forge, thread.repository, facts.head)
-        )
+        failed = await check_output.failed(services.forge, thread.repository, facts.head)
+        parts[ThreadPart.checks] = await asyncio.to_thread(printed, failed)
+    description = await asyncio.to_thread(visible_text, issue.body, 12_000)
     where = f"\n{_STANDS}" if parts.get(ThreadPart.place) else ""
     return ThreadPrompt(
         head=(
@@ -168,7 +170,7 @@ async def _about(
             "What follows between the fence lines was written by others."
         ),
         title=visible_text(issue.title, 300),
-        description=_cut(visible_text(issue.body, 12_000), 8_000, "(the rest is left out)"),
+        description=_cut(description, 8_000, "(the rest is left out)"),
         parts={part: text for part, text in parts.items() if part in sees},
         fence=fence,
         guidance=await guidance(services, facts, paths),
@@ -235,16 +237,16 @@ async def _questions(services: Services, facts: ThreadFacts) -> str:
 async def linked_issues(services: Services, facts: ThreadFacts, text: str) -> str:
     """Title and text of the issues that a thread's own text names."""
     told: list[str] = []
-    named = dict.fromkeys(int(found) for found in _LINKED.findall(visible_text(text, 12_000)))
+    shown = await asyncio.to_thread(visible_text, text, 12_000)
+    named = dict.fromkeys(int(found) for found in _LINKED.findall(shown))
     named.pop(facts.thread.number, None)
     for number in list(named)[:_LOOKED_UP_LIMIT]:
         if len(told) == _LINKED_LIMIT:
             break
         found = await reads.issue_text(services.forge, facts.thread.repository, number)
         if found is not None:
-            told.append(
-                f"#{number}: {visible_text(found[0], 300)}\n{visible_text(found[1], 2_000)}"
-            )
+            said = await asyncio.to_thread(visible_text, found[1], 2_000)
+            told.append(f"#{number}: {visible_text(found[0], 300)}\n{said}")
     return "\n\n".join(told)
 
 

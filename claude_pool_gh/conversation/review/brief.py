@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from typing import Any, Final, TypeGuard
 
@@ -122,7 +123,7 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
                 "fence": fence,
                 "about": about,
                 "facts": told,
-                "intent": _intent(facts, pull, fence),
+                "intent": await asyncio.to_thread(_intent, facts, pull, fence),
                 "request": f"The maintainer who asked wants you to look first at: {facts.focus[:500]}"
                 if facts.focus
                 else "",
@@ -184,7 +185,7 @@ async def _about(services: Services, facts: ReviewFacts, pull: reads.Pull, fence
     """The pull request in words, as a person sees it on GitHub, fenced as material: nothing of the host's is in it."""
     commits = await reads.commit_messages(services.forge, facts.thread)
     parts = [
-        *_opening(facts, pull, fence),
+        *await asyncio.to_thread(_opening, facts, pull, fence),
         "Commits:\n"
         + "\n".join(f"- {first}" for _, text in commits if (first := _first_line(text))),
     ]

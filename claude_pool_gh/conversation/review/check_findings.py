@@ -46,6 +46,8 @@ _TOO_MANY: Final = (
 )
 _NOT_NOW: Final = f"one review looks at most at {RECHECKED} findings again, which is our limit"
 _NAME_LEAST: Final = 6
+HIDING: Final = 500
+"""The newest dismissals of a repository: those that keep a claim from being reported."""
 
 
 async def check_findings(services: Services, context: HostStepContext) -> Done:
@@ -157,7 +159,7 @@ class _Now:
 
 def _now(tx: Transaction, facts: ReviewFacts) -> _Now:
     named = {each.mark: each for each in tables.every(tx, facts.key)}
-    return _Now(named, tables.dismissed_in(tx, facts.thread.repository.id, last=500))
+    return _Now(named, tables.dismissed_in(tx, facts.thread.repository.id, last=HIDING))
 
 
 @dataclass(slots=True)
@@ -187,7 +189,8 @@ def _sorted(
         )
         again = next((mark for mark in meant if mark not in found.restated), None)
         if why is not None:
-            found.hidden.append(remark(claim, why.reason or "no reason was given"))
+            reason = why.reason or "no reason was given"
+            found.hidden.append(remark(claim, f"{reason} ({why.mark[:8]})"))
         elif again is not None:
             found.restated[again] = claim
         elif any(_is_one(claim, each) for each in earlier.standing):

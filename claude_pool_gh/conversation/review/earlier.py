@@ -1,6 +1,7 @@
 """The places of a thread's open findings at the head that is read: unchanged, or to be judged again.
 
-Nothing here says that one is fixed. That its code is gone, moved, or in a file of another name only asks the question.
+Nothing here says that one is fixed. That its code is gone, moved, or in a file of another name only asks the question,
+and so does a change around it, or of what it names.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from claude_pool_gh.conversation.lookups.branch_point import bring
 from claude_pool_gh.conversation.review import hunks
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.hunks import FileDiff
+from claude_pool_gh.conversation.review.reach import bearing
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import fingerprint, moved, still_there
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.quotes import lines_of
 from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees import history
@@ -27,7 +30,7 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 
 @dataclass(frozen=True, slots=True)
 class ChangedFinding:
-    """An open finding whose code is another now, under the name that its file has now."""
+    """An open finding that may be fixed: its code is another now, or what decides it. Its file has its new name."""
 
     finding: Finding
     change: str
@@ -101,28 +104,46 @@ async def earlier(
     heads = {each.head or last for each in open_}
     await bring(services, facts, heads)
     diffs = {head: await _between(mirror, head, facts.head) for head in heads}
-    moved_: list[tuple[Finding, FileDiff | None]] = []
+    moved_: list[tuple[Finding, FileDiff | None, _Since]] = []
     for each in open_:
         since = diffs[each.head or last]
         diff = None if since is None else since.get(each.finding.path)
         path = diff.path if diff is not None else each.finding.path
         if since is None:
             path = renamed.get(path, path)
-        moved_.append(
-            (each.finding if path == each.finding.path else moved(each.finding, path), diff)
-        )
-    paths = {finding.path for finding, _ in moved_}
+        finding = each.finding if path == each.finding.path else moved(each.finding, path)
+        moved_.append((finding, diff, since))
+    paths = {finding.path for finding, *_ in moved_}
     files = await history.read_files(mirror, facts.head, paths, pointers=True)
     bases = await _before(mirror, merge_base, paths, renamed)
-    standing, changed = [], []
-    for finding, diff in moved_:
+    standing, touched, gone = await asyncio.to_thread(_sorted, moved_, files, bases)
+    return EarlierFindings(tuple(standing), (*gone, *touched), back)
+
+
+_Since = Mapping[str, FileDiff] | None
+"""The changes since a commit, by the old names; None where that commit is not known any more."""
+
+
+def _sorted(
+    findings: Sequence[tuple[Finding, FileDiff | None, _Since]],
+    files: Mapping[str, str],
+    bases: Mapping[str, str],
+) -> tuple[list[Finding], list[ChangedFinding], list[ChangedFinding]]:
+    """Those whose code is unchanged, as is all that may decide them; those of which that is not; all others."""
+    standing, touched, gone = [], [], []
+    for finding, diff, since in findings:
         found = _still(finding, files, bases)
-        if found is not None:
-            standing.append(found)
-        else:
+        if found is None:
             near = diff.near(finding.start_line, finding.end_line, old=True) if diff else ""
-            changed.append(ChangedFinding(finding, near or (diff.section[:4_000] if diff else "")))
-    return EarlierFindings(tuple(standing), tuple(changed), back)
+            gone.append(ChangedFinding(finding, near or (diff.section[:4_000] if diff else "")))
+            continue
+        lines = lines_of(files.get(found.path, ""))
+        change = "" if since is None else bearing(found, since.values(), lines)
+        if change or since is None:
+            touched.append(ChangedFinding(found, change))
+        else:
+            standing.append(found)
+    return standing, touched, gone
 
 
 async def _back(
@@ -167,8 +188,8 @@ def _still(finding: Finding, files: Mapping[str, str], bases: Mapping[str, str])
     return None if back else found
 
 
-async def _between(mirror: Path, old: str, new: str) -> Mapping[str, FileDiff] | None:
-    """The changes since a commit, by the old names; None where that commit is not known any more."""
+async def _between(mirror: Path, old: str, new: str) -> _Since:
+    """The changes from one commit to another."""
     if old == new:
         return {}
     try:

@@ -18,6 +18,8 @@ from claude_pool_gh.terms.roles import Role
 logger = logging.getLogger(__name__)
 
 _DOWN: Final = "-1"
+THUMBS_DOWN: Final = "thumbs down"
+"""The reason of such a dismissal."""
 
 
 async def take_thumbs(services: Services, facts: ReviewFacts) -> None:
@@ -41,7 +43,7 @@ async def take_thumbs(services: Services, facts: ReviewFacts) -> None:
                         m,
                         Standing.dismissed,
                         services.clock.now_ms(),
-                        reason="thumbs down",
+                        reason=THUMBS_DOWN,
                         by=w.login,
                     )
                 )

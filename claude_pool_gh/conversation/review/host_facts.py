@@ -55,7 +55,7 @@ def host_facts(
             [f"- {quoted(name)}" for name in failed_checks[:_CHECKS_TOLD]],
         ),
         _part(
-            "All files of the change, for all its readers:",
+            "All files of the change; what is not in your part of it, other agents read:",
             [f"- {quoted(each)}" for each in other_files],
         ),
         _part(

@@ -15,6 +15,43 @@ _CUT: Final = "\n[cut here; open the file for the rest]"
 
 
 @dataclass(frozen=True, slots=True)
+class Hunk:
+    """One part of a file's changes."""
+
+    text: str
+    old: tuple[int, int]
+    """First and last line before the change."""
+    new: tuple[int, int]
+
+    @property
+    def header(self) -> str:
+        """The header of the definition that it is in, as git shows it."""
+        return self.text.partition("\n")[0].rpartition("@@")[2]
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The lines that it takes away and brings, without their signs."""
+        return tuple(line[1:] for line in self.text.split("\n")[1:] if line.startswith(("-", "+")))
+
+    @property
+    def added(self) -> frozenset[int]:
+        """The lines, counted after the change, that it brings."""
+        return frozenset(at for at, line in self._lines() if line.startswith("+"))
+
+    @property
+    def places(self) -> frozenset[int]:
+        """The lines, counted after the change, that it brings, and those where it takes some away."""
+        return frozenset(max(1, at) for at, line in self._lines() if line.startswith(("-", "+")))
+
+    def _lines(self) -> Iterable[tuple[int, str]]:
+        at = self.new[0]
+        for line in self.text.split("\n")[1:]:
+            yield at, line
+            if not line.startswith(("-", "\\")):
+                at += 1
+
+
+@dataclass(frozen=True, slots=True)
 class FileDiff:
     """The changes of one file between two commits."""
 
@@ -34,31 +71,24 @@ class FileDiff:
 
     def near(self, first: int, last: int, *, old: bool) -> str:
         """The hunks that hold any of the lines, counted before the change where `old`; "" where none does."""
-        found = [
-            text for text, spans in self._hunks() if _meet(spans[0 if old else 1], first, last)
-        ]
+        found = (
+            each.text for each in self.hunks() if _meet(each.old if old else each.new, first, last)
+        )
         text = "\n".join(found)
         return text if len(text) <= _LIMIT else text[:_LIMIT] + _CUT
 
     @property
     def added(self) -> frozenset[int]:
         """The lines, counted after the change, that it brings."""
-        lines: set[int] = set()
-        for text, (_, (first, _last)) in self._hunks():
-            at = first
-            for line in text.split("\n")[1:]:
-                if line.startswith("+"):
-                    lines.add(at)
-                if not line.startswith(("-", "\\")):
-                    at += 1
-        return frozenset(lines)
+        return frozenset(at for each in self.hunks() for at in each.added)
 
-    def _hunks(self) -> Iterable[tuple[str, tuple[tuple[int, int], tuple[int, int]]]]:
+    def hunks(self) -> Iterable[Hunk]:
+        """Its parts."""
         heads = list(_HUNK.finditer(self.section))
         for at, head in enumerate(heads):
             end = heads[at + 1].start() if at + 1 < len(heads) else len(self.section)
             text = self.section[head.start() : end].removesuffix("\n")
-            yield text, (_span(head[1], head[2]), _span(head[3], head[4]))
+            yield Hunk(text, _span(head[1], head[2]), _span(head[3], head[4]))
 
 
 def by_old_path(diff: str) -> Mapping[str, FileDiff]:

@@ -18,10 +18,12 @@ _CLAIM_QUESTION: Final = (
     "that did not open it does not count. Answer with confirmed, refuted or unsure."
 )
 _KNOWN_QUESTION: Final = (
-    "This defect was reported at an earlier commit, and its code has changed since. Is the defect still in the code in "
-    "this folder, in whatever lines, file or form? Open the file that it names, or the one that holds the code now, "
-    "before you answer: an answer by a run that opened none does not count. Answer with still, fixed or unsure. "
-    "That the quoted lines are gone proves nothing. With still, `place` says where the defect stands now."
+    "This defect was reported at an earlier commit, and its code, or code around it or that it names, has changed "
+    "since. Is the defect still in the code in this folder, in whatever lines, file or form? Open the file that it "
+    "names, or the one that holds the code now, before you answer: an answer by a run that opened none does not count. "
+    "Answer with still, fixed or unsure. That the quoted lines are gone, or are as they were, proves nothing: a check "
+    "above them, in what they call or in their callers may have fixed it. With still, `place` says where the defect "
+    "stands now."
 )
 
 

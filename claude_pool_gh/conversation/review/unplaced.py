@@ -20,6 +20,10 @@ from claude_pool_gh.pool.model.ports import Done, HostStepContext
 
 _MOST: Final = 20
 _DIFF_LIMIT: Final = 20_000
+_PLACE: Final = (
+    *("path", "side", "start_line", "end_line", "evidence", "suggestion"),
+    *("within", "within_digest", "nth", "code_digest"),
+)
 
 
 async def unplaced(services: Services, context: HostStepContext) -> Done:
@@ -67,9 +71,10 @@ def corrected(
     checked: Sequence[Finding | DroppedFinding],
     again: Sequence[Finding | DroppedFinding],
 ) -> list[Finding | DroppedFinding]:
-    """The stated findings, with those that had no place replaced by their correction, where that has one.
+    """The stated findings, those that had no place with that of their correction, where it has one.
 
-    A correction stands for one claim: of several with its title the one in its file, else the first.
+    A correction stands for one claim: of several with its title the one in its file, else the first. Only the place is
+    taken from it: it was asked for nothing else, and has judged nothing.
     """
     left = [each for each in again if isinstance(each, Finding)]
     found = list(checked)
@@ -83,7 +88,9 @@ def corrected(
                 if _key(each.title) == title and (elsewhere or each.path == path)
             )
             if isinstance(found[at], DroppedFinding) and (one := next(fits, None)) is not None:
-                found[at] = one
+                found[at] = stated[at].model_copy(
+                    update={name: getattr(one, name) for name in _PLACE}
+                )
                 left.remove(one)
     return found
 

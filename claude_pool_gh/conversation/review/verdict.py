@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from claude_pool_gh.conversation.review.stated import is_typed
 from claude_pool_gh.conversation.review.verification import files_opened
-from claude_pool_gh.findings.identity import overlap, titled_alike
+from claude_pool_gh.findings.identity import repeats
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.spots import Shown, spot
 from claude_pool_gh.pool.model.endings import ending_of, gravity, verdict_of
@@ -153,23 +153,9 @@ def without_known(
     """
     new, known = [], [*found_again, *standing]
     for finding in confirmed:
-        at = next((at for at, each in enumerate(known) if _repeats(finding, each)), None)
+        at = next((at for at, each in enumerate(known) if repeats(finding, each)), None)
         if at is None:
             new.append(finding)
         elif finding.severity.rank > known[at].severity.rank:
             known[at] = known[at].model_copy(update={"severity": finding.severity})
     return new, known
-
-
-def _repeats(finding: Finding, known: Finding) -> bool:
-    """True where a confirmed finding is an open one, with a line more or less of its code."""
-    if not overlap(finding, known) or finding.category != known.category:
-        return False
-    if titled_alike(finding, known):
-        return True
-    is_worse = finding.severity.rank > known.severity.rank
-    return not is_worse and (_within(finding, known) or _within(known, finding))
-
-
-def _within(one: Finding, other: Finding) -> bool:
-    return other.start_line <= one.start_line and one.end_line <= other.end_line

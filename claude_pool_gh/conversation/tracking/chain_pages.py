@@ -42,7 +42,7 @@ class ChainPage:
 
 @dataclass(frozen=True, slots=True)
 class ChainPages:
-    """A chain, and the one whose page stands in the thread: itself, or a later one of the same verb and workflow."""
+    """A chain, and the one whose page stands in the thread: itself, or a later one of its verb, workflow and audit."""
 
     own: ChainPage
     newest: ChainPage
@@ -56,11 +56,7 @@ def read(
     """Read it. `alone`: whatever came later. `at`: the line, where it is known. Raises UnknownChain."""
     kin = lookup.related_to(tx, chain_id, CONVERSATION) or [_alone(tx, chain_id)]
     itself = next(row for row in kin if row.id == chain_id)
-    page = [
-        row
-        for row in kin
-        if itself.verb != "run" or not itself.workflow or row.workflow == itself.workflow
-    ]
+    page = [row for row in kin if not itself.workflow or row.workflow == itself.workflow]
     newest = itself if alone else page[0]
     earlier = [row for row in page if row.id != newest.id and row.created_ms <= newest.created_ms]
     earlier.sort(key=lambda row: (-row.created_ms, row.id))

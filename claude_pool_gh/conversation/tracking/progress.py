@@ -114,6 +114,7 @@ class Progress:
             want_all(tx, repository, wanted, now)
             if end is not None:
                 endings.tell(tx, end, self.links, now)
+                handler.ended(tx, end.chain, now)
         return around.own
 
     def _at_its_commit(self, tx: Transaction, chain: ChainRow) -> list[str]:
@@ -192,18 +193,19 @@ class Progress:
 
 
 def comment_key(chain: ChainRow, facts: ThreadFacts) -> str:
-    """Key of the comment that shows a chain: one for each verb in a thread, and for each workflow of `run`."""
-    workflow = f":{_workflow(chain)}" if _workflow(chain) else ""
-    return f"comment:{facts.thread.repository.id}:{facts.thread.number}:{chain.plan.verb}{workflow}"
+    """Key of the comment that shows a chain: one for each verb in a thread, for each workflow and for each audit."""
+    own = f":{_own(chain)}" if _own(chain) else ""
+    return f"comment:{facts.thread.repository.id}:{facts.thread.number}:{chain.plan.verb}{own}"
 
 
-def _workflow(chain: ChainRow) -> str:
-    """The workflow that a chain of `run` runs; "" for every other verb."""
-    return str(chain.plan.context.get("workflow", "")) if chain.plan.verb == "run" else ""
+def _own(chain: ChainRow) -> str:
+    """The workflow that a chain of `run` runs, or the audit that it is; "" for every other verb."""
+    return chain.labels.workflow or str(chain.plan.context.get("workflow", ""))
 
 
 def _name(chain: ChainRow) -> str:
-    return f"workflow `{_workflow(chain)}`" if _workflow(chain) else ""
+    what = "workflow" if chain.plan.verb == "run" else chain.plan.verb
+    return f"{what} `{_own(chain)}`" if _own(chain) else ""
 
 
 def _home(links: Links | None, facts: ThreadFacts) -> str:

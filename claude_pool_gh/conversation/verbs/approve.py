@@ -50,6 +50,7 @@ class Approve(ControlVerb):
     places = EVERYWHERE
     arguments = "ID"
     most_arguments = 1
+    is_own_word = True
     order = 201
 
     async def answer(self, services: Services, asked: CommandContext) -> Reply:

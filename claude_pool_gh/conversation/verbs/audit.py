@@ -17,6 +17,7 @@ from claude_pool_gh.conversation.audit import going_on, live, report
 from claude_pool_gh.conversation.audit.control import CONTROLS, control
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.audit.server import Server
+from claude_pool_gh.conversation.audit.since import bring_up_to_date
 from claude_pool_gh.conversation.audit.steps import NEEDS, beside, host_steps
 from claude_pool_gh.conversation.caps import REPOSITORY
 from claude_pool_gh.conversation.facts import facts_of
@@ -114,6 +115,7 @@ class Audit(AgentVerb[AuditFacts]):
             now = services.clock.now_ms()
             live.end_ended(tx)
             live.take(tx, repository.id, name, run, now)
+            bring_up_to_date(tx, repository, name, now)
             if before is not None:
                 continuation.take_over(tx, before, chain_id, now)
 
@@ -140,6 +142,12 @@ class Audit(AgentVerb[AuditFacts]):
     def report(self, tx: Transaction, chain: ChainRow) -> Report | None:
         """Show the plan, or what was found."""
         return report.report(tx, chain)
+
+    def ended(self, tx: Transaction, chain: ChainRow, now_ms: int) -> None:
+        """Let the report issue say so where the end brought no result, which would have brought it up to date."""
+        facts = facts_of(chain.plan.context, AuditFacts)
+        if "gather" not in chain.results and not facts.plan_only:
+            bring_up_to_date(tx, facts.thread.repository, facts.name, now_ms)
 
     def intent(self, chain: ChainRow) -> str:
         """Say what it will do."""

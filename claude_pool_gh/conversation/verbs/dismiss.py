@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
-from claude_pool_gh.conversation.lookups.finding_lookup import named, open_findings, replied_to
+from claude_pool_gh.conversation.lookups.finding_lookup import findings_here, named, replied_to
 from claude_pool_gh.conversation.services import (
     Act,
     ActResult,
@@ -25,16 +25,18 @@ class Dismiss(ControlVerb):
 
     name = "dismiss"
     summary = (
-        "Marks a finding as wrong; it is not reported again. In a reply to a finding, omit the ID."
+        "Marks a finding as wrong: it is not reported again while its code stays as it is. In a reply to a finding, "
+        "omit the ID."
     )
     places = EVERYWHERE
     arguments = "[FINDING] REASON"
     free_text = True
+    is_own_word = True
     order = 220
 
     async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Dismiss the finding replied to, or the one that is named."""
-        known = await open_findings(services, asked)
+        known = await findings_here(services, asked)
         under, words = await replied_to(services, asked, known), asked.command.words
         by_name = named(words[0], known) if words else None
         found = by_name or under
@@ -62,7 +64,11 @@ def _dismiss(
             headline=f"✖️ **Dismissed** by `{who}`",
         )
         want(
-            tx, f"settled:{asked.key}:{found.mark}:dismissed", asked.thread.repository, settled, now
+            tx,
+            f"settled:{asked.key}:{found.mark}:dismissed:{now}",
+            asked.thread.repository,
+            settled,
+            now,
         )
     # Under the finding itself the answer stands there already.
     if asked.request.comment is not None and asked.request.comment.root is not None:

@@ -13,8 +13,8 @@ from claude_pool_gh.conversation.handler import EVERYWHERE
 from claude_pool_gh.conversation.lookups.branch_point import merge_base
 from claude_pool_gh.conversation.lookups.code_lookup import described, whereabouts
 from claude_pool_gh.conversation.lookups.finding_lookup import (
+    findings_here,
     named,
-    open_findings,
     reads_as_name,
     replied_to,
 )
@@ -63,7 +63,7 @@ class Fix(ChangingVerb[FixFacts]):
         pull: reads.Pull | None,
     ) -> FixFacts | Answer:
         """Decide what is to be fixed, and where the patch goes."""
-        known = await open_findings(services, asked)
+        known = await findings_here(services, asked)
         if pull is None:
             return await _of_an_audit(services, asked, common, known)
         under = await replied_to(services, asked, known)

@@ -30,6 +30,7 @@ class Ok(ControlVerb):
     places = frozenset({"pull"})
     arguments = "SHA"
     most_arguments = 1
+    is_own_word = True
     order = 230
 
     async def answer(self, services: Services, asked: CommandContext) -> Reply:

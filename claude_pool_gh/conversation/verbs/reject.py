@@ -30,6 +30,7 @@ class Reject(ControlVerb):
     arguments = "ID TEXT"
     free_text = True
     needs = ("", "a description of what should be different")
+    is_own_word = True
     order = 202
 
     async def answer(self, services: Services, asked: CommandContext) -> Reply:

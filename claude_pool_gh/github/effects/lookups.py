@@ -48,9 +48,9 @@ def fate(tx: Transaction, key: str) -> EffectStatus | None:
 
 
 def wanted_of(tx: Transaction, key: str) -> Effect | None:
-    """The effect that is wanted under a key; None where nobody wanted any."""
+    """The effect that is wanted under a key; None where nobody wanted any, or its text is not kept any more."""
     stored = tx.execute(sa.select(_E.wanted).where(_E.key == key)).scalar_one_or_none()
-    return None if stored is None else read(stored)
+    return read(stored) if stored else None
 
 
 def wanted_below(tx: Transaction, prefix: str, kind: str) -> list[Effect]:

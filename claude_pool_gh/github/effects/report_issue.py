@@ -32,18 +32,29 @@ class ReportIssue(Effect):
     lasting: ClassVar[bool] = True
     title: Annotated[str, Field(min_length=1, max_length=TITLE_LIMIT)]
     body: str
+    """The beginning of its text: what the last run came to."""
+    since: str = ""
+    """What has happened since, and what comes next. It changes between runs, the rest does not."""
+    rest: str = ""
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "\n\n".join(filter(None, (self.body, self.since, self.rest)))
 
     def texts(self) -> tuple[str, ...]:
-        """Title and body."""
-        return (self.title, self.body)
+        """Title and text."""
+        return (self.title, self.text)
 
     def reworded(self, change: Callable[[str], str]) -> Self:
-        """With another title and body."""
-        return self._with(title=change(self.title)[:TITLE_LIMIT], body=change(self.body))
+        """With another title and text."""
+        parts = {name: change(getattr(self, name)) for name in ("body", "since", "rest")}
+        return self._with(title=change(self.title)[:TITLE_LIMIT], **parts)
 
     def withheld(self, note: str, holds_secret: Callable[..., bool]) -> Self:  # noqa: ARG002
         """Without both."""
-        return self._with(title="Withheld: it looks like a secret", body=note)
+        title = "Withheld: it looks like a secret"
+        return self._with(title=title, body=note, since="", rest="")
 
     async def make(self, forge: Forge, making: Making) -> int | None:
         """Open it; its number."""
@@ -83,7 +94,7 @@ class ReportIssue(Effect):
             return None if found is None else int(found["number"])
 
     def _body(self, making: Making) -> dict[str, str]:
-        return {"title": self.title, **marked(self.body, making.marker)}
+        return {"title": self.title, **marked(self.text, making.marker)}
 
 
 def is_of(repository: Repository, issue: Any) -> bool:

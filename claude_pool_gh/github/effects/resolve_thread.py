@@ -1,4 +1,4 @@
-"""The end of a review thread of ours."""
+"""The end of a review thread of ours, which may be taken back."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from claude_pool_gh.github.effects.marks import marked, marker, newest_of_ours, 
 
 _RESOLVE_TRIES: Final = 5
 """How often a thread is tried to be resolved where GitHub only fails; after that its comment is folded instead."""
+_FOLD: Final = "\n\n<details><summary>what was reported</summary>\n\n"
+_FOLD_END: Final = "\n\n</details>"
 
 
 class ResolveThread(Effect):
     """An inline comment of ours about which there is nothing more to do: answered, and its thread resolved.
 
-    Where GitHub does not allow us to resolve it, the comment itself says so, folded under `headline`.
+    Where GitHub does not allow us to resolve it, the comment itself says so, folded under `headline`. Not `resolved`:
+    there is something to do again, and all of that is undone.
     """
 
     kind: Literal["settled"] = "settled"
@@ -28,7 +31,8 @@ class ResolveThread(Effect):
     number: int
     mark: str
     reply: str
-    headline: str
+    headline: str = ""
+    resolved: bool = True
 
     def texts(self) -> tuple[str, ...]:
         """The answer; the headline's words are our own."""
@@ -39,7 +43,10 @@ class ResolveThread(Effect):
         return self._with(reply=change(self.reply))
 
     async def make(self, forge: Forge, making: Making) -> int | None:
-        """Answer under our inline comment and resolve its thread; where that is not allowed, fold the comment."""
+        """Answer under our inline comment and resolve its thread; where that is not allowed, fold the comment.
+
+        Or answer, open the thread again, and unfold the comment.
+        """
         listing = f"/pulls/{self.number}/comments"
         comment = await newest_of_ours(forge, making.repository, listing, marker(self.mark))
         if comment is None:  # never made inline, or deleted by a person
@@ -47,15 +54,23 @@ class ResolveThread(Effect):
         if await ours(forge, making.repository, listing, making.marker) is None:
             replies = f"{listing}/{comment['id']}/replies"
             await post(forge, making.repository, replies, marked(self.reply, making.marker))
-        body = str(comment["body"])
-        is_resolved = making.tries < _RESOLVE_TRIES and await threads.resolve(
-            forge, making.repository, self.number, int(comment["id"])
+        body, at = str(comment["body"]), int(comment["id"])
+        is_done = making.tries < _RESOLVE_TRIES and await threads.resolve(
+            forge, making.repository, self.number, at, resolved=self.resolved
         )
-        if not is_resolved and not body.startswith(self.headline):
-            folded = f"{self.headline}\n\n<details><summary>what was reported</summary>\n\n{body}\n\n</details>"
-            path = f"/pulls/comments/{comment['id']}"
-            await forge.call("PATCH", making.repository, path, {"body": folded})
-        return int(comment["id"])
+        shown = self._shown(body, is_done=is_done)
+        if shown != body:
+            await forge.call("PATCH", making.repository, f"/pulls/comments/{at}", {"body": shown})
+        return at
+
+    def _shown(self, body: str, *, is_done: bool) -> str:
+        """The comment as it is to be read: folded only where its thread could not be resolved."""
+        _, folded, rest = body.partition(_FOLD)
+        if not self.resolved:
+            return rest.removesuffix(_FOLD_END) if folded else body
+        if is_done or body.startswith(self.headline):
+            return body
+        return f"{self.headline}{_FOLD}{body}{_FOLD_END}"
 
     async def find(self, forge: Forge, making: Making) -> int | None:  # noqa: ARG002
         """Not looked for: each part of making it looks for itself."""

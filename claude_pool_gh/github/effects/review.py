@@ -2,24 +2,25 @@
 
 GitHub makes a review with all of its comments or not at all, and does not say which one it does not take. So after a
 refusal its own picture of the change is asked, and what does not fit there goes into the review's text. Where it still
-refuses, the review is made without comments, and they follow in parts: a refused part is halved until what is refused
-is one comment. Those are listed in the review's text in the end. What was refused is kept nowhere, so a review that
-limits interrupt again and again lists all that is missing: else it might never end, and hold up what waits with it.
+refuses, parts of the comments are tried in drafts that nobody else sees (`review_drafts`), and the review is made once
+with all that GitHub takes: it stands once in the conversation, and its text lists the others. What was refused is kept
+nowhere, so a review that limits interrupt again and again lists all: else it might never end, and hold up what waits
+with it.
 
 Each try has the review's marker, and each comment one of its own: after an unknown outcome the writer looks for the
 review, and what of it stands already is not made again. A refusal has been seen to leave the review's text behind,
-without its comments: then that text is completed, and no second one is made.
+without its comments: then those follow in a review of their own, and the text is completed.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final, Literal, Self
 
 from claude_pool_gh.findings.diffs import pieces_of, shown
 from claude_pool_gh.findings.spots import Hunk
 from claude_pool_gh.github.api import Forge, segment
+from claude_pool_gh.github.effects import review_drafts
 from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.marks import all_of_ours, id_of_ours, marker, post
 from claude_pool_gh.github.effects.reply import Reply
@@ -30,8 +31,7 @@ _FILES_LIMIT: Final = 300
 """Files that GitHub lists of a comparison."""
 _BODY_LIMIT: Final = 64_000
 _PATIENT_TRIES: Final = 3
-"""Tries after which what is missing of a review that was begun is listed."""
-_UNAUTHORIZED: Final = 401
+"""Tries after which what GitHub may not take is listed and not tried any more."""
 _UNPROCESSABLE: Final = 422
 _NOT_PLACED: Final = "GitHub takes no comment at the lines of what follows:"
 
@@ -99,9 +99,9 @@ class Review(Effect):
 
     async def make(self, forge: Forge, making: Making) -> int:
         """Make it with every comment that GitHub takes at its lines."""
-        if not self.comments:
-            return await _try(forge, making, self, ())
         made = await _unless_refused(_try(forge, making, self, self.comments))
+        if made is None and await review_drafts.removed(forge, making.repository, self.number):
+            made = await _unless_refused(_try(forge, making, self, self.comments))
         if made is not None:
             return made
         if (left := await self.find(forge, making)) is not None:
@@ -109,36 +109,25 @@ class Review(Effect):
         fit = await _fitting(forge, making.repository, self)
         if len(fit) < len(self.comments):
             made = await _unless_refused(_try(forge, making, self, fit))
-            if made is not None:
-                return made
-        begun = await _unless_refused(_begun(forge, making, self))
-        if begun is None:  # no comment is what is refused, perhaps the commit
-            return await _in_words(forge, making, self)
-        return await self._complete(forge, making, begun, fit)
+        if made is None and fit:
+            taken = await self._taken(forge, making, fit)
+            made = await _unless_refused(_try(forge, making, self, taken))
+        # Where that is refused too, it is no comment that is, perhaps the commit.
+        return await _in_words(forge, making, self) if made is None else made
 
     async def update(self, forge: Forge, making: Making, remote_id: int) -> int:
-        """Add the comments that are missing: the process may have died between the review and them."""
+        """Add the comments that are missing: a refusal may have left the text behind without them."""
         path = f"/pulls/{self.number}/reviews/{remote_id}/comments"
         there = [each async for each in forge.pages(making.repository, path)]
         if len(there) >= len(self.comments):
             return remote_id
         fit = await _fitting(forge, making.repository, self)
-        late = making.tries >= _PATIENT_TRIES
-        return await self._complete(forge, making, remote_id, fit, placing=not late)
+        return await self._complete(forge, making, remote_id, fit)
 
     async def _complete(
-        self,
-        forge: Forge,
-        making: Making,
-        made: int,
-        fit: Sequence[InlineComment],
-        *,
-        placing: bool = True,
+        self, forge: Forge, making: Making, made: int, fit: Sequence[InlineComment]
     ) -> int:
-        """Make what of these comments does not stand yet, and list the others in the review's text.
-
-        `placing`: whether another is made at all.
-        """
+        """Make what of these comments does not stand yet, and list the others in the review's text."""
         listing = f"/pulls/{self.number}/comments"
         standing = [each async for each in all_of_ours(forge, making.repository, listing)]
         missing = [
@@ -146,13 +135,29 @@ class Review(Effect):
             for each in fit
             if not any(_own_marker(making, each) in str(one["body"]) for one in standing)
         ]
-        refused = await _placed(forge, making, self, missing) if placing else missing
+        taken = missing
+        if missing and await _unless_refused(_create(forge, making, self, "", missing)) is None:
+            taken = await self._taken(forge, making, missing)
+            if taken:
+                await _create(forge, making, self, "", taken)
+        refused = [each for each in missing if each not in taken]
         listed = [each for each in self.comments if each in refused or each not in fit]
         if listed:
             text = f"{_with_listed(self, listed)}\n\n{making.marker}"
             path = f"/pulls/{self.number}/reviews/{made}"
             await forge.call("PUT", making.repository, path, {"body": text})
         return made
+
+    async def _taken(
+        self, forge: Forge, making: Making, comments: Sequence[InlineComment]
+    ) -> list[InlineComment]:
+        """Those that GitHub takes, of some that it refused together; none where limits interrupted that too often."""
+        if making.tries >= _PATIENT_TRIES:
+            return []
+        place = review_drafts.DraftPlace(forge, making, self.number, self.commit)
+        inline = [_inline(making, each) for each in comments]
+        at = await review_drafts.taken(place, inline)
+        return [each for number, each in enumerate(comments) if number in at]
 
 
 async def _unless_refused(made: Awaitable[int]) -> int | None:
@@ -172,34 +177,6 @@ async def _try(
     others = [each for each in review.comments if each not in comments]
     text = f"{_with_listed(review, others)}\n\n{making.marker}"
     return await _create(forge, making, review, text, comments)
-
-
-async def _begun(forge: Forge, making: Making, review: Review) -> int:
-    """Without any comment yet."""
-    return await _create(forge, making, review, f"{review.body}\n\n{making.marker}", ())
-
-
-async def _placed(
-    forge: Forge, making: Making, review: Review, comments: Sequence[InlineComment]
-) -> list[InlineComment]:
-    """Make these in as few parts as GitHub takes; those that it does not take."""
-    if not comments:
-        return []
-    await asyncio.sleep(making.pace)
-    try:
-        await _create(forge, making, review, "", comments)
-    except ForgeRefused as error:
-        if error.status == _UNAUTHORIZED:  # the next token may be accepted
-            raise
-        if len(comments) == 1 or error.status != _UNPROCESSABLE:
-            return list(comments)
-    else:
-        return []
-    half = len(comments) // 2
-    return [
-        *await _placed(forge, making, review, comments[:half]),
-        *await _placed(forge, making, review, comments[half:]),
-    ]
 
 
 def _with_listed(review: Review, comments: Sequence[InlineComment]) -> str:

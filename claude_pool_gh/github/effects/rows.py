@@ -240,10 +240,15 @@ def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | 
         sa.select(effects, repositories.c.owner, repositories.c.name, _REACHED_BY)
         .join(repositories, repositories.c.id == _E.repository_id)
         .where(writable(), _E.installation_id == installation_id, _due(now_ms))
-        .order_by(_E.priority, _E.due_ms, _E.key)
+        .order_by(_urgency(), _E.due_ms, _E.key)
         .limit(1)
     ).one_or_none()
     return None if row is None else _read(row)
+
+
+def _urgency() -> sa.ColumnElement[int]:
+    """Its kind's priority. What fails again and again waits for the others: a few slow failures would hold up all."""
+    return sa.case((_E.tries >= _LONG_PAUSES, PROGRESS), else_=_E.priority)
 
 
 def attempt(tx: Transaction, row: EffectRow) -> None:

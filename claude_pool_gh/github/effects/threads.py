@@ -1,4 +1,4 @@
-"""Resolves a review thread: what only GitHub's GraphQL API can do."""
+"""Resolves a review thread, or opens it again: what only GitHub's GraphQL API can do."""
 
 from __future__ import annotations
 
@@ -27,11 +27,18 @@ mutation ResolveThread($thread: ID!) {
   resolveReviewThread(input: {threadId: $thread}) { thread { isResolved } }
 }
 """
+UNRESOLVE: Final = """
+mutation UnresolveThread($thread: ID!) {
+  unresolveReviewThread(input: {threadId: $thread}) { thread { isResolved } }
+}
+"""
 _PAGES_LIMIT: Final = 20
 
 
-async def resolve(forge: Forge, repository: Repository, number: int, comment: int) -> bool:
-    """Resolve the thread that a review comment began; False where GitHub does not allow it.
+async def resolve(
+    forge: Forge, repository: Repository, number: int, comment: int, *, resolved: bool = True
+) -> bool:
+    """Resolve the thread that a review comment began, or open it again; False where GitHub does not allow it.
 
     GitHub asks an App for the right to push, which an installation need not have granted.
     """
@@ -39,8 +46,8 @@ async def resolve(forge: Forge, repository: Repository, number: int, comment: in
         token = await forge.access.token_once(repository, RESOLVING)
         with sorted_errors():
             thread = await _thread(forge, token, repository, number, comment)
-            if thread is not None and not thread["isResolved"]:
-                await forge.query(token, RESOLVE, thread=thread["id"])
+            if thread is not None and thread["isResolved"] != resolved:
+                await forge.query(token, RESOLVE if resolved else UNRESOLVE, thread=thread["id"])
     except ForgeRefused:
         return False
     return thread is not None

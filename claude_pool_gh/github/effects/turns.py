@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 _RENEWED_SECONDS: Final = 5.0
 """A sixth of what a lease lasts."""
+_SURE_SECONDS: Final = 14.0
+"""For so long the turn is ours after it was taken or renewed: a lease that is good for half its time is not renewed."""
 
 
 def take(tx: Transaction, installation: int, now_ms: int) -> bool:
@@ -30,14 +32,24 @@ async def while_ours(
 ) -> None:
     """Write while the turn is ours: a review in many parts takes longer than a lease lasts.
 
-    Where another process has taken it, this one stops as if it had died: the other looks for what was made.
+    Where another process has taken it, or may have, since the database does not answer, this one stops as if it had
+    died: the other looks for what was made.
     """
+    loop = asyncio.get_running_loop()
+    sure_until = loop.time() + _SURE_SECONDS
     async with asyncio.TaskGroup() as group:
         task = group.create_task(writing)
         while not (await asyncio.wait({task}, timeout=_RENEWED_SECONDS))[0]:
-            if not await database.transact(lambda tx: take(tx, installation, now_ms())):
+            asked = loop.time()
+            try:
+                async with asyncio.timeout_at(sure_until):
+                    is_ours = await database.transact(lambda tx: take(tx, installation, now_ms()))
+            except TimeoutError:
+                is_ours = False
+            sure_until = asked + _SURE_SECONDS
+            if not is_ours:
                 logger.warning(
-                    "another process writes for this installation now",
+                    "another process may write for this installation now",
                     extra={"action": "turn_lost", "installation": installation},
                 )
                 task.cancel()

@@ -79,8 +79,8 @@ class Writer:
         self._busy: dict[int, asyncio.Task[None]] = {}
         self._began: dict[str, int] = {}
         """When each effect that is being written was taken."""
-        self._limited_until: dict[int, int] = {}
-        """By installation: until then GitHub is asked for nothing, what is wanted meanwhile included."""
+        self._limited_until: dict[int, float] = {}
+        """By installation, in seconds of the monotonic clock: until then GitHub is asked for nothing at all."""
         self._main: asyncio.Task[None] | None = None
         self.counts: Counter[tuple[str, str]] = Counter()
         """How often each kind of effect was `written`, `refused` or `postponed`."""
@@ -127,7 +127,7 @@ class Writer:
         self._changed.clear()
         now = self._now_ms()
         for installation in await self._database.read(partial(rows.installations_due, now_ms=now)):
-            if installation not in self._busy and self._limited_until.get(installation, 0) <= now:
+            if installation not in self._busy and not self._is_limited(installation):
                 self._busy[installation] = asyncio.create_task(self._serve(installation))
         pause = self._pause(await self._database.read(rows.earliest_due))
         self.looked = time.monotonic()
@@ -162,8 +162,11 @@ class Writer:
             if wrote:  # else another process has the turn: it is asked for again after a pause
                 self.wake()
 
+    def _is_limited(self, installation: int) -> bool:
+        return time.monotonic() < self._limited_until.get(installation, 0)
+
     async def _next(self, installation: int) -> EffectRow | Unreadable | None:
-        if self._limited_until.get(installation, 0) > self._now_ms():
+        if self._is_limited(installation):
             return None
 
         def claim(tx: Transaction) -> EffectRow | Unreadable | None:
@@ -189,7 +192,7 @@ class Writer:
             logger.error(  # noqa: TRY400 - the text says all; a traceback would hide it
                 "the operator must act: %s",
                 error,
-                extra={**_names(row, "operator_needed"), "do": _DO},
+                extra={**_names(row, "operator_needed"), "do": error.do},
             )
             why = "the operator of this bot must act; nothing can be done here"
             await self._later(row, self._backoff(row), why)
@@ -305,7 +308,10 @@ class Writer:
 
     async def _limited(self, row: EffectRow, limit: RateLimited) -> None:
         """GitHub asks to wait, and is heard: whoever goes on asking is shut out for longer."""
-        due = self._limited_until[row.repository.installation_id] = self._due(limit.seconds)
+        now = self._now_ms()
+        due = pauses.due_after(now, limit.seconds * (1 if limit.told else 2 ** min(row.tries, 6)))
+        until = time.monotonic() + (due - now) / 1000
+        self._limited_until[row.repository.installation_id] = until
         logger.warning("not written yet: %s", limit, extra=_names(row, "rate_limited"))
         self._count(row, "postponed")
 

@@ -25,13 +25,16 @@ from typing import (
 )
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
+from claude_pool_gh.pool.model import json_values
 from claude_pool_gh.pool.model import texts as characters
 
 C = TypeVar("C", bound=Callable[..., Any])
 T = TypeVar("T")
 
 _MOST: Final = 1_000_000_000
+_OWNERS: Final = ("self", "cls")
 _PLAIN: Final = {
     str: "a text",
     int: "a whole number",
@@ -57,7 +60,7 @@ def checked(call: C) -> C:
     Raises TypeError for them, and ValueError for what has the right type and can still not be: a text that no database
     stores, a number that none keeps. Any iterable passes for a sequence, and a text for the enumeration that has it.
     """
-    signature, name = inspect.signature(call), getattr(call, "__qualname__", "")
+    signature, name = inspect.signature(call), getattr(call, "__name__", "")
 
     def bound(
         args: tuple[Any, ...], named: dict[str, Any]
@@ -65,7 +68,8 @@ def checked(call: C) -> C:
         try:
             found = signature.bind(*args, **named)
         except TypeError as error:
-            raise TypeError(f"{name}(): {error}") from None
+            takes = ", ".join(each for each in signature.parameters if each not in _OWNERS)
+            raise TypeError(f"{name}(): {error}; it takes {takes or 'nothing'}") from None
         hints = _hints(call)
         for each, given in found.arguments.items():
             if each in hints:
@@ -118,8 +122,15 @@ def fields(given: Any) -> None:
 
 
 def storable(name: str, given: Any) -> None:
-    """Raises ValueError for a JSON value with a text in it that no database takes: its caller knows how to mend it."""
-    if (wrong := characters.fault(given)) is not None:
+    """Raises ValueError for what cannot be stored as JSON, or has a text in it that no database takes.
+
+    What becomes JSON, such as a path or a set, is as good as that.
+    """
+    try:
+        plain = to_jsonable_python(given)
+    except ValueError as error:
+        raise ValueError(f"`{name}` cannot be stored: {error}") from None
+    if (wrong := json_values.fault(plain) or characters.fault(plain)) is not None:
         raise ValueError(f"`{name}` has {wrong}, which cannot be stored: remove or replace it")
 
 
@@ -190,7 +201,7 @@ def _instance(name: str, given: Any, wanted: type[Any]) -> Any:
         case str():
             storable(name, given)
         case BaseModel():
-            storable(name, given.model_dump())
+            storable(name, given)
         case bool():
             pass
         case int() | float() if math.isnan(given) or (wanted is int and abs(given) > _MOST):

@@ -116,7 +116,7 @@ class AgentOutcome:
     exit_code: int | None = None
     stderr: str = ""
     """Last lines, when it did not complete."""
-    looked_at: JSON = field(default_factory=dict)
+    looked_at: Mapping[str, JSON] = field(default_factory=dict)
     """Files, searches and denials, as lists of texts."""
     transcript: tuple[JSON, ...] = ()
     """What happened, in order, redacted."""
@@ -204,8 +204,13 @@ class Agent(Protocol):
 class AtWork(Protocol):
     """An agent that has something to open before its first run, and to close after its last one."""
 
-    def at_work(self, database: Database, clock: Clock) -> AbstractAsyncContextManager[None]:
-        """Around everything that the agent is asked to run."""
+    def at_work(
+        self, database: Database, clock: Clock
+    ) -> AbstractAsyncContextManager[Agent | None]:
+        """Around everything that the agent is asked to run.
+
+        It may yield another agent, with what this pool has opened: that one runs, and several pools can have this one.
+        """
         ...
 
 

@@ -9,13 +9,14 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
+from claude_pool_gh.pool.model import json_values
 from claude_pool_gh.pool.model.arguments import fitting
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.ports import (
@@ -70,12 +71,19 @@ def check_agent(agent: Any) -> None:
         )
 
 
-def at_work(agent: Agent, database: Database, clock: Clock) -> AbstractAsyncContextManager[None]:
-    """Around everything that the agent is asked to run; nothing, where it has no `at_work`."""
-    own: Callable[[Database, Clock], AbstractAsyncContextManager[None]] | None = getattr(
+@asynccontextmanager
+async def at_work(agent: Agent, database: Database, clock: Clock) -> AsyncIterator[Agent]:
+    """Around everything that the agent is asked to run, with the agent that runs it.
+
+    Raises TypeError where `at_work` yields what is none.
+    """
+    own: Callable[[Database, Clock], AbstractAsyncContextManager[Agent | None]] | None = getattr(
         agent, "at_work", None
     )
-    return nullcontext() if own is None else own(database, clock)
+    async with nullcontext() if own is None else own(database, clock) as bound:
+        working = agent if bound is None else bound
+        check_agent(working)
+        yield working
 
 
 async def run_agent(
@@ -148,14 +156,11 @@ def _checked(task: AgentTask, given: Any, line: AgentChannel) -> AgentOutcome:
             "end it with `return AgentOutcome(ending=Ending.completed, text=...)`",
             line,
         )
-    if (wrong := _wrong_type(given)) is not None:
-        return _broke(f"the agent's outcome cannot be used: {wrong}", line)
+    if (wrong := _wrong_type(given) or _wrong_value(given)) is not None:
+        told = _broke(f"the agent's outcome cannot be used: {wrong}", line)
+        return replace(told, cost_microdollars=_cost(given))
     ending = Ending(given.ending)
     outcome = given if given.ending is ending else replace(given, ending=ending)
-    if outcome.cost_microdollars < 0 or outcome.elapsed_ms < 0 or outcome.turns < 0:
-        return _broke(
-            "the agent's outcome cannot be used: its cost, time and turns are 0 or more", line
-        )
     if task.schema is None or outcome.ending is not Ending.completed:
         return outcome
     wrong = mismatch(outcome.structured, task.schema)
@@ -187,6 +192,22 @@ def _wrong_type(outcome: AgentOutcome) -> str | None:
         except ValueError:
             continue
     return None
+
+
+def _wrong_value(outcome: AgentOutcome) -> str | None:
+    """The part of an outcome that could not be stored, or read again."""
+    if outcome.cost_microdollars < 0 or outcome.elapsed_ms < 0 or outcome.turns < 0:
+        return "its cost, time and turns are 0 or more"
+    for name in ("structured", "looked_at", "transcript"):
+        if (wrong := json_values.fault(getattr(outcome, name))) is not None:
+            return f"`{name}` has {wrong}, which JSON cannot hold"
+    return None
+
+
+def _cost(outcome: AgentOutcome) -> int:
+    """The cost of an outcome that cannot be used, which is booked all the same; 0 where it says none."""
+    told: Any = outcome.cost_microdollars
+    return told if type(told) is int and told > 0 else 0
 
 
 def _broke(reason: str, line: AgentChannel, *, retryable: bool = False) -> AgentOutcome:

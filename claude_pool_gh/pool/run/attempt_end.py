@@ -80,6 +80,7 @@ def not_storable(outcome: AgentOutcome, error: Exception) -> AgentOutcome:
         turns=outcome.turns,
         elapsed_ms=outcome.elapsed_ms,
         session_id=outcome.session_id,
+        cost_microdollars=outcome.cost_microdollars,
     )
 
 

@@ -10,9 +10,13 @@ from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.storage import Database
 
 
+class StoreTaken(PoolError):
+    """Another process dispatches from the same file."""
+
+
 @contextmanager
 def dispatching_from(database: Database) -> Iterator[None]:
-    """Around a pool's life. Raises PoolError where another process dispatches from the same file.
+    """Around a pool's life. Raises StoreTaken where another process dispatches from the same file.
 
     The system lets the lock go with its process, however that ends. Pools of one process share it; whoever only reads
     or decides, such as an approval from a shell, needs none. Workers share PostgreSQL without a lock.
@@ -34,7 +38,7 @@ def dispatching_from_file(file: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise PoolError(
+        raise StoreTaken(
             f"another process runs tasks from {file}: stop that one, open the pool on another `state`, or keep the "
             "store in PostgreSQL, which several processes can share"
         ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from claude_pool_gh.pool.model import json_values
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.pool.run.contained import contained
@@ -19,5 +20,10 @@ async def called(name: str, host_step: HostStep, context: HostStepContext) -> Do
         kind = "None" if answer is None else type(answer).__name__
         raise StepFailed(
             f"the host step {name!r} returned {kind}: end it with `return Done(result)` or `Finish`"
+        )
+    result = answer.result
+    if (wrong := json_values.fault(result)) is not None:
+        raise StepFailed(
+            f"the host step {name!r} returned a result with {wrong}, which JSON cannot hold"
         )
     return answer

@@ -7,6 +7,7 @@ taken up by a compare-and-set in its row. What differs is how one learns who is 
 from __future__ import annotations
 
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from claude_pool_gh.pool.model.ports import Clock
+from claude_pool_gh.pool.run.heartbeat import Heartbeat
 from claude_pool_gh.pool.run.worker_watch import WorkerWatch
 from claude_pool_gh.pool.store import queue, slot_rows
 from claude_pool_gh.pool.store.queue import Claim
@@ -176,6 +178,7 @@ class _Rows(ABC):
 
 _open_here: Final[set[str]] = set()
 """The workers of this process."""
+os.register_at_fork(after_in_child=_open_here.clear)
 
 
 @dataclass(slots=True)
@@ -223,14 +226,30 @@ class SharedQueue(_Rows):
     look_seconds: float = BEAT_SECONDS
     watch_seconds: float = BEAT_SECONDS
     watch: WorkerWatch = field(default_factory=lambda: WorkerWatch(SILENCE_SECONDS))
+    _heartbeat: Heartbeat = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The thread that beats while the loop cannot."""
+
+        def beat() -> None:
+            self.database.transact_here(lambda tx: queue.beat_again(tx, self.worker))
+
+        self._heartbeat = Heartbeat(beat, self.watch_seconds)
 
     async def join(self) -> None:
         """See `Queue.join`."""
         await self.beat()
+        self._heartbeat.start()
+
+    async def leave(self) -> None:
+        """See `Queue.leave`."""
+        self._heartbeat.end()
+        await _Rows.leave(self)
 
     async def beat(self) -> None:
         """See `Queue.beat`."""
         await self.database.transact(lambda tx: queue.beat(tx, self.worker, self.clock.now_ms()))
+        self._heartbeat.note()
 
     async def heard(self) -> AsyncIterator[QueueNotice]:
         """See `Queue.heard`."""

@@ -11,6 +11,7 @@ from claude_pool_gh.pool.model.render import render
 from claude_pool_gh.pool.recipes import prompting
 from claude_pool_gh.pool.run.planned_task import PlannedTask
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow
+from claude_pool_gh.pool.store.incomplete import WITHHELD_ITEM, lost_items
 from claude_pool_gh.pool.store.template_values import items_of, with_item
 
 
@@ -26,11 +27,19 @@ def planned_tasks_of(
             items = [(step, item) for item in items_of(step, values)]
         except PoolError as error:
             items, fault = [(step, {})], fault or str(error)
-    beside = min(len(items), step.at_once or len(items))
-    every = enumerate(items)
+    beside, lost = min(len(items), step.at_once or len(items)), lost_items(chain, step)
     return [
-        _unit(chain, run, record, shard, values, item, beside, fault)
-        for shard, (run, item) in every
+        _unit(
+            chain,
+            run,
+            record,
+            shard,
+            values,
+            item,
+            beside,
+            WITHHELD_ITEM if shard in lost else fault,
+        )
+        for shard, (run, item) in enumerate(items)
     ]
 
 

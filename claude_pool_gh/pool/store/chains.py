@@ -79,7 +79,7 @@ class ChainLabels:
     head: str = ""
     """The commit that it is about."""
     workflow: str = ""
-    """The workflow that was asked for by its name."""
+    """The workflow or the audit that was asked for by its name."""
     requester: str = ""
     """Who asked for it."""
 

@@ -164,7 +164,12 @@ def overdue(
 def beat(tx: Transaction, worker: str, now_ms: int) -> None:
     """Show that this worker lives."""
     if not insert_once(tx, workers, {"id": worker, "started_ms": now_ms, "beat": 1}):
-        tx.execute(workers.update().where(workers.c.id == worker).values(beat=workers.c.beat + 1))
+        beat_again(tx, worker)
+
+
+def beat_again(tx: Transaction, worker: str) -> None:
+    """Show that a worker lives still; one that has left, or was taken for dead, is no worker again by this."""
+    tx.execute(workers.update().where(workers.c.id == worker).values(beat=workers.c.beat + 1))
 
 
 def beats(tx: Transaction) -> dict[str, int]:

@@ -24,12 +24,12 @@ from claude_pool_gh.pool.model.plan import Plan
 from claude_pool_gh.pool.model.ports import Ending, HostStepContext, Workspaces
 from claude_pool_gh.pool.model.states import ChainState, TaskState
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.run.dispatch_lock import dispatching_from
+from claude_pool_gh.pool.run.dispatch_lock import StoreTaken, dispatching_from
 from claude_pool_gh.pool.store import chains, ledger, listing, lookup, places, tasks
 from claude_pool_gh.pool.store.chains import ChainRow, NewChain
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.service.audit.options import AuditOptions
-from claude_pool_gh.service.audit.refused import in_shell_words
+from claude_pool_gh.service.audit.refused import AuditRefused, in_shell_words
 from claude_pool_gh.service.shell import script
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.private import private_folder
@@ -78,8 +78,14 @@ async def opened_store(state: Path) -> AsyncIterator[Database]:
     database = Database.open(f"sqlite:///{state.absolute()}/{FILE}")
     try:
         with ExitStack() as held:
-            with in_shell_words():
+            try:
                 held.enter_context(dispatching_from(database))
+            except StoreTaken as error:
+                raise AuditRefused(
+                    f"another process runs this audit, with its state in {state}: wait for its end, or stop it; "
+                    "another audit can run beside it (--audit NAME)"
+                ) from error
+            with in_shell_words():
                 migrations.upgrade(database.engine)
             yield database
     finally:

@@ -114,7 +114,7 @@ async def audit(options: AuditOptions, path: Path) -> int:
             f"{state} lies in {checkout.root}, which agents read: name another folder with --state-dir"
         )
     with suppress(WorktreeError):
-        await script.name_unsaved(checkout.root)
+        await script.name_unsaved(checkout.root, but=options.out.resolve())
     if options.plan_only:
         return await _plan(options, checkout, state)
     files.writable(options.out)

@@ -88,7 +88,7 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
         raise click.ClickException(
             "\n".join(("these settings cannot be used:", *error.faults))
         ) from error
-    logs.configure(settings.log, settings.log_level)
+    logs.configure(settings.log, settings.log_level, secrets=settings.all_secrets)
     return settings
 
 

@@ -28,6 +28,7 @@ from claude_pool_gh.service.server.sandboxes import sandbox_of
 from claude_pool_gh.service.server.serve import check_key
 from claude_pool_gh.service.setting_types import without_login
 from claude_pool_gh.service.settings import PREFIX, Settings
+from claude_pool_gh.terms import network_errors
 
 _DISK: Final = 2 * 2**30
 """Free bytes below which mirrors and worktrees soon have no room."""
@@ -116,11 +117,7 @@ def _safely(
 
 def _hidden(text: str, settings: Settings) -> str:
     """A message of a library without our secrets in it."""
-    try:
-        secrets = settings.all_secrets
-    except (OSError, ValueError):  # the key's file cannot be read, so no message can hold the key
-        secrets = settings.model_copy(update={"private_key_file": None}).all_secrets
-    for secret in secrets:
+    for secret in settings.all_secrets:
         text = text.replace(secret, "***")
     return text
 
@@ -157,7 +154,7 @@ def _model(settings: Settings) -> Diagnosis:
         asking = _asked(f"{url}/v1/models/{settings.model}", key, settings.proxy)
         status, kind = interruptible.run(asking)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        found = f"{base} cannot be reached: {str(error) or type(error).__name__}"
+        found = f"{base} cannot be reached: {network_errors.told(error)}"
         way = without_login(settings.proxy) or "not set"
         return Diagnosis(
             "model",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.access import PERMISSIONS, PUSHING
 from claude_pool_gh.service.doctor.diagnosis import Diagnosis
-from claude_pool_gh.service.doctor.doctor_network import SKEW_SECONDS, skew_of
+from claude_pool_gh.service.monitoring.clock_skew import SKEW_SECONDS, skew_of
 from claude_pool_gh.service.server.serve import check_key
+from claude_pool_gh.service.setting_types import without_login
 from claude_pool_gh.service.settings import PREFIX, Settings
 
 _UNASKED: Final = {"installation", "installation_repositories", "check_suite"}
@@ -53,7 +55,13 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
             _cause(settings, error),
         )
         return
-    except Exception as error:  # noqa: BLE001 - a key that is no key, no network, an answer that is no JSON
+    except OSError as error:  # of the network, as those of requests are
+        found = f"{settings.github_api_url} cannot be reached: {_reason(error)}"
+        way = without_login(settings.proxy) or "not set"
+        fix = f"check GITHUB_API_URL and this machine's way to it ({PREFIX}PROXY is {way})"
+        yield Diagnosis("GitHub App", found, fix)
+        return
+    except Exception as error:  # noqa: BLE001 - a key that is no key, an answer that is no JSON
         yield Diagnosis(
             "GitHub App", f"{type(error).__name__}: {str(error)[:200]}", _unreachable(settings)
         )
@@ -89,6 +97,12 @@ def _webhook(integration: Any) -> tuple[Mapping[str, Any], Sequence[Any]]:
 def _asks_itself(settings: Settings, hook: Mapping[str, Any]) -> bool:
     """True where the server is meant to do without a webhook: nobody sets both by mistake."""
     return not hook.get("url") and "poll" in settings.model_fields_set and bool(settings.poll)
+
+
+def _reason(error: OSError) -> str:
+    """The end of what requests and urllib3 say of the network: the rest names their classes."""
+    cause = getattr(error.args[0] if error.args else None, "reason", error)
+    return re.sub(r"['\"]\)+$", "", str(cause).rpartition(": ")[2]) or type(error).__name__
 
 
 def _message(error: Any) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import email.utils
 import errno
 import os
 import socket
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -16,11 +13,11 @@ import aiohttp
 
 from claude_pool_gh.service import interruptible
 from claude_pool_gh.service.doctor.diagnosis import Diagnosis
+from claude_pool_gh.service.monitoring.clock_skew import SKEW_SECONDS, skew_of
 from claude_pool_gh.service.setting_types import host_and_port, without_login
 from claude_pool_gh.service.settings import PREFIX, Settings
+from claude_pool_gh.terms import network_errors
 
-SKEW_SECONDS: Final = 60
-"""That a clock may be wrong: GitHub refuses an App's login that seems to come from the future."""
 _PROXIES: Final = (
     "HTTPS_PROXY",
     "https_proxy",
@@ -72,7 +69,7 @@ def clock(settings: Settings) -> Diagnosis:
     try:
         headers = interruptible.run(_headers(url, settings.proxy))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        why = str(error) or type(error).__name__
+        why = network_errors.told(error)
         return Diagnosis("clock", f"not checked: {url} cannot be reached ({why})")
     skew = skew_of(headers)
     if skew is None:
@@ -81,16 +78,6 @@ def clock(settings: Settings) -> Diagnosis:
         fix = "set this machine's clock, and let it be kept by NTP: GitHub refuses the App's logins"
         return Diagnosis("clock", f"{skew:.0f} seconds away from GitHub's", fix)
     return Diagnosis("clock", f"within {SKEW_SECONDS} seconds of GitHub's")
-
-
-def skew_of(headers: Mapping[str, str]) -> float | None:
-    """Seconds between this machine's clock and that of a server that has just answered; None where it does not say."""
-    told = {name.lower(): value for name, value in headers.items()}.get("date", "")
-    try:
-        then = email.utils.parsedate_to_datetime(told).astimezone(dt.UTC).timestamp()
-    except (TypeError, ValueError):
-        return None
-    return abs(then - time.time())
 
 
 async def _headers(url: str, proxy: str) -> Mapping[str, str]:
@@ -165,7 +152,7 @@ def public_url(settings: Settings) -> Diagnosis:
     try:
         status = interruptible.run(_status(f"{url}/chains/0000000000.md"))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        why = str(error) or type(error).__name__
+        why = network_errors.told(error)
         return Diagnosis(what, f"{url}; from here it cannot be reached ({why})")
     if status in (
         404,

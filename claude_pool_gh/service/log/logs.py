@@ -2,7 +2,8 @@
 
 Every part logs with the standard library, with ids and figures as `extra`; structlog makes the lines of them. A line
 that knows a chain or a run is completed with its thread, verb and user; one in the course of a command has that
-command's. A database that is away, and a full disk, are told in a line without a traceback.
+command's. A database that is away, and a full disk, are told in a line without a traceback. No line holds a secret of
+this process, whoever wrote it: an error of a library names the address that it failed at, and the login in it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 from claude_pool_gh.service.log.log_floods import SparingHandler
@@ -38,10 +39,15 @@ _FIRST: Final = (
 _TRACEBACK: Final = "traceback"
 
 
-def configure(form: Format = "text", level: Level = "INFO", stream: TextIO | None = None) -> None:
-    """Log to a stream, else to standard error, from now on, in this process."""
+def configure(
+    form: Format = "text",
+    level: Level = "INFO",
+    stream: TextIO | None = None,
+    secrets: Iterable[str] = (),
+) -> None:
+    """Log to a stream, else to standard error, from now on, in this process, and none of its secrets."""
     handler = SparingHandler(sys.stderr if stream is None else stream)
-    handler.setFormatter(_WhenNeeded(form))
+    handler.setFormatter(_WhenNeeded(form, secrets))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.getLogger("asyncio").addFilter(_is_of_use)
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -69,15 +75,18 @@ def extras(record: logging.LogRecord) -> dict[str, Any]:
 class _WhenNeeded(logging.Formatter):
     """structlog's formatter, made when the first line is written: most commands of a shell write none."""
 
-    def __init__(self, form: Format) -> None:
+    def __init__(self, form: Format, secrets: Iterable[str]) -> None:
         super().__init__()
         self._form: Format = form
+        self._secrets = secrets
         self._made: logging.Formatter | None = None
 
     def format(self, record: logging.LogRecord) -> str:
         if self._made is None:
-            self._made = _formatter(self._form)
-        return self._made.format(record)
+            from claude_pool_gh.reports.redact import Redactor  # noqa: PLC0415 - as structlog
+
+            self._made, self._redact = _formatter(self._form), Redactor(self._secrets)
+        return self._redact(self._made.format(record))
 
 
 def _formatter(form: Format) -> logging.Formatter:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from claude_pool_gh.service.monitoring.clock_skew import told_in
+
 _KNOWN_SECONDS: Final = 900.0
 """For so long what was seen counts: a server that nobody sends anything to, since it is not ready, asks nothing."""
 
@@ -33,6 +35,9 @@ class GitHubWatch:
     """When one last was not."""
     key_refused: float | None = None
     """When GitHub last did not accept the App's own key; None since it has."""
+    time_of_day: Callable[[], float] = time.time
+    ahead_of: float | None = None
+    """Seconds by which GitHub's time of day is ahead of `clock`, as its last answer told."""
 
     @classmethod
     def of(cls, api_url: str) -> GitHubWatch:
@@ -55,6 +60,8 @@ class GitHubWatch:
         status = told.response.status
         left = told.response.headers.get("x-ratelimit-remaining", "")
         self.note(status, told.url.path, int(left) if left.isdecimal() else None)
+        if (then := told_in(told.response.headers)) is not None:
+            self.ahead_of = then - self.clock()
 
     async def _failed(
         self,
@@ -83,6 +90,12 @@ class GitHubWatch:
             return False
         now = self.clock()
         return now - self.failing_since > seconds and now - self.failed < _KNOWN_SECONDS
+
+    def clock_skew(self) -> float:
+        """Seconds by which this machine's clock differs from GitHub's, also where it was set since that answered."""
+        if self.ahead_of is None:
+            return 0.0
+        return abs(self.time_of_day() - (self.clock() + self.ahead_of))
 
     def is_key_refused(self) -> bool:
         """True where GitHub refuses the App's key, as far as that was seen lately."""

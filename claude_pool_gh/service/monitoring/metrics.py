@@ -5,19 +5,23 @@ Everything is kept where it happens, as plain counts; here it gets its names, la
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from itertools import product
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from claude_pool_gh.github.backlog import Backlog as GitHubBacklog
+from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.records import Load
 from claude_pool_gh.pool.store.backlog import Backlog as PoolBacklog
 
 PREFIX: Final = "claude_pool_"
+WAITS: Final = "waits"
+"""The outcome of a chain that waits for somebody."""
 _SECONDS: Final = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0)
 Counts = Mapping[str, int] | Mapping[tuple[str, str], int]
 
@@ -64,7 +68,8 @@ class Moment:
 class Metrics:
     """The metrics of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, verbs: Iterable[str] = ()) -> None:
+        """`verbs`: those whose chains are counted, from nothing on: see `add`."""
         self._registry = registry = CollectorRegistry()
 
         def counter(name: str, text: str, *labels: str) -> Counter:
@@ -76,6 +81,8 @@ class Metrics:
         self._chains = counter(
             "chains", "Chains that ended, or wait for somebody", "verb", "outcome"
         )
+        for counted in product(verbs, [*Verdict, WAITS]):
+            self._chains.labels(*counted)
         self._chain_seconds = Histogram(
             f"{PREFIX}chain_seconds",
             "Seconds from a chain's beginning to its end",
@@ -110,9 +117,19 @@ class Metrics:
         self._disk = gauge("disk_free_bytes", "Free bytes on the disk of the state folder")
         self._limit = gauge("github_rate_limit_remaining", "GitHub requests left, as last reported")
 
-    def add(self, name: str, text: str, labels: tuple[str, ...], counts: Counts) -> None:
-        """Show counts that are kept elsewhere, by their labels' values, as they are at each question."""
-        self._registry.register(_Kept(f"{PREFIX}{name}", text, labels, counts))
+    def add(
+        self,
+        name: str,
+        text: str,
+        labels: tuple[str, ...],
+        counts: Counts,
+        known: Iterable[str | tuple[str, str]] = (),
+    ) -> None:
+        """Show counts that are kept elsewhere, by their labels' values, as they are at each question.
+
+        `known` are shown as 0 before they are counted: Prometheus sees no increase in a series that begins with 1.
+        """
+        self._registry.register(_Kept(f"{PREFIX}{name}", text, labels, counts, tuple(known)))
 
     def ended(self, end: RunEnd | ChainEnd) -> None:
         """Count the end of a run or chain."""
@@ -123,7 +140,7 @@ class Metrics:
             case ChainEnd(verb, outcome, seconds):
                 self._chains.labels(verb, outcome).inc()
                 if seconds is not None:
-                    self._chain_seconds.labels(verb).observe(seconds)
+                    self._chain_seconds.labels(verb).observe(max(0.0, seconds))
 
     def text(self, moment: Moment) -> bytes:
         """Everything, as Prometheus reads it."""
@@ -163,13 +180,16 @@ class Metrics:
 class _Kept(Collector):
     """Counts that are kept elsewhere."""
 
-    def __init__(self, name: str, text: str, labels: tuple[str, ...], counts: Counts) -> None:
-        self._name, self._text, self._labels, self._counts = name, text, labels, counts
+    def __init__(
+        self, name: str, text: str, labels: tuple[str, ...], counts: Counts, known: tuple[Any, ...]
+    ) -> None:
+        self._name, self._text, self._labels = name, text, labels
+        self._counts, self._known = counts, known
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """See `Collector.collect`."""
         family = CounterMetricFamily(self._name, self._text, labels=self._labels)
-        for values, count in sorted(self._counts.items()):
+        for values, count in sorted((dict.fromkeys(self._known, 0) | dict(self._counts)).items()):
             family.add_metric([values] if isinstance(values, str) else list(values), count)
         yield family
 

@@ -1,18 +1,14 @@
-"""Answers monitors: `/metrics`, `/healthz` and `/readyz`, on an address of their own where one is set."""
+"""What monitors can ask of one process: whether it is ready, and its metrics."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
-
-from aiohttp import web
 
 from claude_pool_gh.github import backlog as github_backlog
 from claude_pool_gh.pool.model.caps import Caps
@@ -23,14 +19,10 @@ from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.service.monitoring.metrics import Metrics, Moment
 from claude_pool_gh.service.monitoring.readiness import Readiness
 from claude_pool_gh.service.monitoring.repository_caps import RepositoryCaps
-from claude_pool_gh.service.setting_types import host_and_port
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.storage.errors import DatabaseError
 
-logger = logging.getLogger(__name__)
-
 _READ_SECONDS: Final = 3.0
-_FORM: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +54,9 @@ class Monitor:
         """From now on the process is not ready: it takes nothing more."""
         self.stopping.set()
 
-    async def metrics_answer(self, _request: web.Request) -> web.Response:
-        """`/metrics`."""
-        ready = not await self._faults()
+    async def metrics_text(self) -> bytes:
+        """The metrics of this moment, in Prometheus' form."""
+        ready = not await self.faults()
         stored, repository_caps = await asyncio.gather(
             self._stored(), self.repository_caps.ratios()
         )
@@ -79,9 +71,10 @@ class Monitor:
             rate_limit=self.github.rate_limit,
             now_ms=self.now_ms(),
         )
-        return web.Response(body=self.metrics.text(moment), headers={"Content-Type": _FORM})
+        return self.metrics.text(moment)
 
-    async def _faults(self) -> tuple[str, ...]:
+    async def faults(self) -> tuple[str, ...]:
+        """The reasons why it is not ready."""
         return ("it is stopping",) if self.stopping.is_set() else await self.readiness.faults()
 
     async def _stored(self) -> Stored:
@@ -92,40 +85,6 @@ class Monitor:
                 )
         except (DatabaseError, TimeoutError):
             return Stored()
-
-    async def readyz(self, _request: web.Request) -> web.Response:
-        """`/readyz`: 200, or 503 with a line for each reason."""
-        faults = await self._faults()
-        text = "".join(f"{each}\n" for each in faults) or "ready\n"
-        return web.Response(status=503 if faults else 200, text=text)
-
-    @asynccontextmanager
-    async def served(self, host: str, port: int | None) -> AsyncIterator[None]:
-        """Answer on an address while the block lasts; without a port only look for the log's sake.
-
-        Raises OSError where it cannot be listened on.
-        """
-        looking = asyncio.create_task(self.readiness.look_for_ever())
-        app = web.Application()
-        app.router.add_get("/metrics", self.metrics_answer)
-        app.router.add_get("/readyz", self.readyz)
-        app.router.add_get("/healthz", healthz)
-        runner = web.AppRunner(app, access_log=None)
-        try:
-            await runner.setup()
-            if port is not None:
-                await web.TCPSite(runner, host, port).start()
-                where = f"http://{host_and_port(*runner.addresses[0][:2])}/metrics"
-                logger.info("metrics at %s", where, extra={"action": "metrics"})
-            yield
-        finally:
-            looking.cancel()
-            await runner.cleanup()
-
-
-async def healthz(_request: web.Request) -> web.Response:
-    """`/healthz`: the process answers."""
-    return web.Response(text="ok\n")
 
 
 def _stored(tx: Transaction, cap: int | None, now_ms: int) -> Stored:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from claude_pool_gh.service.monitoring.clock_skew import SKEW_SECONDS
 from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.storage import Database
 from claude_pool_gh.storage.errors import DatabaseError
@@ -50,6 +51,8 @@ class Signs:
     """Whether GitHub refuses the App's key."""
     silent: Mapping[str, float]
     """Seconds since each loop went round."""
+    clock_skew: float = 0.0
+    """Seconds by which the clock differs from GitHub's."""
 
 
 def faults(signs: Signs) -> tuple[str, ...]:
@@ -60,7 +63,12 @@ def faults(signs: Signs) -> tuple[str, ...]:
     if signs.free_bytes < LEAST_BYTES:
         left = f"{signs.free_bytes >> 20} MB left on the state folder's disk"
         found.append(f"{left}; free some space")
-    if signs.key_refused:
+    if signs.key_refused and signs.clock_skew > SKEW_SECONDS:
+        found.append(
+            f"this machine's clock is {signs.clock_skew:.0f} seconds away from GitHub's, which therefore refuses "
+            "the App's logins; set it, and let it be kept by NTP"
+        )
+    elif signs.key_refused:
         found.append(
             "GitHub refuses the App's id and private key; `claude-pool-gh doctor` says why"
         )
@@ -113,6 +121,7 @@ class Readiness:
             github_away=self.github.is_away(SILENT_SECONDS),
             key_refused=self.github.is_key_refused(),
             silent={name: now - at for name, at in self.beats().items()},
+            clock_skew=self.github.clock_skew(),
         )
 
     async def _storing(self) -> str:

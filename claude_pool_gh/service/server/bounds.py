@@ -11,6 +11,8 @@ from typing import Any, Final, cast
 
 from aiohttp import web
 
+from claude_pool_gh.service.server.too_much import TooMuch
+
 HEAD_SECONDS: Final = 10.0
 """For the first request of a connection to say what it wants."""
 IDLE_SECONDS: Final = 75.0
@@ -171,14 +173,6 @@ class GuardedSite(web.TCPSite):
         self._server = await asyncio.get_running_loop().create_server(
             lambda: guard(server), *self._at
         )
-
-
-class TooMuch(Exception):
-    """More bytes than there is room for, in this body or in all of them."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 @dataclass(slots=True, eq=False)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from claude_pool_gh.service.server.bounds import TooMuch
+from claude_pool_gh.service.server.too_much import TooMuch
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from claude_pool_gh.pool.store import chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.service.log.log_names import NAMES
 from claude_pool_gh.service.monitoring import spans
-from claude_pool_gh.service.monitoring.metrics import ChainEnd, RunEnd
+from claude_pool_gh.service.monitoring.metrics import WAITS, ChainEnd, RunEnd
 from claude_pool_gh.service.monitoring.traces import Span
 from claude_pool_gh.storage import Transaction
 
@@ -146,7 +146,7 @@ def _of_chain(tx: Transaction, chain: ChainRow, common: dict[str, Any]) -> Entry
     level = _level(failed=failed, operator=operator)
     end = ChainEnd(
         verb=chain.plan.verb,
-        outcome=str(chain.outcome.verdict) if chain.outcome else "waits",
+        outcome=str(chain.outcome.verdict) if chain.outcome else WAITS,
         seconds=None if ms is None else ms / 1000,
     )
     if not chain.outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Final, TypeVar
@@ -27,6 +27,8 @@ FIRST_SECONDS: Final = 60.0
 """After the start: first comes what was left unfinished."""
 EVERY_SECONDS: Final = 3_600.0
 PAUSE_SECONDS: Final = 0.2
+SKEW_SECONDS: Final = 3_600.0
+"""By which the clock may differ from GitHub's: one that is a month ahead would make everything a month old."""
 _DAY: Final = 86_400
 T = TypeVar("T")
 
@@ -80,6 +82,8 @@ class Retention:
     clock: Clock
     worktrees: Worktrees
     pause_secs: float = PAUSE_SECONDS
+    clock_skew: Callable[[], float] = lambda: 0.0
+    """Seconds by which the clock differs from GitHub's."""
 
     async def prune_for_ever(self) -> None:
         """One round soon, and one an hour."""
@@ -93,6 +97,14 @@ class Retention:
 
     async def prune(self) -> Deleted:
         """One round: everything that is too old by now. What fails keeps no other part; the first error is raised."""
+        if (skew := self.clock_skew()) > SKEW_SECONDS:
+            do = "set this machine's clock, and let it be kept by NTP"
+            logger.error(
+                "nothing is deleted while the clock is %.0f seconds away from GitHub's",
+                skew,
+                extra={"action": "prune_waits", "do": do},
+            )
+            return Deleted()
         failed: list[Exception] = []
 
         async def part(act: Awaitable[T], nothing: T) -> T:

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import aiohttp
 
@@ -49,16 +48,17 @@ from claude_pool_gh.service.monitoring.monitor import Monitor
 from claude_pool_gh.service.monitoring.readiness import Readiness
 from claude_pool_gh.service.monitoring.repository_caps import RepositoryCaps
 from claude_pool_gh.service.monitoring.traces import NoTraces, Traces, open_traces
+from claude_pool_gh.service.server.counts import show_counts
 from claude_pool_gh.service.server.incoming import Incoming
 from claude_pool_gh.service.server.journal import Journal
 from claude_pool_gh.service.server.pushing import pusher
 from claude_pool_gh.service.server.retention import Retention
 from claude_pool_gh.service.server.sandboxes import sandbox_of
+from claude_pool_gh.service.server.state_folder import close_state
 from claude_pool_gh.service.server.watching import Watching, trace_effect
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database
 from claude_pool_gh.storage.notices import notices
-from claude_pool_gh.storage.private import close_to_others, open_to_others, private_folder
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Credentials
 from claude_pool_gh.worktrees.leases import Logins, Worktrees
@@ -214,7 +214,7 @@ async def open_runtime(
         await earlier_workers.upgrade(database)
         await abandoned.free(database)
         # Directly, or through the one proxy that is set: the environment's is not heeded.
-        watch, metrics = GitHubWatch.of(settings.github_api_url), Metrics()
+        watch, verb_handlers = GitHubWatch.of(settings.github_api_url), registry.handlers()
         session = await stack.enter_async_context(
             aiohttp.ClientSession(
                 timeout=TIMEOUT, trace_configs=[watch.trace()], proxy=settings.proxy or None
@@ -230,7 +230,6 @@ async def open_runtime(
         worktrees.sweep()
         forge.pusher = pusher(database, forge, worktrees, settings)
         redactor = Redactor(settings.all_secrets)
-        verb_handlers = registry.handlers()
         progress = Progress(clock, verb_handlers, settings.links, runs_in)
         screen = without_secrets(redactor)
         writer = Writer(
@@ -260,7 +259,10 @@ async def open_runtime(
             sandbox=sandbox_of(settings),
             holds_secret=redactor.holds,
         )
-        registry.check_recipes(verb_handlers, services)
+        # A job runs a commit whose tests have done so, and its first comment is waited for.
+        if runs_in == "app":
+            registry.check_recipes(verb_handlers, services)
+        metrics = Metrics(name for name, handler in verb_handlers.items() if handler.verb.spends)
         observer = Watching(progress, writer, Journal(metrics.ended, traces.add, clock.now_ms()))
         agent = ClaudeAgent(
             key=settings.anthropic_api_key.get_secret_value(),
@@ -324,10 +326,7 @@ async def open_runtime(
             ),
             repository_caps=RepositoryCaps(database=database, now_ms=clock.now_ms),
         )
-        metrics.add("effects", "Tries to write to GitHub", ("kind", "outcome"), writer.counts)
-        metrics.add("model_answers", "Answers of the model's API", ("status",), agent.answers)
-        metrics.add("github_answers", "Answers of GitHub's API", ("status",), watch.answers)
-        metrics.add("commands", "Commands that were handled", ("outcome",), command_worker.counts)
+        show_counts(metrics, writer, agent.answers, watch, command_worker)
         yield Runtime(
             database=database,
             clock=clock,
@@ -340,7 +339,11 @@ async def open_runtime(
             progress=progress,
             monitor=monitor,
             retention=Retention(
-                settings=settings, database=database, clock=clock, worktrees=worktrees
+                settings=settings,
+                database=database,
+                clock=clock,
+                worktrees=worktrees,
+                clock_skew=watch.clock_skew,
             ),
             catch_up=catch_up,
             beats=beats,
@@ -353,21 +356,6 @@ async def _wake_for_others(database: Database, writer: Writer) -> None:
     """Write at once what another process wants written, where this one is the installation's writer."""
     async for _ in notices(database, "claude_pool_effects"):
         writer.wake()
-
-
-def close_state(folder: Path) -> None:
-    """Keep what this process writes, and what an earlier one has written to the state folder, from other users."""
-    os.umask(0o077)
-    private_folder(folder)
-    for ours in ("mirrors", "leases", "conversations"):
-        if (folder / ours).is_dir():
-            close_to_others(folder / ours)
-    if open_to_others(folder):
-        logger.warning(
-            "%s can be read by other users of this machine: chmod 700 it",
-            folder,
-            extra={"action": "state_open"},
-        )
 
 
 def _pool_config(settings: Settings) -> PoolConfig:

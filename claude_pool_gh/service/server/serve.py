@@ -19,6 +19,7 @@ from claude_pool_gh.conversation.registry import UnfitVerb
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.service.log.outages import outage
+from claude_pool_gh.service.monitoring import endpoints
 from claude_pool_gh.service.server import agreement
 from claude_pool_gh.service.server.bounds import IDLE_SECONDS, GuardedSite
 from claude_pool_gh.service.server.runtime import Runtime, open_runtime
@@ -116,7 +117,7 @@ async def monitored(runtime: Runtime, settings: Settings) -> AsyncIterator[None]
     async with AsyncExitStack() as stack:
         address = settings.metrics_host, settings.metrics_port
         try:
-            await stack.enter_async_context(runtime.monitor.served(*address))
+            await stack.enter_async_context(endpoints.served(runtime.monitor, *address))
         except OSError as error:
             raise StartError(_busy(*address, error)) from error
         yield

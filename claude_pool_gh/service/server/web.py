@@ -7,6 +7,7 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 from aiohttp import web
@@ -18,17 +19,17 @@ from claude_pool_gh.github.deliveries import BODY_LIMIT, Rejected, VerifiedDeliv
 from claude_pool_gh.pool.model.errors import UnknownChain
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.service.monitoring import spans
-from claude_pool_gh.service.monitoring.monitor import healthz
+from claude_pool_gh.service.monitoring.endpoints import healthz, readyz
 from claude_pool_gh.service.server.bounds import (
     BodyBudget,
     Connections,
     LogLimiter,
-    TooMuch,
     connections_for,
     raise_file_limit,
 )
 from claude_pool_gh.service.server.incoming import STORED_WITHIN
 from claude_pool_gh.service.server.runtime import Runtime
+from claude_pool_gh.service.server.too_much import TooMuch
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Transaction
 
@@ -59,7 +60,7 @@ class WebhookApp:
         app = web.Application(client_max_size=BODY_LIMIT, middlewares=[self.connections.middleware])
         app.router.add_post("/webhook", self._webhook)
         app.router.add_get("/healthz", healthz)
-        app.router.add_get("/readyz", self._house.monitor.readyz)
+        app.router.add_get("/readyz", partial(readyz, self._house.monitor))
         app.router.add_get(r"/chains/{chain_id:[0-9a-f]{10}}.{suffix:patch|md}", self._download)
         return app
 

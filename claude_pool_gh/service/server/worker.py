@@ -75,7 +75,8 @@ async def work(settings: Settings) -> None:
         refused = await until_stopped(signals, watch, runtime.database)
         pruning.cancel()
         if refused:
-            told = {"action": "settings_refused", "settings": list(refused)}
+            do = "give this worker the server's settings, and start it again"
+            told = {"action": "settings_refused", "settings": list(refused), "do": do}
             logger.error("a server has started with other settings", extra=told)
         await end_what_runs(runtime, settings.stop_timeout, signals)
     if refused:

@@ -178,9 +178,17 @@ async def _name_unsaved(folder: Path, isolation: Isolation | None) -> None:
         await name_unsaved(folder)
 
 
-async def name_unsaved(folder: Path) -> None:
-    """Tell which changes agents who work on copies of the last commit do not see. Raises WorktreeError."""
-    if files := await uncommitted_files(folder.absolute()):
+async def name_unsaved(root: Path, *, but: Path | None = None) -> None:
+    """Tell which changes agents who work on copies of the last commit do not see. Raises WorktreeError.
+
+    `root`: of a repository's working folder. `but`: a folder of ours, of which nothing is told.
+    """
+    files = [
+        each
+        for each in await uncommitted_files(root.absolute())
+        if but is None or not (root.absolute() / each).is_relative_to(but.absolute())
+    ]
+    if files:
         named = ", ".join(files[:_NAMED_FILES]) + (", …" if len(files) > _NAMED_FILES else "")
         many = "1 uncommitted file is" if len(files) == 1 else f"{len(files)} uncommitted files are"
         print_note(f"{many} not seen by agents, who work on copies of the last commit: {named}")

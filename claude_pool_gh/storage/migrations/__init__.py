@@ -7,6 +7,7 @@ Alembic, whose import alone takes longer. After a change of schema: `make schema
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ _BLANKS: Final = re.compile(r"[ \t]+\n")
 _EVERYTHING: Final = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, name"
 _LOCK: Final = 0x636C6175
 """Any number; held in the database while it is upgraded."""
+_ONE_THREAD: Final = threading.Lock()
+"""Alembic keeps what it works on in globals. Pools may open in several threads of a process, each with its loop."""
 
 
 class NewerSchema(RuntimeError):
@@ -47,6 +50,7 @@ def run(engine: sa.Engine, to: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(_HERE))
     with (
+        _ONE_THREAD,
         _one_process(engine),
         engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection,
     ):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from claude_pool_gh.conversation.review.feedback import THUMBS_DOWN
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
@@ -73,7 +74,8 @@ async def test_a_finding_is_dismissed_by_the_beginning_of_its_name(desk: Desk) -
         "Leaks a handle": (Standing.open, "", ""),
     }
     wanted = await desk.wanted("settled", "mark")
-    assert wanted[f"settled:{key}:{mark(FIRST)}:dismissed"] == f"finding:{key}:{mark(FIRST)}"
+    (settled,) = (each for name, each in wanted.items() if f":{mark(FIRST)}:dismissed:" in name)
+    assert settled == f"finding:{key}:{mark(FIRST)}"
 
 
 async def test_in_a_reply_no_name_is_needed_and_the_answer_stands_there_already(desk: Desk) -> None:
@@ -155,6 +157,82 @@ async def test_an_audits_finding_is_dismissed_in_an_issue(desk: Desk) -> None:
     key = f"{desk.shop.id}:audit:night"
     assert standing(desk, key)["Is never closed"] == (Standing.dismissed, "no", "mona")
     assert not [each for each in await desk.wanted("settled", "mark") if ":audit:" in each]
+
+
+# ---- reopen
+
+
+async def test_a_dismissal_is_taken_back_by_name_and_can_be_made_again(desk: Desk) -> None:
+    pull = reviewed(desk, FIRST, SECOND)
+    key, name = f"{desk.shop.id}:{pull.number}", mark(FIRST)[:8]
+    for time in (1, 2):
+        await desk.say(f"/pool dismiss {name} no", at=pull)
+        heard = await desk.say(f"/pool reopen {name}", at=pull)
+        assert heard.text.startswith(f"Open again: Divides by zero (`{name}`).")
+        assert "thumbs" not in heard.text
+        assert standing(desk, key)["Divides by zero"] == (Standing.open, "", "")
+        desk.clock.now += 1
+        resolved = await desk.wanted("settled", "resolved")
+        mine = [each for of, each in resolved.items() if of.startswith(f"settled:{key}:")]
+        assert sorted(mine) == ["False"] * time + ["True"] * time
+
+
+async def test_a_reply_reopens_the_finding_above_it(desk: Desk) -> None:
+    pull = reviewed(desk, FIRST, SECOND)
+    here = desk.commented(pull, inline(desk, pull, SECOND), desk.bot)
+    await desk.say("/pool dismiss it is intended", at=pull, under=here)
+    heard = await desk.say("/pool reopen", at=pull, under=here)
+    assert (heard.answer, heard.text) == ("done", "")
+    key = f"{desk.shop.id}:{pull.number}"
+    assert standing(desk, key)["Leaks a handle"] == (Standing.open, "", "")
+
+
+async def test_a_thumbs_down_that_still_stands_is_told(desk: Desk) -> None:
+    pull = reviewed(desk, FIRST)
+    key = f"{desk.shop.id}:{pull.number}"
+    desk.do(
+        lambda tx: tables.settle(
+            tx, key, mark(FIRST), Standing.dismissed, 1, reason=THUMBS_DOWN, by="mona"
+        )
+    )
+    heard = await desk.say(f"/pool reopen {mark(FIRST)}", at=pull)
+    assert "take that away too" in heard.text
+
+
+@pytest.mark.parametrize("line", ["/pool reopen", "/pool reopen {other}"])
+async def test_only_what_is_dismissed_is_reopened(desk: Desk, line: str) -> None:
+    pull = reviewed(desk, FIRST, SECOND)
+    heard = await desk.say(line.format(other=mark(SECOND)[:8]), at=pull)
+    assert heard.text.startswith("There is no dismissed finding here.")
+    await desk.say(f"/pool dismiss {mark(FIRST)} no", at=pull)
+    heard = await desk.say(line.format(other=mark(SECOND)[:8]), at=pull)
+    assert heard.text.startswith("Which finding?")
+    assert "Leaks a handle" not in heard.text
+
+
+async def test_an_audits_finding_is_reopened_in_an_issue(desk: Desk) -> None:
+    found = stated("Is never read")
+    issue = audited(desk, found)
+    await desk.say(f"/pool dismiss {mark(found)} no", at=issue)
+    await desk.say(f"/pool reopen {mark(found)}", at=issue)
+    key = f"{desk.shop.id}:audit:night"
+    assert standing(desk, key)["Is never read"][0] is Standing.open
+    assert not [each for each in await desk.wanted("settled", "mark") if ":audit:" in each]
+
+
+async def test_what_was_dismissed_elsewhere_in_the_repository_is_reopened_by_its_name(
+    desk: Desk,
+) -> None:
+    """There it hides the same fault, and its name is told where it does."""
+    found = stated("Hides itself elsewhere")
+    pull, other = reviewed(desk, found), desk.problem()
+    await desk.say(f"/pool dismiss {mark(found)} no", at=pull)
+    heard = await desk.say(f"/pool reopen {mark(found)[:8]}", at=other)
+    assert heard.text.startswith("Open again: Hides itself elsewhere")
+    key = f"{desk.shop.id}:{pull.number}"
+    assert standing(desk, key)["Hides itself elsewhere"][0] is Standing.open
+    numbers = await desk.wanted("settled", "number")
+    assert numbers[f"settled:{key}:{mark(found)}:reopened:{desk.clock.now}"] == str(pull.number)
 
 
 # ---- fix

@@ -57,13 +57,33 @@ async def test_the_bot_never_obeys_itself(desk: Desk) -> None:
 
 async def test_a_bot_is_heard_where_the_configuration_lists_it(desk: Desk) -> None:
     robot = desk.github.world.site.user("ci[bot]", "Bot")
-    desk.shop.grant(robot, "write")
     heard = await desk.say("/pool help", robot, at=desk.topic())
     assert heard.answer == "silence: ci[bot] is no person, and not among `bots`"
     with desk.configured(f"bots: [{robot.id}]\n"):
         assert (await desk.say("/pool help", robot, at=desk.topic())).answer == "answered"
         own = await desk.say("/pool help", desk.bot, at=desk.topic())
+        refused = await desk.say("/pool ask why?", robot, at=desk.topic())
     assert own.answer == "silence: the bot never obeys itself"
+    assert "needs the role **write** in this repository; yours is **triage**" in refused.text
+    with desk.configured(f"bots: [{robot.id}]\npermissions: {{ask: triage}}\n"):
+        assert (await desk.say("/pool ask why?", robot, at=desk.topic())).answer == "started"
+
+
+@pytest.mark.parametrize(
+    "given", ["approve ID", "reject ID no", "ok SHA", "dismiss no bug", "reopen"]
+)
+@pytest.mark.parametrize("kind", ["schedule", "workflow"])
+async def test_no_workflow_decides_in_the_name_of_whoever_caused_its_event(
+    desk: Desk, given: str, kind: Any
+) -> None:
+    request = caused(
+        desk, kind, f"/pool {given}", source=ids.Trigger(kind=kind, id=f"night:{given}")
+    )
+    with desk.configured("audits: {night: {schedule: {cron: 0 3 * * *, timezone: UTC}}}\n"):
+        heard = await desk.hear(request)
+    assert (
+        f"`/pool {given.split(maxsplit=1)[0]}` counts as a person's own comment only" in heard.text
+    )
 
 
 async def test_a_due_time_needs_no_role_and_a_schedule_that_still_stands(desk: Desk) -> None:
@@ -333,7 +353,6 @@ async def test_where_the_thread_cannot_be_read_the_missing_right_is_named_to_tho
 ) -> None:
     reader, pull = desk.user("r", "read"), desk.topic()
     robot = desk.github.world.site.user("listed[bot]", "Bot")
-    desk.shop.grant(robot, "triage")
     with desk.configured(f"bots: [{robot.id}]\n"):
         asked = [
             await desk.request(line, by, at=pull)

@@ -38,13 +38,13 @@ from graphql import (
 
 from claude_pool_gh.github.access import VIEWER
 from claude_pool_gh.github.discussion import HIDDEN
-from claude_pool_gh.github.effects.threads import RESOLVE, THREADS
+from claude_pool_gh.github.effects.threads import RESOLVE, THREADS, UNRESOLVE
 from claude_pool_gh.github.overview import OVERVIEW
 from claude_pool_gh.github.reads import BY_MAIL
 from claude_pool_gh.github.trusted import FOLDER
 
 TARGET = Path(__file__).parent / "github.graphql"
-DOCUMENTS = (THREADS, RESOLVE, HIDDEN, BY_MAIL, OVERVIEW, FOLDER, VIEWER)
+DOCUMENTS = (THREADS, RESOLVE, UNRESOLVE, HIDDEN, BY_MAIL, OVERVIEW, FOLDER, VIEWER)
 
 
 def used(whole: DocumentNode) -> dict[str, set[str]]:

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from graphql import GraphQLResolveInfo, GraphQLSchema, build_schema, execute_sync, parse, validate
+from graphql import (
+    DocumentNode,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    build_schema,
+    execute_sync,
+    parse,
+    validate,
+)
 from graphql.error import GraphQLSyntaxError
 
 SCHEMA = Path(__file__).parent / "github.graphql"
@@ -24,15 +32,16 @@ class GraphQLContract:
     """The schema, as a judge of one exchange at a time."""
 
     schema: GraphQLSchema = field(default_factory=lambda: build_schema(SCHEMA.read_text()))
+    _judged: dict[str, tuple[DocumentNode, list[str]]] = field(default_factory=dict)
+    """Documents with what is wrong with them: the bot has few, and to judge one takes longer than all else."""
 
     def violations(self, request: bytes, response: bytes) -> list[str]:
         """What is wrong with a document, its variables or its answer."""
         asked, answered = json.loads(request), json.loads(response)
         try:
-            document = parse(asked["query"])
+            document, problems = self._judge(asked["query"])
         except GraphQLSyntaxError as problem:
             return [f"the document cannot be read: {problem}"]
-        problems = [problem.message for problem in validate(self.schema, document)]
         if problems or answered.get("data") is None:
             return problems + (
                 [] if problems or answered.get("errors") else ["neither data nor errors"]
@@ -46,7 +55,13 @@ class GraphQLContract:
             variable_values=given,
             field_resolver=by_its_name,
         )
-        problems += [problem.message for problem in read.errors or ()]
-        return problems or (
+        return [problem.message for problem in read.errors or ()] or (
             [] if read.data == answered["data"] else ["the answer holds what was not asked for"]
         )
+
+    def _judge(self, text: str) -> tuple[DocumentNode, list[str]]:
+        if text not in self._judged:
+            document = parse(text)
+            found = [problem.message for problem in validate(self.schema, document)]
+            self._judged[text] = document, found
+        return self._judged[text]

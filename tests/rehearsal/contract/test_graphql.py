@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.github.effects.threads import RESOLVE, THREADS
+from claude_pool_gh.github.effects.threads import RESOLVE, THREADS, UNRESOLVE
 from tests.rehearsal.contract.graphql import GraphQLContract
 
 GIVEN = {"owner": "octo", "name": "widgets", "number": 3, "after": None}
@@ -28,6 +28,8 @@ def test_true_exchanges_pass() -> None:
     assert complaints(THREADS, GIVEN, {"data": answer()}) == []
     resolved = {"resolveReviewThread": {"thread": {"isResolved": True}}}
     assert complaints(RESOLVE, {"thread": "T"}, {"data": resolved}) == []
+    opened = {"unresolveReviewThread": {"thread": {"isResolved": False}}}
+    assert complaints(UNRESOLVE, {"thread": "T"}, {"data": opened}) == []
     assert (
         complaints(
             THREADS, GIVEN, {"data": None, "errors": [{"type": "NOT_FOUND", "message": "no"}]}

@@ -204,6 +204,8 @@ REPORTS: Final[dict[str, Shown]] = {
     "tables.status": Shown(_status),
     "replies.mistake": Shown(lambda text: replies.mistake(Mistake(text, text, text))),
     "replies.dismissed": Shown(lambda text: replies.dismissed("0123456789", text)),
+    "replies.reopened": Shown(lambda text: replies.reopened("0123456789", text, by_thumb=True)),
+    "replies.reopened_thread": Shown(lambda text: replies.reopened_thread(text, by_thumb=False)),
     "replies.dismissed_thread": Shown(lambda text: replies.dismissed_thread(text, text)),
     "replies.candidates": Shown(
         lambda text: replies.candidates("cancel", [("c-1", text), ("c-2", text)])

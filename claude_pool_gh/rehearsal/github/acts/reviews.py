@@ -48,6 +48,13 @@ def create(
     return review
 
 
+def delete(review: Review) -> None:
+    """Take back a review that was not submitted."""
+    if review.state != "PENDING":
+        raise unprocessable("Can not delete a non-pending pull request review")
+    review.pull.reviews.remove(review)
+
+
 def publish(review: Review, actor: Actor) -> None:
     """Let everybody see a review and tell of it."""
     pull = review.pull

@@ -1,4 +1,4 @@
-"""The GraphQL API, as far as the bot needs it: seven documents, known by their operation's name.
+"""The GraphQL API, as far as the bot needs it: eight documents, known by their operation's name.
 
 The documents and the answers are held to GitHub's own schema in the tests; nothing here reads the language.
 """
@@ -93,6 +93,18 @@ def _thread(first: ReviewComment) -> Json:
 
 def resolve_thread(call: Call, given: Json) -> Json:
     """Resolve a thread: an App needs the right to push for it."""
+    _decide(call, given).resolved_by = call.actor.user
+    return {"resolveReviewThread": {"thread": {"isResolved": True}}}
+
+
+def unresolve_thread(call: Call, given: Json) -> Json:
+    """Open a thread again, with the same right."""
+    _decide(call, given).resolved_by = None
+    return {"unresolveReviewThread": {"thread": {"isResolved": False}}}
+
+
+def _decide(call: Call, given: Json) -> ReviewComment:
+    """The comment that began a thread on which somebody with the right to it decides."""
     every = [
         comment
         for repository in call.world.repositories.values()
@@ -107,9 +119,8 @@ def resolve_thread(call: Call, given: Json) -> Json:
         )
     if not (call.bearer.may("contents", "write") and call.bearer.may("pull_requests", "write")):
         raise QueryError("FORBIDDEN", "Resource not accessible by integration")
-    first.resolved_by = call.actor.user
     call.site.changed()
-    return {"resolveReviewThread": {"thread": {"isResolved": True}}}
+    return first
 
 
 def hidden(call: Call, given: Json) -> Json:
@@ -190,6 +201,7 @@ OPERATIONS = {
     "CreatedViaEmail": created_via_email,
     "Hidden": hidden,
     "ResolveThread": resolve_thread,
+    "UnresolveThread": unresolve_thread,
     "ReviewThreads": review_threads,
     "TrustedFolder": trusted_folder,
     "Viewer": viewer,

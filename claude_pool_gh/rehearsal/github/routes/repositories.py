@@ -53,10 +53,9 @@ def get_me(call: Call) -> Answer:
 
 
 def get_permission(call: Call) -> Answer:
-    """A user's role and permission."""
-    repository = call.repository
+    """A user's role and permission. An App's account is no collaborator anywhere, whatever the App may do."""
     found = _known(call.site.users.get(call.params["username"].lower()))
-    role = repository.role(found)
+    role = "none" if found.type == "Bot" else call.repository.role(found)
     user = {**accounts.user(call.site, found), "role_name": role}
     return Answer(json={"permission": COARSE.get(role, role), "role_name": role, "user": user})
 

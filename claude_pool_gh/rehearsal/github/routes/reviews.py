@@ -57,6 +57,14 @@ def edit_review(call: Call) -> Answer:
     return Answer(json=shapes.review(review))
 
 
+def delete_review(call: Call) -> Answer:
+    """Take back a draft."""
+    review = _the(call)
+    acts.delete(review)
+    call.site.changed()
+    return Answer(json=shapes.review(review))
+
+
 def list_review_comments(call: Call) -> Answer:
     """The comments that came with a review."""
     return paged(call, _the(call).comments, shapes.comment)
@@ -68,6 +76,12 @@ ROUTES = (
     Route("GET", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}", get_review, READ),
     Route(
         "PUT", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}", edit_review, WRITE
+    ),
+    Route(
+        "DELETE",
+        "/repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}",
+        delete_review,
+        WRITE,
     ),
     Route(
         "GET",

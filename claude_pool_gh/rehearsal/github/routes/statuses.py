@@ -16,8 +16,11 @@ def create_status(call: Call) -> Answer:
 
 
 def combined(call: Call) -> Answer:
-    """The combined status of a commit."""
-    return Answer(json=shapes.combined(call.repository, call.commit()))
+    """The combined status of a commit: the newest status of each context, in pages."""
+    newest = shapes.newest(call.repository, call.commit())
+    page = paged(call, newest, lambda one: shapes.simple_status(call.repository, one), "statuses")
+    whole = shapes.combined(call.repository, call.commit(), newest)
+    return Answer(json=whole | page.json, headers=page.headers)
 
 
 def list_statuses(call: Call) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from claude_pool_gh.rehearsal.github.shapes import commits
@@ -139,18 +140,21 @@ def simple_status(repository: Repository, one: CommitStatus) -> Json:
     }
 
 
-def combined(repository: Repository, sha: str) -> Json:
-    """The `combined-commit-status` shape: the newest status of each context, and what they come to."""
-    newest: dict[str, CommitStatus] = {}
+def newest(repository: Repository, sha: str) -> list[CommitStatus]:
+    """The newest status of each context of a commit."""
+    found: dict[str, CommitStatus] = {}
     for one in repository.statuses(sha):
-        newest.setdefault(one.context, one)
-    states = {one.state for one in newest.values()}
+        found.setdefault(one.context, one)
+    return list(found.values())
+
+
+def combined(repository: Repository, sha: str, newest: Sequence[CommitStatus]) -> Json:
+    """The `combined-commit-status` shape without its list: what these statuses come to."""
+    states = {one.state for one in newest}
     failed = states & {"failure", "error"}
     return {
         "state": "failure" if failed else "success" if states == {"success"} else "pending",
-        "statuses": [simple_status(repository, one) for one in newest.values()],
         "sha": sha,
-        "total_count": len(newest),
         "repository": minimal(repository),
         "commit_url": f"{api(repository)}/commits/{sha}",
         "url": f"{api(repository)}/commits/{sha}/status",

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +23,7 @@ READING = {
     "rev-list",
     "rev-parse",
 }
-OBJECT = re.compile(r"[0-9a-f]{40}(?:\^\{commit\}|\.\.[0-9a-f]{40}|:.*)?", re.DOTALL)
+OBJECT = re.compile(r"[0-9a-f]{40}(?:\^\{(?:commit|tree)\}|\.\.[0-9a-f]{40}|:.*)?", re.DOTALL)
 MAY_WORKFLOWS = "SIMULATED_MAY_WRITE_WORKFLOWS"
 
 # An App without the `workflows` permission may push anything but workflow files.
@@ -140,6 +141,10 @@ class GitDir:
     def resolve(self, name: str) -> str | None:
         """The commit that a branch, tag or id names, or None."""
         full = re.fullmatch(r"[0-9a-f]{40}", name)
+        with suppress(OSError, ValueError):  # as git writes a branch: to start git takes longer
+            found = (self.path / "refs" / "heads" / name).read_text("ascii").strip()
+            if not full and re.fullmatch(r"[0-9a-f]{40}", found):
+                return found
         for candidate in (name,) if full else (f"refs/heads/{name}", f"refs/tags/{name}", name):
             try:
                 return self.text(

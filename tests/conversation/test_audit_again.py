@@ -1,0 +1,77 @@
+"""A fault that a later run states in other words, and of a line more: no model says the same thing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from claude_pool_gh.audits.model import AuditResult, Shard
+from claude_pool_gh.config.model import Audit
+from claude_pool_gh.storage import Database, migrations
+from tests.acceptance.auditor import claim
+from tests.conversation.audit_steps import AuditSteps, said
+
+DEF, RETURN = "def total(unit, quantity):", "    return unit + quantity"
+FIRST = claim("shop/prices.py", 2, RETURN, "A line's total is a sum")
+LATER = claim("shop/prices.py", 1, f"{DEF}\n{RETURN}", "Prices are added and not multiplied") | {
+    "end_line": 2,
+    "rule": "defects/data-loss",
+}
+WORST = FIRST | {"severity": "critical"}
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Iterator[AuditSteps]:
+    database = Database.temporary()
+    migrations.upgrade(database.engine)
+    made = AuditSteps(tmp_path / "shop", database, Audit(by="folder"))
+    made.commit({"shop/prices.py": f"{DEF}\n{RETURN}\n", "store/a.py": "x = 1\n"})
+    yield made
+    database.close()
+
+
+async def found(
+    audit: AuditSteps, stated: dict[str, object], *, is_one: bool = False, proves: str = "high"
+) -> AuditResult:
+    """A run that states this of the one file."""
+
+    def says(shard: Shard) -> dict[str, object]:
+        return said(shard, *([stated] if "shop/prices.py" in shard.paths else []))
+
+    result = await audit.run(says, confirms=proves, is_one=is_one)
+    assert result is not None
+    return result
+
+
+def told(result: AuditResult) -> list[tuple[str, str]]:
+    return sorted((each.finding.title, each.state.value) for each in result.findings)
+
+
+async def test_where_a_judge_says_that_it_is_the_same_it_stays_one_finding(
+    audit: AuditSteps,
+) -> None:
+    (first,) = (await found(audit, FIRST, is_one=True)).findings
+    again = await found(audit, LATER, is_one=True)
+    (known,) = again.findings
+    assert (known.id, known.state.value, known.reread) == (first.id, "open", True)
+    assert not again.problems
+
+
+async def test_where_a_judge_leaves_it_apart_it_is_reported(audit: AuditSteps) -> None:
+    await found(audit, FIRST)
+    both = [(FIRST["title"], "open"), (LATER["title"], "new")]
+    assert told(await found(audit, LATER, is_one=False)) == both
+
+
+async def test_one_that_is_stated_as_worse_than_it_is_each_time_stays_one_and_can_become_worse(
+    audit: AuditSteps,
+) -> None:
+    (first,) = (await found(audit, WORST)).findings
+    (again,) = (await found(audit, WORST)).findings
+    assert (again.id, again.state.value, again.severity.value) == (first.id, "open", "high")
+    (worse,) = (await found(audit, WORST, proves="critical")).findings
+    assert (worse.id, worse.state.value, worse.severity.value) == (first.id, "open", "critical")
+    (kept,) = (await found(audit, FIRST)).findings
+    assert (kept.id, kept.severity.value) == (first.id, "critical")
