@@ -872,6 +872,14 @@ GUARDS = [
         "background",
     ),
     Guard(
+        "Ctrl-C does not reach what a script runs in the background",
+        "service/ending.py",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, _CTRL_C)",
+        "pass",
+        "tests/service/test_ending.py",
+        "background",
+    ),
+    Guard(
         "what is pressed twice is one Ctrl-C",
         "service/interruptible.py",
         "elif now > self._first + _SAME_SECONDS:",
