@@ -273,7 +273,8 @@ async def test_a_members_pull_request_is_reviewed_by_itself_and_a_forks_is_not(
         "changes": {"base": {"ref": {"from": "main"}}},
         "pull_request": {**pull, "base": {"ref": "develop"}},
     }
-    done = await start(scene, "automatic-review.yml", "pull_request", moved)
+    later = {"GITHUB_RUN_ID": "2"}
+    done = await start(scene, "automatic-review.yml", "pull_request", moved, environment=later)
     assert done is not None
     assert (done.outputs["outcome"], done.red) == ("findings", False), done.log
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from github import Auth, Github, GithubIntegration
+from github import Auth, Github, GithubException, GithubIntegration
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository as RemoteRepository
 
@@ -37,9 +37,14 @@ async def test_pygithub_lists_reads_and_writes(
         shown = repository.get_pull(pull.number)
         comment = shown.create_issue_comment("hello")
         comment.create_reaction("eyes")
-        shown.create_review(
+        draft = shown.create_review(body="a draft")
+        states = [one.state for one in shown.get_reviews()]
+        draft.delete()
+        submitted = shown.create_review(
             body="ok", event="COMMENT", comments=[{"path": "b.py", "position": 1, "body": "c"}]
         )
+        with pytest.raises(GithubException, match="non-pending"):
+            submitted.delete()
         shown.add_to_labels("from the operator")
         run = repository.create_check_run(
             "n", shown.head.sha, status="completed", conclusion="success"
@@ -55,6 +60,7 @@ async def test_pygithub_lists_reads_and_writes(
             "content": read.decoded_content,
             "head": repository.get_branch("main").commit.sha,
             "label": [one.name for one in repository.get_labels()],
+            "reviews": [states, [one.state for one in shown.get_reviews()]],
         }
 
     seen = await asyncio.to_thread(work)
@@ -67,6 +73,7 @@ async def test_pygithub_lists_reads_and_writes(
         "content": b"hi\n",
         "head": widgets.head(),
         "label": ["from the operator"],
+        "reviews": [["PENDING"], ["COMMENTED"]],
     }
     assert widgets.comments(pull.number)[0].reactions[0].content == "eyes"
 
