@@ -198,18 +198,20 @@ def _identity(inputs: Inputs, environment: Mapping[str, str]) -> None:
 
 
 def _no_key(event: str, payload: Mapping[str, Any]) -> str:
-    fork = _part(_part(_part(payload, "pull_request"), "head"), "repo").get("fork") is True
-    outside = fork or _part(payload, "sender").get("login") == "dependabot[bot]"
-    text = (
+    head = _part(_part(_part(payload, "pull_request"), "head"), "repo")
+    is_elsewhere = "pull_request" in payload and head.get("id") != _part(payload, "repository").get(
+        "id"
+    )
+    outside = is_elsewhere or _part(payload, "sender").get("login") == "dependabot[bot]"
+    if outside and event not in ("issue_comment", "pull_request_target"):
+        return (
+            "anthropic_api_key: it is empty, since GitHub gives no secrets to this event of a fork or of Dependabot: "
+            "write the command as an ordinary comment on the pull request instead"
+        )
+    return (
         "anthropic_api_key: it is empty. Add a secret ANTHROPIC_API_KEY under Settings, Secrets and variables, "
         "Actions, and give it to this step as `anthropic_api_key: ${{ secrets.ANTHROPIC_API_KEY }}`"
     )
-    if outside and ALIASES.get(event, event) != "issue_comment":
-        text += (
-            ". GitHub gives no secrets to this event of a fork or of Dependabot: write the command as an ordinary "
-            "comment on the pull request instead"
-        )
-    return text
 
 
 def _numbers(inputs: Inputs) -> None:

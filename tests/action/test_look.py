@@ -199,9 +199,19 @@ def test_a_fault_names_what_to_change(
 
 
 def test_a_fork_is_told_why_there_is_no_key() -> None:
-    payload = {"pull_request": {"number": 1, "head": {"repo": {"fork": True}}}}
-    with pytest.raises(Fault, match="ordinary comment"):
-        look.check("pull_request", payload, READY._replace(has_key=False), {})
+    here, elsewhere = {"id": 1, "fork": True}, {"id": 2, "fork": True}
+    payload = {"repository": here, "pull_request": {"number": 1, "head": {"repo": elsewhere}}}
+    keyless = READY._replace(has_key=False)
+    for event in ("pull_request", "pull_request_review"):
+        with pytest.raises(Fault, match="ordinary comment") as told:
+            look.check(event, payload, keyless, {})
+        assert "Add a secret" not in str(told.value), "there may be one: no fork is given it"
+    for event in ("pull_request_target", "issue_comment"):
+        with pytest.raises(Fault, match="Add a secret"):
+            look.check(event, payload, keyless, {})
+    payload["pull_request"] = {"number": 1, "head": {"repo": here}}
+    with pytest.raises(Fault, match="Add a secret"):
+        look.check("pull_request", payload, keyless, {})  # in a repository that is a fork itself
 
 
 OPENED = {"action": "opened", "pull_request": {"number": 1, "draft": True}}
