@@ -3566,6 +3566,14 @@ GUARDS = [
         chosen="kept_without_a_part",
     ),
     Guard(
+        name="a part of a report issue never brings back the report of before",
+        file="github/effects/rows.py",
+        on="stored = tx.execute(sa.select(_E.wanted).where(own).with_for_update())",
+        off="stored = tx.execute(sa.select(_E.wanted).where(own))",
+        tests="tests/github/test_parts_of_reports.py",
+        chosen="in_the_same_moment",
+    ),
+    Guard(
         name="a report issue tells a run that ended without a result",
         file="conversation/tracking/progress.py",
         on="handler.ended(tx, end.chain, now)",

@@ -18,9 +18,8 @@ from claude_pool_gh.conversation.audit.publish import next_run
 from claude_pool_gh.conversation.caps import REPOSITORY
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.github import command_rows
-from claude_pool_gh.github.effects.lookups import wanted_of
 from claude_pool_gh.github.effects.report_issue import ReportIssue
-from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.effects.rows import change_part
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.store import chains, lookup
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -42,11 +41,8 @@ def waiting(audit: str) -> ReportIssue:
 
 def bring_up_to_date(tx: Transaction, repository: Repository, audit: str, now_ms: int) -> None:
     """Let the report issue say what has happened since its result, if there is an issue."""
-    key = issue.key(repository.id, audit)
-    report = wanted_of(tx, key)
-    if isinstance(report, ReportIssue):
-        told = since(tx, repository.id, audit, now_ms)
-        want(tx, key, repository, report.model_copy(update={"since": told}), now_ms)
+    key, told = issue.key(repository.id, audit), since(tx, repository.id, audit, now_ms)
+    change_part(tx, key, repository, "report_issue", now_ms, since=told)
 
 
 def since(tx: Transaction, repository_id: int, audit: str, now_ms: int) -> SafeMarkdown:

@@ -194,6 +194,16 @@ def press_answered(tx: Transaction, key: str, repository: Repository, now_ms: in
         want(tx, key, repository, read(stored).model_copy(update={"answered_ms": now_ms}), now_ms)
 
 
+def change_part(
+    tx: Transaction, key: str, repository: Repository, kind: str, now_ms: int, **parts: object
+) -> None:
+    """Let parts of what is wanted be other ones, whoever wants another whole meanwhile. Nothing where there is none."""
+    own = sa.and_(_E.key == key, _E.kind == kind)
+    stored = tx.execute(sa.select(_E.wanted).where(own).with_for_update()).scalar_one_or_none()
+    if stored:  # else its text is not kept any more
+        want(tx, key, repository, read(stored).model_copy(update=parts), now_ms)
+
+
 def hold(tx: Transaction, name: str, owner: str, now_ms: int, lifetime_ms: int = 30_000) -> bool:
     """Take or renew a lease; False while a living owner has it. One that is still fresh costs no write.
 
