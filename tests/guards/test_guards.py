@@ -2603,6 +2603,14 @@ GUARDS = [
         "not_githubs",
     ),
     Guard(
+        "a head that has come is answered",
+        "service/server/bounds.py",
+        "call_later(seconds, self._late, _ROUNDS)",
+        "call_later(seconds, self.drop)",
+        "tests/service/test_bounds.py",
+        "could_not_look",
+    ),
+    Guard(
         "an outage of several at once is one line",
         "service/log/outages.py",
         "if isinstance(error, BaseExceptionGroup):",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -92,6 +94,18 @@ async def test_a_head_that_does_not_come_is_not_waited_for() -> None:
         assert await ended(await half(port), PATIENCE)
         assert asyncio.get_running_loop().time() - began > 0.2
         assert await healthy(port)
+
+
+async def test_a_head_that_came_while_the_server_could_not_look_is_answered() -> None:
+    connections = Connections(100, head_seconds=0.2)
+    async with listening(connections) as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
+            while not connections.open:
+                await asyncio.sleep(0)
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            time.sleep(0.3)
+            answer = await asyncio.to_thread(client.recv, 100)
+        assert answer.startswith(b"HTTP/1.1 200 OK")
 
 
 async def test_a_connection_without_requests_is_not_kept_for_ever() -> None:

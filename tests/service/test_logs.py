@@ -171,7 +171,7 @@ def test_an_outage_of_several_at_once_is_one_line_unless_one_of_them_is_a_fault_
 ) -> None:
     away = [OSError(28, "No space left on device"), OSError(28, "No space left on device")]
     try:
-        raise ExceptionGroup("of two", [ExceptionGroup("inside", away), *more])
+        _raise(ExceptionGroup("of two", [ExceptionGroup("inside", away), *more]))
     except ExceptionGroup:
         logger.exception("commands not handled")
     written = text.getvalue().splitlines()

@@ -17,6 +17,8 @@ HEAD_SECONDS: Final = 10.0
 """For the first request of a connection to say what it wants."""
 IDLE_SECONDS: Final = 75.0
 """Between two requests of a connection; proxies keep theirs open for a minute."""
+_ROUNDS: Final = 8
+"""Of the loop, in which a head that has arrived is read and its request begun."""
 _CONNECTIONS: Final = 1_000
 _FILES: Final = 65_536
 _SMALL: Final = 2**20
@@ -92,7 +94,7 @@ class _Guarded(asyncio.Protocol):
     def __init__(self, connections: Connections, inner: asyncio.Protocol) -> None:
         self._connections, self._inner = connections, inner
         self._transport: asyncio.Transport | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.Handle | None = None
         self.busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -106,7 +108,14 @@ class _Guarded(asyncio.Protocol):
         self._inner.connection_made(transport)
 
     def _wait(self, seconds: float) -> None:
-        self._deadline = asyncio.get_running_loop().call_later(seconds, self.drop)
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self._late, _ROUNDS)
+
+    def _late(self, rounds: int) -> None:
+        """Close it, unless what it wants has come while the loop could not look: that shows after some rounds of it."""
+        if rounds:
+            self._deadline = asyncio.get_running_loop().call_soon(self._late, rounds - 1)
+        else:
+            self.drop()
 
     def begin(self, *, whole: bool) -> None:
         """A request's head has come, or all of it. Whoever answers it bounds the time of its body."""
