@@ -4,8 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Hundreds of short-lived processes run here: without compiled files each of them would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
+# Where tests only compute. One process runs them: it takes longer to collect them in each of several, and to hand out
+# one after the other, than to run most of them.
+COMPUTING := $(addprefix tests/,architecture audits commands config conversation evals findings github guards \
+	rehearsal reports storage test_rotation.py)
 
-.PHONY: demo test test-short test-long lint eval bench docs schema readme pictures lock dist release-notes clean help
+.PHONY: demo test test-computing test-waiting test-long lint eval bench docs schema readme pictures lock dist release-notes clean help
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -14,11 +18,15 @@ demo: $(BIN)/claude-pool-gh ## Show a whole review here; LIVE=1 with ANTHROPIC_A
 	@$(BIN)/claude-pool-gh rehearse $(if $(LIVE),--live)
 
 test: $(BIN)/.dev ## Lint, types, layers and every test that is not long
-	@$(MAKE) --no-print-directory -j 2 lint test-short
+	@$(MAKE) --no-print-directory -j 3 lint test-computing test-waiting
 
-# Beside lint, which keeps one core busy for a minute while many tests only wait.
-test-short: $(BIN)/.compiled
-	$(BIN)/python -m pytest -q -n 4 --dist load --maxschedchunk=1 -m "not long"
+test-computing: $(BIN)/.compiled # tells nothing but its last line where all is well: others talk meanwhile
+	@$(BIN)/python -m pytest -q -m "not long" $(COMPUTING) >$(BIN)/.computing 2>&1 || { cat $(BIN)/.computing; exit 1; }
+	@tail -n 1 $(BIN)/.computing
+
+# Beside these and lint, which keep the cores busy while it waits for servers, CLIs and git.
+test-waiting: $(BIN)/.compiled
+	$(BIN)/python -m pytest -q -n 4 --dist load --maxschedchunk=1 -m "not long" $(COMPUTING:%=--ignore=%)
 
 test-long: $(BIN)/.dev ## The tests that take longer
 	TESTS_DAY=none $(BIN)/python -m pytest -q -n 2 --dist worksteal -m long

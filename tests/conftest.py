@@ -12,8 +12,10 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from tests.compiled import share_compiled
 from tests.rotation import is_due, parts_of
 
+share_compiled()
 HEAVY = ("crash", "money", "typed", "docs", "acceptance", "action", "examples", "local")
 
 

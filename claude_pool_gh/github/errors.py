@@ -5,6 +5,7 @@ ForgeError
 |  |- Unreadable      an answer, but not in the form that GitHub documents: of a proxy, or half of one
 |  |  `- RefusedOnTheWay  a 4xx that is not GitHub's own: of something in between
 |  `- OperatorNeeded  it works again when whoever runs this server has changed something
+|     `- ProxyLogin   a proxy on the way does not take the server's login
 |- RateLimited        asked to wait; `seconds` says how long
 |- Unfinished         taken, and GitHub works on it: it is asked again how that went
 `- ForgeRefused       4xx: it did not happen and will not by asking again
@@ -57,6 +58,12 @@ class OperatorNeeded(ForgeUnavailable):
     do: ClassVar = (
         "run `claude-pool-gh doctor`: it is the App's id, its private key, or this machine's clock"
     )
+
+
+class ProxyLogin(OperatorNeeded):
+    """A proxy on the way does not take the login that the server has for it, or asks for one."""
+
+    do: ClassVar = "check the name and password in CLAUDE_POOL_PROXY"
 
 
 class RateLimited(ForgeError):
@@ -160,7 +167,7 @@ def sort_proxy_refusal(status: int, message: str) -> ForgeUnavailable:
     """The meaning of a proxy's own refusal to ask GitHub at all."""
     said = f"the proxy on the way to GitHub answered {status}: {message[:200]}"
     if status == _PROXY_LOGIN:
-        return OperatorNeeded(f"{said}; check the login in CLAUDE_POOL_PROXY")
+        return ProxyLogin(said)
     return ForgeUnavailable(said)
 
 

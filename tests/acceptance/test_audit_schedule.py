@@ -92,6 +92,7 @@ async def test_an_audit_starts_by_itself_and_keeps_one_report_issue(
     await here.until(lambda: here.rows(passed) == [("nothing had changed since the last run",)])
     commands = here.rows("SELECT count(*) FROM commands WHERE line = '/pool audit defects'")
     assert commands == [(1,)], "nothing had changed, so nothing ran"
+    assert "Next run: " in await shown(here, "nothing had changed since the last run")
 
     here.repository.close(there)
     here.repository.commit("main", {"new.py": "x = 1\n"}, author=here.maintainer)

@@ -117,21 +117,10 @@ def documented() -> set[str]:
     return {name for each in asked for name in re.findall(r"claude_pool_\w+", each)}
 
 
-def increases() -> list[str]:
-    """A pattern for a series of each increase over which an alert is raised: it has to be there before it grows."""
-    rules = yaml.safe_load((OPERATE / "alerts.yml").read_text())["groups"][0]["rules"]
-    asked = r'increase\((\w+)\{(\w+)=~?"([^"]+)"\}'
-    found = [each for rule in rules for each in re.findall(asked, rule["expr"])]
-    assert len(found) > 3
-    return [rf'^{name}\{{[^}}]*{label}="({values})"[^}}]*\}} ' for name, label, values in found]
-
-
 async def test_a_review_is_counted_and_every_documented_metric_exists(tmp_path: Path) -> None:
     port = free_port()
     async with world(tmp_path, more={"CLAUDE_POOL_METRICS_PORT": str(port)}) as w:
         assert (await get(f"{w.bot.url}/metrics"))[0] == 404, "not where webhooks come in"
-        _, fresh = await get(f"http://127.0.0.1:{port}/metrics")
-        assert [each for each in increases() if not re.search(each, fresh, re.MULTILINE)] == []
         w.model.script = Reviewer(stage.PLANTED[1:2], quick=True)
         await w.say("/pool review")
         await w.reviewed()

@@ -35,6 +35,7 @@ from tests.agent.bench import (
 from tests.agent.server import serve
 from tests.forked import Forked, Program
 from tests.patience import PATIENCE, until
+from tests.rotation import share
 
 ROOT = Path(__file__).parents[2]
 STALL = Answer((Text("half"), Text("never")), stall_after=1)
@@ -136,7 +137,7 @@ async def test_the_real_cli_ends_with_a_cancel_at_any_moment(
 ) -> None:
     bench.model.script = one_by_one(STALL)
     with killed_at_last(str(short_folder)):
-        for pause in (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.4):
+        for pause in share((0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.4), 2):
             task = await bench.grant(300_000)
             running = asyncio.create_task(
                 bench.agent().run(a_task(task), bench.folder, AgentChannel())

@@ -6,14 +6,14 @@ import aiohttp
 import pytest
 
 from claude_pool_gh.github.client import Client
-from claude_pool_gh.github.errors import ForgeError, ForgeUnavailable, OperatorNeeded
+from claude_pool_gh.github.errors import ForgeError, ForgeUnavailable, ProxyLogin
 from claude_pool_gh.terms.network_errors import without_logins
 from tests.proxies import refusing
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize(
-    ("status", "meaning"), [(407, OperatorNeeded), (502, ForgeUnavailable), (503, ForgeUnavailable)]
+    ("status", "meaning"), [(407, ProxyLogin), (502, ForgeUnavailable), (503, ForgeUnavailable)]
 )
 async def test_a_proxys_refusal_is_no_answer_of_github(
     scheme: str, status: int, meaning: type[ForgeError]

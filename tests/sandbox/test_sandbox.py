@@ -22,6 +22,7 @@ from claude_pool_gh.sandbox.process import Bounds, RunEnd
 from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.storage.owners import own_mark
 from tests.patience import until
+from tests.rotation import share
 from tests.sandbox.proven import PYTHON, alive, archive, needs_python, needs_walls, sleeping
 
 pytestmark = needs_walls
@@ -305,7 +306,7 @@ async def test_at_whatever_moment_it_is_ended_nothing_is_left_alive(
 ) -> None:
     """Also while the sandbox is being set up, when bubblewrap's own processes do not hold each other yet."""
     nap = sleeping()
-    for step in range(40):
+    for step in share(range(40), 2):
         seconds = 0.002 * step
         running = asyncio.create_task(
             sandbox.run(nap, files, seconds=60 if how == "cancelled" else seconds)
@@ -321,7 +322,7 @@ async def test_at_whatever_moment_the_server_dies_nothing_is_left_alive(
     private: Path, tmp_path: Path
 ) -> None:
     files, nap = archive(tmp_path, {"a": ""}), sleeping()
-    for step in range(10):
+    for step in share(range(10), 2):
         with subprocess.Popen(
             server(private, files, nap), cwd=ROOT, stdout=subprocess.PIPE
         ) as process:

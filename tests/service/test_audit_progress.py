@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
-from claude_pool_gh.service.audit.progress import BusySlot, Seen, head, news, picture
+from claude_pool_gh.config.model import Audit
+from claude_pool_gh.conversation.audit.host import Subject
+from claude_pool_gh.pool.model.states import TaskState
+from claude_pool_gh.service.audit.progress import BusySlot, Seen, head, news, picture, seen
 from claude_pool_gh.service.console import Console
+from tests.conversation import rows
+from tests.pool.make import NOW as NOW_MS
 
 
 def busy(slot: str, step: str = "find", **more: str) -> BusySlot:
@@ -56,6 +62,22 @@ def test_the_time_left_is_told_only_where_something_tells_it() -> None:
     assert Seen(parts=3).left is None
     assert Seen(parts=3, read=3, seconds_of_parts=9.0).left is None
     assert head(Seen(budget=1_000_000), 2.0) == "planning, $0.00 of $1.00, 2.0 s"
+
+
+def test_a_part_that_failed_is_not_called_read() -> None:
+    found = rows.step("plan", result={"shards": [{}, {}, {}]})
+    own = [
+        rows.task("find", 0),
+        rows.task("find", 1, TaskState.failed),
+        rows.task("find", 2, TaskState.running),
+    ]
+    context = {"repository_id": 0, "repository": "shop", "commit": "c", "branch": "main"}
+    subject = Subject(**context, name="n", kind="defects", settings=Audit())
+    carried = rows.chain(rows=[found])
+    plan = carried.plan.model_copy(update={"context": subject.model_dump(mode="json")})
+    now = seen(replace(carried, plan=plan), own, 0, NOW_MS)
+    assert head(now, 2.0).startswith("1 of 3 parts read, 1 not read, ")
+    assert len(list(news(Seen(parts=3, read=1), now, 2.0))) == 1
 
 
 def test_a_log_gets_a_line_only_when_something_was_done() -> None:

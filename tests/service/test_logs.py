@@ -165,6 +165,20 @@ def test_what_is_tried_again_and_again_is_told_a_few_times_a_minute_and_counted(
     assert stream.getvalue().splitlines()[-1].strip() == "dispatch failed"
 
 
+@pytest.mark.parametrize(("more", "lines"), [([], 1), ([ValueError("of our own")], None)])
+def test_an_outage_of_several_at_once_is_one_line_unless_one_of_them_is_a_fault_of_ours(
+    text: io.StringIO, more: list[Exception], lines: int | None
+) -> None:
+    away = [OSError(28, "No space left on device"), OSError(28, "No space left on device")]
+    try:
+        raise ExceptionGroup("of two", [ExceptionGroup("inside", away), *more])
+    except ExceptionGroup:
+        logger.exception("commands not handled")
+    written = text.getvalue().splitlines()
+    assert ('do="free some space on the disk' in written[0]) is (lines == 1)
+    assert (len(written) == 1) is (lines == 1)
+
+
 def test_a_full_disk_that_stops_every_part_is_told_once_a_minute() -> None:
     now, stream = [0.0], io.StringIO()
     logging.basicConfig(handlers=[SparingHandler(stream, lambda: now[0])], level="INFO", force=True)

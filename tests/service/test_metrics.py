@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from claude_pool_gh.github.backlog import Backlog as GitHubBacklog
@@ -14,7 +18,10 @@ from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.records import Load
 from claude_pool_gh.pool.store.backlog import Backlog as PoolBacklog
 from claude_pool_gh.service.monitoring.metrics import ChainEnd, Metrics, Moment, RunEnd
+from claude_pool_gh.service.server.counts import show_counts
 from tests.pool.make import NOW
+
+ALERTS = Path(__file__).parents[2] / "docs" / "operate" / "alerts.yml"
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -164,6 +171,19 @@ def test_what_an_alert_waits_for_is_counted_from_nothing_on() -> None:
     assert found["model_answers_total", (("status", "401"),)] == 2
     counted = {dict(labels)["outcome"] for name, labels in found if name == "chains_total"}
     assert counted == {*Verdict, "waits"}, "all of them, or a ratio of some would be wrong"
+
+
+def test_so_is_all_over_whose_increase_an_alert_is_raised() -> None:
+    part: Any = SimpleNamespace(counts=Counter(), answers=Counter())
+    metrics = Metrics(["review"])
+    show_counts(metrics, part, Counter(), part, part)
+    text = metrics.text(moment()).decode()
+    rules = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
+    asked = re.compile(r'increase\((\w+)\{(\w+)=~?"([^"]+)"\}')
+    found = [each for rule in rules for each in asked.findall(rule["expr"])]
+    assert len(found) > 3
+    for name, label, values in found:
+        assert re.search(rf'^{name}\{{[^}}]*{label}="({values})"[^}}]*\}} 0', text, re.MULTILINE)
 
 
 def test_a_chain_over_which_the_clock_was_set_back_took_no_time() -> None:

@@ -54,7 +54,8 @@ class Seen:
     busy: tuple[BusySlot, ...] = ()
     parts: int = 0
     read: int = 0
-    """Parts that were read, or will not be."""
+    failed: int = 0
+    """Parts that were not, and will not be."""
     claims: int = 0
     verified: int = 0
     cost: int = 0
@@ -65,10 +66,11 @@ class Seen:
     @property
     def left(self) -> float | None:
         """Seconds until the last part is read, if all take as long as those before; None where nothing tells."""
-        if not self.read or self.read >= self.parts:
+        waiting = self.parts - self.read - self.failed
+        if not self.read or waiting <= 0:
             return None
         beside = max(1, sum(each.step == "find" for each in self.busy))
-        return self.seconds_of_parts / self.read * (self.parts - self.read) / beside
+        return self.seconds_of_parts / self.read * waiting / beside
 
 
 @dataclass(slots=True)
@@ -95,6 +97,7 @@ class Looks:
             busy=tuple(each for one in every for each in one.busy),
             parts=sum(one.parts for one in every),
             read=sum(one.read for one in every),
+            failed=sum(one.failed for one in every),
             claims=sum(one.claims for one in every),
             verified=sum(one.verified for one in every),
             cost=sum(one.cost for one in every),
@@ -105,12 +108,14 @@ class Looks:
 
 def seen(chain: ChainRow, own: Sequence[TaskRow], cost: int, now_ms: int) -> Seen:
     """The progress of one chain. Pure."""
-    read = [task for task in own if task.step == "find" and task.state in _OVER]
+    over = [task for task in own if task.step == "find" and task.state in _OVER]
+    read = [task for task in over if task.state is TaskState.completed]
     running = [task for task in own if task.state is TaskState.running]
     return Seen(
         busy=tuple(_busy(chain, task, now_ms) for task in running),
         parts=len((chain.results.get("plan") or {}).get("shards", ())),
         read=len(read),
+        failed=len(over) - len(read),
         claims=len((chain.results.get("check") or {}).get("candidates", ())),
         verified=sum(task.step == "verify" and task.state in _OVER for task in own),
         cost=cost,
@@ -138,6 +143,7 @@ def head(now: Seen, seconds: float) -> str:
     """Everything but the slots, in a line."""
     parts = [
         f"{now.read} of {now.parts} parts read" if now.parts else "planning",
+        f"{now.failed} not read" if now.failed else "",
         f"{now.verified} of {now.claims} claims verified" if now.claims else "",
         f"{dollars(now.cost)} of {dollars(now.budget)}",
         duration(int(seconds * 1000)),
@@ -159,14 +165,14 @@ def picture(now: Seen, seconds: float) -> RenderableType:
             Text(one_line(f"{where}{each.title}")),
             Text(duration(int(each.seconds * 1000)), "dim"),
         )
-    bar = ProgressBar(total=max(1, now.parts), completed=now.read, width=_BAR)
+    bar = ProgressBar(total=max(1, now.parts), completed=now.read + now.failed, width=_BAR)
     return Group(Text(head(now, seconds), "bold"), bar, rows)
 
 
 def news(before: Seen, now: Seen, seconds: float) -> Iterator[str]:
     """The lines that are worth a place in a log since the last look."""
-    changed = (before.parts, before.read, before.claims, before.verified)
-    if changed != (now.parts, now.read, now.claims, now.verified) and now.parts:
+    changed = (before.parts, before.read, before.failed, before.claims, before.verified)
+    if changed != (now.parts, now.read, now.failed, now.claims, now.verified) and now.parts:
         yield head(now, seconds)
 
 

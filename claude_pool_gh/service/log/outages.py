@@ -26,6 +26,9 @@ def outage(error: BaseException | None) -> Outage | None:
     from claude_pool_gh.storage.errors import DatabaseError, reason  # noqa: PLC0415
 
     while error is not None:
+        if isinstance(error, BaseExceptionGroup):  # of what is done at the same time
+            found = [outage(each) for each in error.exceptions]
+            return found[0] if all(found) else None
         if isinstance(error, DatabaseError) and passes(error):
             said = reason(error)
             return Outage(said, _NO_ROOM if "disk" in said else _NO_DATABASE)

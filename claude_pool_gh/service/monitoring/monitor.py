@@ -1,4 +1,4 @@
-"""What monitors can ask of one process: whether it is ready, and its metrics."""
+"""The facts of one process that monitors can ask for: whether it is ready, and its metrics."""
 
 from __future__ import annotations
 
