@@ -1,4 +1,4 @@
-"""What the report issue says of the time since its result: a run under way, one without a result, the next due time.
+"""The part of the report issue about the time since its result: a run under way, one without a result, the next due time.
 
 It is made of rows, whoever changed them, and only this part of the issue changes with it. Runs that end with a result
 bring the whole issue up to date, see `publish`.

@@ -133,7 +133,7 @@ def _compiled(pattern: str) -> SchemaValidator:
 
 
 def _unusable_parts(part: Any, whole: dict[str, Any]) -> Iterator[str]:
-    """What only shows when a value reaches it."""
+    """The faults that show only when a value reaches them."""
     if isinstance(part, list):
         for each in part:
             yield from _unusable_parts(each, whole)
