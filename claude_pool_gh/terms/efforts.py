@@ -1,4 +1,4 @@
-"""How hard a model thinks."""
+"""The efforts that a model can be asked for."""
 
 from __future__ import annotations
 

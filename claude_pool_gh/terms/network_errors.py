@@ -9,7 +9,7 @@ _LOGIN: Final = re.compile(r"(?<=://)[^/?#\s'\"<>]+@")
 
 
 def told(error: BaseException) -> str:
-    """What an error says of itself, else its kind. An address in it, such as a proxy's, loses its login."""
+    """The words of an error, else its kind. An address in it, such as a proxy's, loses its login."""
     return without_logins(str(error)) or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""How long a server asks to wait, as its headers say it."""
+"""The seconds that a server asks to wait, as its headers say it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the report issue says of the time since its result: a run under way, one without a result, the next due time.
+"""The part of the report issue about the time since its result: a run under way, one without a result, what is due.
 
 It is made of rows, whoever changed them, and only this part of the issue changes with it. Runs that end with a result
 bring the whole issue up to date, see `publish`.
@@ -46,7 +46,7 @@ def bring_up_to_date(tx: Transaction, repository: Repository, audit: str, now_ms
 
 
 def since(tx: Transaction, repository_id: int, audit: str, now_ms: int) -> SafeMarkdown:
-    """What has happened by now; "" for nothing."""
+    """The news until now; "" for nothing."""
     known = schedule_rows.get(tx, repository_id, audit)
     last = newest_ended(tx, repository_id, audit)
     timezone = known.schedule.timezone if known is not None and known.schedule else "UTC"

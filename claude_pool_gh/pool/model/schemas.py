@@ -133,7 +133,7 @@ def _compiled(pattern: str) -> SchemaValidator:
 
 
 def _unusable_parts(part: Any, whole: dict[str, Any]) -> Iterator[str]:
-    """The faults that would only show when a value reaches them."""
+    """The faults that show only when a value reaches them."""
     if isinstance(part, list):
         for each in part:
             yield from _unusable_parts(each, whole)

@@ -1,4 +1,4 @@
-"""What a YAML parser complains of, for people who do not know its words."""
+"""The complaints of a YAML parser, for people who do not know its words."""
 
 from __future__ import annotations
 
