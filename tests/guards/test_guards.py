@@ -3726,6 +3726,22 @@ GUARDS = [
         chosen="what_decides_it",
     ),
     Guard(
+        name="one long word of a change does not stop the server",
+        file=f"{REVIEW}reach.py",
+        on='(r"\\b([^',
+        off='(r"([^',
+        tests="tests/conversation/test_reach.py",
+        chosen="odd_lines",
+    ),
+    Guard(
+        name="an audit judges what is gone before what was touched",
+        file="conversation/audit/known.py",
+        on="[*gone, *touched]",
+        off="[*touched, *gone]",
+        tests="tests/audits/test_bad_input.py",
+        chosen="code_is_gone",
+    ),
+    Guard(
         name="what has nothing to do with a finding asks nobody",
         file=f"{REVIEW}reach.py",
         on="or (is_own and _is_around(hunk, finding, lines))",
