@@ -3742,6 +3742,22 @@ GUARDS = [
         chosen="code_is_gone",
     ),
     Guard(
+        name="a known finding that nobody could judge again is not posted a second time",
+        file=f"{REVIEW}gather.py",
+        on="each for each in confirmed if not any(told_again(each, open_) for open_, _ in unchecked)",
+        off="each for each in confirmed",
+        tests="tests/conversation/test_review_steps.py",
+        chosen="other_words",
+    ),
+    Guard(
+        name="a known fault that nobody could judge again is not reported a second time",
+        file="audits/merging.py",
+        on="if told_again(claim.finding, each.finding)",
+        off="if False",
+        tests="tests/conversation/test_audit_again.py",
+        chosen="other_words",
+    ),
+    Guard(
         name="what has nothing to do with a finding asks nobody",
         file=f"{REVIEW}reach.py",
         on="or (is_own and _is_around(hunk, finding, lines))",

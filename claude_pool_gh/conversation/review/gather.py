@@ -24,7 +24,7 @@ from claude_pool_gh.conversation.review.verdict import (
 from claude_pool_gh.conversation.review.verification import FoundAgain, doubtful, verify_claims
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.identity import carried, fingerprint, quoted_in, requoted
+from claude_pool_gh.findings.identity import carried, fingerprint, quoted_in, requoted, told_again
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import ReviewBasis
 from claude_pool_gh.github import reads
@@ -77,7 +77,6 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
     found_again = await _placed_anew(services, facts, weighed.still)
     unmoved = list(map(Finding.model_validate, check["standing"]))
     confirmed, where_they_are = without_known(weighed.confirmed, found_again, unmoved)
-    placed = place(confirmed, brief["hunks"], facts.settings.most_comments)
     unchecked = [
         *weighed.unchecked,
         *(
@@ -85,6 +84,10 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
             for each in check["changed"]
         ),
     ]
+    confirmed = [
+        each for each in confirmed if not any(told_again(each, open_) for open_, _ in unchecked)
+    ]
+    placed = place(confirmed, brief["hunks"], facts.settings.most_comments)
     unsettled = [*(Remark(**each) for each in check["unsettled"]), *weighed.unsettled]
     diff_alone = unopened(brief["groups"], context.results["find"])
     standing_still = (*where_they_are, *(finding for finding, _ in unchecked))
