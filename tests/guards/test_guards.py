@@ -3766,6 +3766,22 @@ GUARDS = [
         chosen="other_words",
     ),
     Guard(
+        name="a draft that a dead process left keeps no answer back",
+        file="github/effects/review_drafts.py",
+        on="if error.status != _UNPROCESSABLE or not await removed(forge, repository, number):",
+        off="if True:",
+        tests="tests/github/test_settled_threads.py",
+        chosen="no_answer_back",
+    ),
+    Guard(
+        name="a draft that a dead process left keeps no comment of a review back",
+        file="github/effects/review.py",
+        on="        await review_drafts.removed(forge, making.repository, self.number)\n",
+        off="",
+        tests="tests/github/test_reviews.py",
+        chosen="left_behind",
+    ),
+    Guard(
         name="what has nothing to do with a finding asks nobody",
         file=f"{REVIEW}reach.py",
         on="or (is_own and _is_around(hunk, finding, lines))",
