@@ -188,10 +188,10 @@ async def test_a_thread_is_found_among_very_many_by_the_comment_that_began_it(ta
 async def test_a_draft_that_a_dead_process_left_keeps_no_answer_back(talk: Talk) -> None:
     """GitHub refuses every answer of an account beside its draft, for good."""
     found, bot = talk.finding(), talk.services.app.bot
-    drafted = {"event": None, "body": marker("draft of a review")}
-    talk.services.shop.review(talk.pull, bot, **drafted)
+    draft = marker("draft of a review")
+    talk.services.shop.review(talk.pull, bot, event=None, body=draft)
     assert await talk.settle() == found.id
-    talk.services.shop.review(talk.pull, bot, **drafted)
+    talk.services.shop.review(talk.pull, bot, event=None, body=draft)
     answer = Reply(number=talk.pull.number, body="words", in_reply_to=found.id)
     given = replace(making(talk.services, "words"), repository=talk.named)
     assert await answer.make(talk.forge, given)

@@ -3782,6 +3782,14 @@ GUARDS = [
         chosen="left_behind",
     ),
     Guard(
+        name="a word about a finding that had to wait is not written after a later one",
+        file="github/effects/rows.py",
+        on='    _give_up(tx, earlier, "something later was said of the same")\n',
+        off="",
+        tests="tests/conversation/simulated/test_findings.py",
+        chosen="the_last_word",
+    ),
+    Guard(
         name="what has nothing to do with a finding asks nobody",
         file=f"{REVIEW}reach.py",
         on="or (is_own and _is_around(hunk, finding, lines))",
@@ -3836,14 +3844,6 @@ GUARDS = [
         off="",
         tests="tests/github/test_reviews.py",
         chosen="lose_their_place",
-    ),
-    Guard(
-        name="a draft that a dead process left is deleted",
-        file="github/effects/review.py",
-        on="if made is None and await review_drafts.removed(forge, making.repository, self.number):",
-        off="if False:",
-        tests="tests/github/test_reviews.py",
-        chosen="a_dead_process_left",
     ),
     Guard(
         name="a draft of somebody else is not touched",

@@ -29,7 +29,7 @@ from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import ReviewBasis
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.resolve_thread import ResolveThread
-from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.effects.rows import want, want_last
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.pool.model.digests import changed, with_digests
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
@@ -210,13 +210,9 @@ def settle_fixed(
             reply=fixed_thread(facts.head),
             headline=f"✅ **Fixed** at `{facts.head[:9]}`",
         )
-        want(
-            tx,
-            f"settled:{facts.key}:{mark}:{facts.head[:12]}:{chain_id}",
-            facts.thread.repository,
-            settled,
-            now_ms,
-        )
+        about = f"settled:{facts.key}:{mark}:"
+        key = f"{about}{facts.head[:12]}:{chain_id}"
+        want_last(tx, about, key, facts.thread.repository, settled, now_ms)
 
 
 @dataclass(frozen=True, slots=True)
