@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from claude_pool_gh.audits.stated import StatedMerge
 from claude_pool_gh.audits.weighing import Candidate
-from claude_pool_gh.findings.identity import overlap, repeats
+from claude_pool_gh.findings.identity import overlap, repeats, told_again
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.terms.severity import Severity
 
@@ -39,24 +40,29 @@ class Apart:
     """The names of the open findings that they are, with the worst severity that was confirmed of each."""
 
 
-def apart(claims: Sequence[Candidate], open_: Sequence[Candidate], here: Collection[str]) -> Apart:
+def apart(
+    claims: Sequence[Candidate],
+    open_: Sequence[Candidate],
+    here: Collection[str],
+    unjudged: Sequence[Candidate] = (),
+) -> Apart:
     """Take the open findings out of the claims: one that is stated as worse than it proves to be comes each time.
 
-    `here`: the names of the open findings whose place is known, which alone can become worse.
+    `here`: the names of the open findings whose place is known, which alone can become worse. `unjudged`: open ones of
+    changed code, of which nobody could say whether they are fixed: where they stand by now is not known.
     """
     new: list[Candidate] = []
     again: dict[str, Severity] = {}
     for claim in claims:
         severity = claim.finding.severity
-        known = next(
-            (
-                each
-                for each in open_
-                if repeats(claim.finding, each.finding)
-                and (each.mark in here or severity.rank <= each.finding.severity.rank)
-            ),
-            None,
+        placed = (
+            each
+            for each in open_
+            if repeats(claim.finding, each.finding)
+            and (each.mark in here or severity.rank <= each.finding.severity.rank)
         )
+        others = (each for each in unjudged if told_again(claim.finding, each.finding))
+        known = next(chain(placed, others), None)
         if known is None:
             new.append(claim)
         else:

@@ -6,7 +6,7 @@ The answer is a text: the headers around the line, outermost first. It is compar
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 _CONTROL: Final = re.compile(
@@ -33,14 +33,34 @@ def definition_of(lines: Sequence[str], line: int) -> str:
             continue
         level = _level(text)
         if not _CONTROL.match(text):
-            found.append(" ".join(text.split())[:_HEADER_LIMIT])
+            found.append(_header(text))
     return "\n".join(reversed(found))
+
+
+def definitions_of(lines: Iterable[str]) -> Iterator[str]:
+    """The same for each line, in one pass: to ask for each by itself takes the square of their number."""
+    open_: list[tuple[int, tuple[str, ...]]] = []
+    for text in lines:
+        level = _level(text)
+        outer = len(open_)
+        while outer and open_[outer - 1][0] >= level:
+            outer -= 1
+        headers = open_[outer - 1][1] if outer else ()
+        yield "\n".join(headers)
+        if text.strip() and not _DECORATION.fullmatch(text.strip()):
+            if not _CONTROL.match(text):
+                headers = (*headers, _header(text))[-_DEPTH_LIMIT:]
+            open_[outer:] = [(level, headers)]
 
 
 def opens_definition(text: str) -> bool:
     """True where a line looks like the header of a definition: it opens a block, and that is no loop or condition."""
     opens = text.rstrip().endswith((":", "{", "("))
     return opens and not (_CONTROL.match(text) or _DECORATION.fullmatch(text.strip()))
+
+
+def _header(text: str) -> str:
+    return " ".join(text.split())[:_HEADER_LIMIT]
 
 
 def _level(text: str) -> int:

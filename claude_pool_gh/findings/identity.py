@@ -159,6 +159,12 @@ def same_defect(before: Finding, now: Finding) -> bool:
     return before.nth == now.nth and _digest_of_within(before) == _digest_of_within(now)
 
 
+def told_again(now: Finding, before: Finding) -> bool:
+    """True where a claim is of the same code and the same kind of harm as an earlier one, and no worse: it is that."""
+    no_worse = now.severity.rank <= before.severity.rank
+    return no_worse and now.category == before.category and same_defect(before, now)
+
+
 def hides(dismissed: Finding, now: Finding, old_path: str = "") -> bool:
     """True where a dismissal was of exactly this: the same code at the same place, and the same fault of it.
 

@@ -6,9 +6,11 @@ import asyncio
 import dataclasses
 import os
 import subprocess
+import threading
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,7 @@ from claude_pool_gh.conversation.audit import known
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import KnownFinding, Standing
 from tests.findings.make import finding
+from tests.service.auditing import commit
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
@@ -160,6 +163,48 @@ async def test_a_known_fault_is_judged_again_where_what_decides_it_has_changed(
     assert (len(found.changed), len(found.standing)) == (asks, not asks)
     if asks:
         assert next(iter(changed)) in found.changed[0].change
+
+
+async def test_those_whose_code_is_gone_are_judged_before_those_that_were_only_touched(
+    tmp_path: Path,
+) -> None:
+    """Whichever is older: one run judges only so many again."""
+    touched, gone = "def total(a):\n    return a + 1\n", "def price(a):\n    return a - 1\n"
+    before = commit(tmp_path, {"sum.py": touched, "price.py": gone})
+    changed = {"sum.py": touched.replace(":", ":\n    a = int(a)"), "price.py": ""}
+    head = commit(tmp_path, changed)
+    known_ = [
+        known_finding("sum.py", "    return a + 1", before),
+        known_finding("price.py", "    return a - 1", before),
+    ]
+    found = await known.earlier(tmp_path / ".git", head, known_)
+    assert [each.mark for each in found.changed] == ["price.py", "sum.py"]
+
+
+async def test_the_change_is_held_against_known_faults_beside_all_else_that_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = threading.get_ident()
+    worked: dict[str, set[int]] = {"bearing": set(), "names_file": set()}
+
+    def noted(name: str) -> Callable[..., Any]:
+        real = getattr(known, name)
+
+        def call(*given: Any) -> Any:
+            worked[name].add(threading.get_ident())
+            return real(*given)
+
+        return call
+
+    for name in worked:
+        monkeypatch.setattr(known, name, noted(name))
+    before = commit(tmp_path, {"sum.py": "def total(a):\n    return a + 1\n", "b.py": "\n"})
+    head = commit(tmp_path, {"sum.py": "def total(a, b=0):\n    return a + 1\n", "b.py": "1\n"})
+    await known.earlier(
+        tmp_path / ".git", head, [known_finding("sum.py", "    return a + 1", before)]
+    )
+    assert all(worked.values())
+    assert served not in set().union(*worked.values())
 
 
 def known_finding(path: str, evidence: str, commit: str) -> KnownFinding:

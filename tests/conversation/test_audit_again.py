@@ -75,3 +75,16 @@ async def test_one_that_is_stated_as_worse_than_it_is_each_time_stays_one_and_ca
     assert (worse.id, worse.state.value, worse.severity.value) == (first.id, "open", "critical")
     (kept,) = (await found(audit, FIRST)).findings
     assert (kept.id, kept.severity.value) == (first.id, "critical")
+
+
+async def test_one_that_nobody_could_judge_again_is_no_new_one_in_other_words(
+    audit: AuditSteps,
+) -> None:
+    """A change around it leaves its lines as they are: each run would report it once more."""
+    (first,) = (await found(audit, FIRST)).findings
+    audit.commit({"shop/prices.py": f"{DEF}\n    unit = int(unit)\n{RETURN}\n"})
+    other = claim("shop/prices.py", 3, RETURN, "Prices are added and not multiplied")
+    (known,) = (await found(audit, other)).findings
+    assert (known.id, known.state.value) == (first.id, "open")
+    (known,) = (await found(audit, other)).findings
+    assert (known.id, known.state.value) == (first.id, "open")

@@ -142,3 +142,31 @@ def test_a_very_large_change_takes_little_time() -> None:
     began = time.process_time()
     assert bearing(found, since, lines).startswith("app.py:")
     assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["+" + "a" * 20_000 + "{"],
+        ["+" + "total" + " " * 20_000 + "{"],
+        [f"+    {'x' * 200}{n}" for n in range(900)],
+    ],
+    ids=["one word", "one gap", "one block"],
+)
+def test_odd_lines_of_a_change_take_little_time(lines: list[str]) -> None:
+    """Whoever pushes may choose them, and the whole server waits meanwhile."""
+    since = by_path(diff("app.py", f"-900,0 +900,{len(lines)} @@", *lines)).values()
+    began = time.process_time()
+    for _ in range(3):
+        assert bearing(FOUND, since, APP) == ""
+    assert time.process_time() - began < 0.3
+
+
+def test_a_change_near_a_finding_in_a_long_block_takes_little_time() -> None:
+    lines = ["def total(self, items):", *(f"    {'x' * 200}{n}" for n in range(1_400))]
+    at = {"start_line": 1_000, "end_line": 1_000, "within": "def other():", "side": "LEFT"}
+    body = [f"+{line}" for line in lines[700:1_300]]
+    since = by_path(diff("app.py", "-700,0 +701,600 @@", *body)).values()
+    began = time.process_time()
+    assert bearing(FOUND.model_copy(update=at), since, lines) == ""
+    assert time.process_time() - began < 0.3

@@ -197,6 +197,29 @@ async def test_a_fix_that_leaves_the_lines_as_they_are_is_judged(tmp_path: Path,
         assert len(reviewed.unchecked) == (word == "unsure")
 
 
+@pytest.mark.parametrize("word", ["unsure", "beyond the limit", "fixed"])
+async def test_one_that_nobody_could_judge_again_is_no_new_one_in_other_words(
+    tmp_path: Path, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change around it leaves its lines as they are: it would be posted twice there. Where it is fixed, it is new."""
+    if word == "beyond the limit":
+        monkeypatch.setattr(f"{check_findings.__module__}.RECHECKED", 0)
+    changed = ZERO.replace("    return x / 0\n", "    x = int(x)\n    return x / 0\n")
+    again = DIVIDES | {"title": "An error for every x", "start_line": 45, "end_line": 45}
+    with calc(tmp_path) as here:
+        await here.review([DIVIDES], "confirmed")
+        here.commit({"app/calc.py": changed})
+
+        def says(candidate: Any) -> str:
+            return word if candidate["kind"] == "known" else "confirmed"
+
+        outcome, reviewed, results = await here.review([again], says)
+        assert [each["kind"] for each in results["check"]["candidates"]][-1] == "claim"
+        assert len(reviewed.new) == len(reviewed.fixed) == (word == "fixed")
+        assert outcome.verdict is Verdict.findings
+        assert [each for each, *_ in await states(here)].count("open") == 1
+
+
 async def test_code_that_moves_into_another_definition_asks(tmp_path: Path) -> None:
     with calc(tmp_path) as here:
         await here.review([DIVIDES], "confirmed")

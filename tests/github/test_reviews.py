@@ -353,6 +353,7 @@ async def test_a_text_that_a_refusal_left_behind_is_completed_and_not_posted_aga
         else:
             await made_by(forge, wanted)
         review, part = pull.reviews
+        assert [one.state for one in pull.reviews] == ["COMMENTED", "COMMENTED"]
         assert (review.body.startswith("BODY"), "listed odd" in review.body) == (True, True)
         assert [one.body.split("\n")[0] for one in part.comments] == ["FITS"]
         assert await wanted.effect.find(forge, wanted.making) == review.id

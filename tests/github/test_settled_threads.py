@@ -11,8 +11,9 @@ from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import threads
 from claude_pool_gh.github.effects.marks import marker
+from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.resolve_thread import ResolveThread
-from claude_pool_gh.github.errors import ForgeUnavailable
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable
 from claude_pool_gh.rehearsal.github import Fault, Pull, Respond
 from claude_pool_gh.rehearsal.github.state.repository import ReviewComment
 from claude_pool_gh.terms import ids
@@ -182,3 +183,19 @@ async def test_a_thread_is_found_among_very_many_by_the_comment_that_began_it(ta
     assert not await resolve(answer.id), "an answer began none"
     assert not await resolve(5)
     assert [each.id for each in every if each.resolved_by is not None] == [every[101].id]
+
+
+async def test_a_draft_that_a_dead_process_left_keeps_no_answer_back(talk: Talk) -> None:
+    """GitHub refuses every answer of an account beside its draft, for good."""
+    found, bot = talk.finding(), talk.services.app.bot
+    draft = marker("draft of a review")
+    talk.services.shop.review(talk.pull, bot, event=None, body=draft)
+    assert await talk.settle() == found.id
+    talk.services.shop.review(talk.pull, bot, event=None, body=draft)
+    answer = Reply(number=talk.pull.number, body="words", in_reply_to=found.id)
+    given = replace(making(talk.services, "words"), repository=talk.named)
+    assert await answer.make(talk.forge, given)
+    assert talk.answers(found) == ["fixed in abc", "words"]
+    talk.services.shop.review(talk.pull, bot, event=None, body="of another workflow")
+    with pytest.raises(ForgeRefused, match="one pending review"):
+        await talk.reopen()

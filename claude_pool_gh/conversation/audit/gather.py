@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from claude_pool_gh.audits import merging, reads, results, rows
 from claude_pool_gh.audits.estimate import PastRun
-from claude_pool_gh.audits.merging import Joined
+from claude_pool_gh.audits.merging import Apart, Joined
 from claude_pool_gh.audits.model import (
     AuditFinding,
     AuditPlan,
@@ -26,6 +26,7 @@ from claude_pool_gh.audits.rows import AuditRun, AuditTrait
 from claude_pool_gh.audits.shown import without_secrets
 from claude_pool_gh.audits.weighing import Candidate, Weighed, weigh
 from claude_pool_gh.conversation.audit.host import AuditHost, Subject
+from claude_pool_gh.conversation.audit.known import Earlier
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import carried, quoted_in, requoted
 from claude_pool_gh.findings.model import Finding, NewPlace
@@ -46,7 +47,7 @@ async def alike(host: AuditHost, context: HostStepContext) -> Done:
     traits = await host.database.read(lambda tx: rows.traits_of(tx, subject.audit))
     weighed = _weighed(context)
     open_findings = _open(context, weighed, traits)
-    claims = merging.apart(_claims(context, weighed), open_findings, _here(context))
+    claims = _apart(context, weighed, open_findings)
     groups = merging.alike(claims.new, open_findings)
     asked = [
         {
@@ -96,10 +97,22 @@ def _weighed(context: HostStepContext) -> Weighed:
     return weigh(candidates, context.results["verify"])
 
 
-def _claims(context: HostStepContext, weighed: Weighed | None = None) -> list[Candidate]:
+def _claims(context: HostStepContext, weighed: Weighed) -> list[Candidate]:
     """The claims that are reported: confirmed ones, and those that were not serious enough for a second reader."""
     trifles = map(Candidate.model_validate, context.results["check"]["trifles"])
-    return [*(weighed or _weighed(context)).confirmed, *trifles]
+    return [*weighed.confirmed, *trifles]
+
+
+def _apart(context: HostStepContext, weighed: Weighed, open_findings: Sequence[Candidate]) -> Apart:
+    """The claims that are reported, without those that are open findings."""
+    judged = {each.mark for each in weighed.fixed} | {each.mark for each, _ in weighed.still}
+    changed = Earlier.restored(context.results["plan"]["earlier"]).changed
+    unjudged = [
+        Candidate(kind="known", mark=each.mark, rule="", finding=each.finding)
+        for each in changed
+        if each.mark not in judged
+    ]
+    return merging.apart(_claims(context, weighed), open_findings, _here(context), unjudged)
 
 
 async def gather(host: AuditHost, context: HostStepContext) -> Finish:
@@ -114,7 +127,7 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     ended = host.clock.now_ms()
     known = await host.database.read(lambda tx: _Known.read(tx, subject, context.chain_id))
     open_findings = _open(context, weighed, known.traits)
-    claims = merging.apart(_claims(context, weighed), open_findings, _here(context))
+    claims = _apart(context, weighed, open_findings)
     places |= {
         mark: places[mark].model_copy(update={"severity": severity})
         for mark, severity in claims.again.items()

@@ -87,21 +87,24 @@ async def earlier(mirror: Path, head: str, every: Sequence[KnownFinding]) -> Ear
     """
     open_ = [each for each in every if each.state is Standing.open]
     listed = {commit: await _listed(mirror, commit, head) for commit in heads(every)}
-    placed = [(each, _here(each.finding, _renamed(listed.get(each.head, ())))) for each in open_]
+    renamed = {commit: _renamed(each) for commit, each in listed.items()}
+    placed = [(each, _here(each.finding, renamed.get(each.head, {}))) for each in open_]
     files = await history.read_files(mirror, head, {finding.path for _, finding in placed})
     standing: dict[str, Finding] = {}
-    changed: list[ChangedFinding] = []
+    gone: list[ChangedFinding] = []
+    touched: list[ChangedFinding] = []
     for each, finding in placed:
         text = files.get(finding.path)
         found = None if text is None else still_there(finding, text)
         if found is None or text is None:
             change = await _change(mirror, each, finding, head)
-            changed.append(ChangedFinding(each.mark, finding, change, exists=text is not None))
+            gone.append(ChangedFinding(each.mark, finding, change, exists=text is not None))
         elif change := await _bearing(mirror, each, found, head, text, listed.get(each.head, ())):
-            changed.append(ChangedFinding(each.mark, found, change, exists=True))
+            touched.append(ChangedFinding(each.mark, found, change, exists=True))
         else:
             standing[each.mark] = found
-    return Earlier(standing, changed)
+    # One run judges only so many again: those whose code is gone are likelier to be fixed.
+    return Earlier(standing, [*gone, *touched])
 
 
 def _here(finding: Finding, renamed: Mapping[str, str]) -> Finding:
@@ -138,18 +141,26 @@ async def _bearing(
     listed: Sequence[Entry],
 ) -> str:
     """The change that may decide a finding whose own lines are as they were; "" where there is none."""
-    told = words_of(now)
-    names = [
-        sorted({each.before or each.path, each.path})
-        for each in listed
-        if each.path == now.path or names_file(told, each.path)
-    ]
+    names = await asyncio.to_thread(_that_may_bear, now, listed)
     try:
         out = await history.diffs(mirror, known.head, head, names) if names else []
-        found = await asyncio.to_thread(hunks.by_path, b"".join(out).decode(errors="replace"))
+        return await asyncio.to_thread(_of_diff, now, b"".join(out), text)
     except (WorktreeError, ValueError):
         return ""
-    return bearing(now, found.values(), lines_of(text))
+
+
+def _that_may_bear(finding: Finding, listed: Sequence[Entry]) -> list[list[str]]:
+    """The changed files that a finding is in or names, each by its names."""
+    told = words_of(finding)
+    return [
+        sorted({each.before or each.path, each.path})
+        for each in listed
+        if each.path == finding.path or names_file(told, each.path)
+    ]
+
+
+def _of_diff(finding: Finding, out: bytes, text: str) -> str:
+    return bearing(finding, hunks.by_path(out.decode(errors="replace")).values(), lines_of(text))
 
 
 async def _change(mirror: Path, known: KnownFinding, now: Finding, head: str) -> str:
@@ -157,7 +168,8 @@ async def _change(mirror: Path, known: KnownFinding, now: Finding, head: str) ->
     names = sorted({known.finding.path, now.path})
     try:
         out = await history.diffs(mirror, known.head, head, [names]) if known.head else []
-        found = hunks.by_old_path(b"".join(out).decode(errors="replace"))
+        text = b"".join(out).decode(errors="replace")
+        found = await asyncio.to_thread(hunks.by_old_path, text)
     except (WorktreeError, ValueError):
         return ""
     diff = found.get(known.finding.path)

@@ -24,12 +24,12 @@ from claude_pool_gh.conversation.review.verdict import (
 from claude_pool_gh.conversation.review.verification import FoundAgain, doubtful, verify_claims
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.identity import carried, fingerprint, quoted_in, requoted
+from claude_pool_gh.findings.identity import carried, fingerprint, quoted_in, requoted, told_again
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import ReviewBasis
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.resolve_thread import ResolveThread
-from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.effects.rows import want, want_last
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.pool.model.digests import changed, with_digests
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
@@ -77,7 +77,6 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
     found_again = await _placed_anew(services, facts, weighed.still)
     unmoved = list(map(Finding.model_validate, check["standing"]))
     confirmed, where_they_are = without_known(weighed.confirmed, found_again, unmoved)
-    placed = place(confirmed, brief["hunks"], facts.settings.most_comments)
     unchecked = [
         *weighed.unchecked,
         *(
@@ -85,6 +84,10 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
             for each in check["changed"]
         ),
     ]
+    confirmed = [
+        each for each in confirmed if not any(told_again(each, open_) for open_, _ in unchecked)
+    ]
+    placed = place(confirmed, brief["hunks"], facts.settings.most_comments)
     unsettled = [*(Remark(**each) for each in check["unsettled"]), *weighed.unsettled]
     diff_alone = unopened(brief["groups"], context.results["find"])
     standing_still = (*where_they_are, *(finding for finding, _ in unchecked))
@@ -207,13 +210,9 @@ def settle_fixed(
             reply=fixed_thread(facts.head),
             headline=f"✅ **Fixed** at `{facts.head[:9]}`",
         )
-        want(
-            tx,
-            f"settled:{facts.key}:{mark}:{facts.head[:12]}:{chain_id}",
-            facts.thread.repository,
-            settled,
-            now_ms,
-        )
+        about = f"settled:{facts.key}:{mark}:"
+        key = f"{about}{facts.head[:12]}:{chain_id}"
+        want_last(tx, about, key, facts.thread.repository, settled, now_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from claude_pool_gh.conversation.review.hunks import FileDiff, Hunk
-from claude_pool_gh.findings.definitions import definition_of, opens_definition
+from claude_pool_gh.findings.definitions import definitions_of, opens_definition
 from claude_pool_gh.findings.model import Finding
 
 _WORD: Final = re.compile(r"[^\W\d]\w{2,}")
-_CALLED: Final = re.compile(r"([^\W\d]\w{2,})\s*\(")
+_CALLED: Final = re.compile(r"\b([^\W\d]\w{2,}+)\s*+\(")
+"""Begins at words only, and never looks at one twice: a pushed line may be one word of any length."""
 _CODE: Final = re.compile(r"`([^`\n]{1,100})`")
 _NEAR: Final = 400
 """Lines on either side of a finding in which a change may be one of its definition."""
@@ -80,10 +81,11 @@ def _is_around(hunk: Hunk, finding: Finding, lines: Sequence[str]) -> bool:
     first = max(0, finding.start_line - _ABOVE)
     here = lines[first : finding.end_line + _NEAR]
     places = [at for at in hunk.places if abs(at - finding.start_line) <= _NEAR]
-    around = {definition_of(here, at - first) for at in places if first < at <= first + len(here)}
+    stands_in = list(definitions_of(here))
+    around = {stands_in[at - first - 1] for at in places if first < at <= first + len(here)}
     own = finding.within
     if finding.side == "RIGHT" and finding.start_line - first <= len(here):
-        own = definition_of(here, finding.start_line - first)
+        own = stands_in[finding.start_line - first - 1]
     return any(each == own or (each and own.startswith(f"{each}\n")) for each in around)
 
 
@@ -96,12 +98,10 @@ def _defined(hunk: Hunk) -> set[str]:
     """The names in the headers of the definitions that a hunk changes, as far as it shows them."""
     shown = [line for line in hunk.text.split("\n")[1:] if line and line[0] in "+- "]
     body = [line[1:] for line in shown]
-    headers = [hunk.header, *filter(opens_definition, hunk.changed)]
-    if len(body) > _ABOVE:
-        headers += filter(opens_definition, body)
-    else:
-        at = (number for number, line in enumerate(shown, 1) if line[0] != " " and line.strip())
-        headers += {each for number in at for each in definition_of(body, number).splitlines()}
+    headers = {hunk.header, *filter(opens_definition, hunk.changed)}
+    for line, around in zip(shown, definitions_of(body), strict=True):
+        if line[0] != " " and line.strip():
+            headers.update(around.splitlines())
     return {name for header in headers for name in _names_of(header)}
 
 

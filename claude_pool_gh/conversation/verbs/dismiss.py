@@ -15,7 +15,7 @@ from claude_pool_gh.conversation.services import (
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.github.effects.resolve_thread import ResolveThread
-from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.effects.rows import want_last
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 
@@ -63,13 +63,8 @@ def _dismiss(
             reply=replies.dismissed_thread(who, reason),
             headline=f"✖️ **Dismissed** by `{who}`",
         )
-        want(
-            tx,
-            f"settled:{asked.key}:{found.mark}:dismissed:{now}",
-            asked.thread.repository,
-            settled,
-            now,
-        )
+        about = f"settled:{asked.key}:{found.mark}:"
+        want_last(tx, about, f"{about}dismissed:{now}", asked.thread.repository, settled, now)
     # Under the finding itself the answer stands there already.
     if asked.request.comment is not None and asked.request.comment.root is not None:
         return None, None

@@ -17,7 +17,7 @@ from claude_pool_gh.conversation.services import (
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.github.effects.resolve_thread import ResolveThread
-from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.effects.rows import want_last
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 
@@ -63,8 +63,8 @@ def _reopen(
             reply=replies.reopened_thread(who, by_thumb=by_thumb),
             resolved=False,
         )
-        key = f"settled:{found.thread}:{found.mark}:reopened:{now}"
-        want(tx, key, asked.thread.repository, again, now)
+        about = f"settled:{found.thread}:{found.mark}:"
+        want_last(tx, about, f"{about}reopened:{now}", asked.thread.repository, again, now)
     # Under the finding itself the answer stands there already.
     here = asked.request.comment is not None and asked.request.comment.root is not None
     if here and found.thread == asked.key:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
+import time
+from collections import Counter
 from typing import Final
+
+from claude_pool_gh.github.errors import RateLimited
 
 LONGEST_WAIT_MS: Final = 3_600_000
 """Nothing is put off for longer: what is due later than that was put off before the clock was set back."""
@@ -11,6 +15,33 @@ _LONGEST_AT_FIRST: Final = 60.0
 """Seconds between two tries at first: what an outage has held up follows soon after it."""
 _PATIENT_TRIES: Final = 60
 """Tries after which an outage is a long one."""
+_DOUBLED: Final = 6
+"""How often a limit of which no length is told is doubled at most."""
+
+
+class Limits:
+    """How long GitHub is asked for nothing, by installation. Where no length is told, longer each time in a row."""
+
+    def __init__(self) -> None:
+        self.until: dict[int, float] = {}
+        """In seconds of the monotonic clock."""
+        self._in_a_row: Counter[int] = Counter()
+
+    def due_after(self, installation: int, limit: RateLimited, now_ms: int) -> int:
+        """The time at which the limit that GitHub has answered with now is over."""
+        again = 0 if limit.told else min(self._in_a_row[installation], _DOUBLED)
+        due = due_after(now_ms, limit.seconds * 2**again)
+        self.until[installation] = time.monotonic() + (due - now_ms) / 1000
+        self._in_a_row[installation] += 1
+        return due
+
+    def is_on(self, installation: int) -> bool:
+        """True until the limit is over."""
+        return time.monotonic() < self.until.get(installation, 0)
+
+    def over(self, installation: int) -> None:
+        """GitHub has taken something again."""
+        del self._in_a_row[installation]
 
 
 def backoff(interval: float, tries: int) -> float:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Self
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.marks import id_of_ours, marked, post
+from claude_pool_gh.github.effects.review_drafts import without_draft
 from claude_pool_gh.github.errors import NotFound
 from claude_pool_gh.terms.ids import Repository
 
@@ -37,11 +38,15 @@ class Reply(Effect):
 
     async def make(self, forge: Forge, making: Making) -> int | None:
         """Write it where it belongs, and delete what it replaces."""
-        path = f"/issues/{self.number}/comments"
-        if self.in_reply_to is not None:
+        repository, body = making.repository, marked(self.body, making.marker)
+        if self.in_reply_to is None:
+            made = await post(forge, repository, f"/issues/{self.number}/comments", body)
+        else:
             path = f"/pulls/{self.number}/comments/{self.in_reply_to}/replies"
-        made = await post(forge, making.repository, path, marked(self.body, making.marker))
-        await self._replace(forge, making.repository)
+            made = await without_draft(
+                forge, repository, self.number, lambda: post(forge, repository, path, body)
+            )
+        await self._replace(forge, repository)
         return made
 
     async def update(self, forge: Forge, making: Making, remote_id: int) -> int:

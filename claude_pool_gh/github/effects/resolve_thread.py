@@ -9,6 +9,7 @@ from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import threads
 from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.marks import marked, marker, newest_of_ours, ours, post
+from claude_pool_gh.github.effects.review_drafts import without_draft
 
 _RESOLVE_TRIES: Final = 5
 """How often a thread is tried to be resolved where GitHub only fails; after that its comment is folded instead."""
@@ -53,7 +54,13 @@ class ResolveThread(Effect):
             return None
         if await ours(forge, making.repository, listing, making.marker) is None:
             replies = f"{listing}/{comment['id']}/replies"
-            await post(forge, making.repository, replies, marked(self.reply, making.marker))
+            answer = marked(self.reply, making.marker)
+            await without_draft(
+                forge,
+                making.repository,
+                self.number,
+                lambda: post(forge, making.repository, replies, answer),
+            )
         body, at = str(comment["body"]), int(comment["id"])
         is_done = making.tries < _RESOLVE_TRIES and await threads.resolve(
             forge, making.repository, self.number, at, resolved=self.resolved

@@ -99,9 +99,14 @@ class Review(Effect):
 
     async def make(self, forge: Forge, making: Making) -> int:
         """Make it with every comment that GitHub takes at its lines."""
-        made = await _unless_refused(_try(forge, making, self, self.comments))
-        if made is None and await review_drafts.removed(forge, making.repository, self.number):
-            made = await _unless_refused(_try(forge, making, self, self.comments))
+        made = await _unless_refused(
+            review_drafts.without_draft(
+                forge,
+                making.repository,
+                self.number,
+                lambda: _try(forge, making, self, self.comments),
+            )
+        )
         if made is not None:
             return made
         if (left := await self.find(forge, making)) is not None:
@@ -117,6 +122,7 @@ class Review(Effect):
 
     async def update(self, forge: Forge, making: Making, remote_id: int) -> int:
         """Add the comments that are missing: a refusal may have left the text behind without them."""
+        await review_drafts.removed(forge, making.repository, self.number)
         path = f"/pulls/{self.number}/reviews/{remote_id}/comments"
         there = [each async for each in forge.pages(making.repository, path)]
         if len(there) >= len(self.comments):

@@ -4,15 +4,15 @@ It takes a review's comments all or none and does not say which one it refuses. 
 it is held against the change like any other, only its author sees it, and it can be deleted. So parts of the comments
 are tried in drafts, and a refused part is halved until what is refused is one comment.
 
-An account has one draft at a time for a pull request, and no review of it is taken meanwhile. So each is deleted at
-once, and what a dead process left is known by its marker. A draft that somebody else has begun under the same account,
-as another workflow may in an Action, is not touched.
+An account has one draft at a time for a pull request, and neither a review of it nor an answer under a comment is taken
+meanwhile. So each is deleted at once, and what a dead process left is known by its marker. A draft that somebody else
+has begun under the same account, as another workflow may in an Action, is not touched.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -73,8 +73,20 @@ async def _is_taken(place: DraftPlace, comments: Sequence[Mapping[str, Any]]) ->
     return True
 
 
+async def without_draft(
+    forge: Forge, repository: Repository, number: int, make: Callable[[], Awaitable[int]]
+) -> int:
+    """Make what GitHub refuses beside a draft, once more where a dead process has left one."""
+    try:
+        return await make()
+    except ForgeRefused as error:
+        if error.status != _UNPROCESSABLE or not await removed(forge, repository, number):
+            raise
+    return await make()
+
+
 async def removed(forge: Forge, repository: Repository, number: int) -> bool:
-    """Delete the draft that a dead process left: GitHub takes no review of ours beside it. True where there was one."""
+    """Delete the draft that a dead process left. True where there was one."""
     listing = f"/pulls/{number}/reviews"
     left = [
         int(each["id"])

@@ -343,13 +343,26 @@ def give_up(tx: Transaction, repository_ids: Collection[int], why: str) -> None:
 
     What stands there, comments and checks, is brought up to date if they can ever be reached again.
     """
-    own = sa.and_(
-        _E.repository_id.in_(repository_ids),
-        _E.state == EffectState.wanted,
-        _E.kind.not_in([name for name, kind in kinds().items() if kind.lasting]),
-    )
-    refused = {"state": after(EFFECT, _E.state, EffectEvent.refuse), "error": why}
-    tx.execute(effects.update().where(own).values(**refused))
+    lasting = [name for name, kind in kinds().items() if kind.lasting]
+    own = sa.and_(_E.repository_id.in_(repository_ids), _E.kind.not_in(lasting))
+    _give_up(tx, own, why)
+
+
+def want_last(
+    tx: Transaction, about: str, key: str, repository: Repository, effect: Effect, now_ms: int
+) -> None:
+    """Want the last word about one thing, and give up those that still wait: they would be written after it.
+
+    `about`: the beginning of the keys of all of them.
+    """
+    earlier = sa.and_(_E.key.startswith(about, autoescape=True), _E.key != key)
+    _give_up(tx, earlier, "something later was said of the same")
+    want(tx, key, repository, effect, now_ms)
+
+
+def _give_up(tx: Transaction, which: sa.ColumnElement[bool], why: str) -> None:
+    given_up = {"state": after(EFFECT, _E.state, EffectEvent.refuse), "error": why}
+    tx.execute(effects.update().where(which, _E.state == EffectState.wanted).values(**given_up))
 
 
 def _read(row: sa.Row[Any]) -> EffectRow | Unreadable:

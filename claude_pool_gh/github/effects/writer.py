@@ -79,8 +79,7 @@ class Writer:
         self._busy: dict[int, asyncio.Task[None]] = {}
         self._began: dict[str, int] = {}
         """When each effect that is being written was taken."""
-        self._limited_until: dict[int, float] = {}
-        """By installation, in seconds of the monotonic clock: until then GitHub is asked for nothing at all."""
+        self._limits = pauses.Limits()
         self._main: asyncio.Task[None] | None = None
         self.counts: Counter[tuple[str, str]] = Counter()
         """How often each kind of effect was `written`, `refused` or `postponed`."""
@@ -127,7 +126,7 @@ class Writer:
         self._changed.clear()
         now = self._now_ms()
         for installation in await self._database.read(partial(rows.installations_due, now_ms=now)):
-            if installation not in self._busy and not self._is_limited(installation):
+            if installation not in self._busy and not self._limits.is_on(installation):
                 self._busy[installation] = asyncio.create_task(self._serve(installation))
         pause = self._pause(await self._database.read(rows.earliest_due))
         self.looked = time.monotonic()
@@ -162,11 +161,8 @@ class Writer:
             if wrote:  # else another process has the turn: it is asked for again after a pause
                 self.wake()
 
-    def _is_limited(self, installation: int) -> bool:
-        return time.monotonic() < self._limited_until.get(installation, 0)
-
     async def _next(self, installation: int) -> EffectRow | Unreadable | None:
-        if self._is_limited(installation):
+        if self._limits.is_on(installation):
             return None
 
         def claim(tx: Transaction) -> EffectRow | Unreadable | None:
@@ -217,6 +213,7 @@ class Writer:
             last = row.tries >= _FAULTS_LIMIT and row.error == told
             await self._try_again(row, why, told, last=last)
         else:
+            self._limits.over(row.repository.installation_id)
             await self._database.transact(lambda tx: self._note(tx, row, remote_id))
             self._count(row, "written")
             # A tracking comment is written anew every minute: what was there before is no news.
@@ -308,10 +305,7 @@ class Writer:
 
     async def _limited(self, row: EffectRow, limit: RateLimited) -> None:
         """GitHub asks to wait, and is heard: whoever goes on asking is shut out for longer."""
-        now = self._now_ms()
-        due = pauses.due_after(now, limit.seconds * (1 if limit.told else 2 ** min(row.tries, 6)))
-        until = time.monotonic() + (due - now) / 1000
-        self._limited_until[row.repository.installation_id] = until
+        due = self._limits.due_after(row.repository.installation_id, limit, self._now_ms())
         logger.warning("not written yet: %s", limit, extra=_names(row, "rate_limited"))
         self._count(row, "postponed")
 

@@ -12,6 +12,7 @@ from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import Standing
 from claude_pool_gh.github.effects.marks import marker
+from claude_pool_gh.github.tables import effects
 from claude_pool_gh.rehearsal.github import Issue, Pull
 from tests.conversation.rows import chain
 from tests.conversation.simulated.kit import Desk
@@ -175,6 +176,26 @@ async def test_a_dismissal_is_taken_back_by_name_and_can_be_made_again(desk: Des
         resolved = await desk.wanted("settled", "resolved")
         mine = [each for of, each in resolved.items() if of.startswith(f"settled:{key}:")]
         assert sorted(mine) == ["False"] * time + ["True"] * time
+
+
+async def test_the_last_word_about_a_finding_is_the_last_that_is_written(desk: Desk) -> None:
+    """What waits from before it, as after a fault of GitHub, would be written after it."""
+    first, second = stated("Is said twice"), stated("Is said once")
+    pull = reviewed(desk, first, second)
+    await desk.say(f"/pool dismiss {mark(second)} no", at=pull)
+    for word in ("dismiss {} no", "reopen {}", "dismiss {} no"):
+        desk.clock.now += 1
+        await desk.say(f"/pool {word.format(mark(first))}", at=pull)
+    about = f"settled:{desk.shop.id}:{pull.number}:"
+    own = effects.select().where(effects.c.key.startswith(about)).order_by("due_ms")
+    rows = desk.do(lambda tx: tx.execute(own).all())
+    found = [(each.key.split(":")[3:5], each.state) for each in rows]
+    assert found == [
+        ([mark(second), "dismissed"], "wanted"),
+        ([mark(first), "dismissed"], "refused"),
+        ([mark(first), "reopened"], "refused"),
+        ([mark(first), "dismissed"], "wanted"),
+    ]
 
 
 async def test_a_reply_reopens_the_finding_above_it(desk: Desk) -> None:

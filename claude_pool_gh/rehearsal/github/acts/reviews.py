@@ -88,7 +88,7 @@ def _refuse_faults(
         raise unprocessable("Body can't be blank")
     if event in ("APPROVE", "REQUEST_CHANGES") and actor.user.id == pull.author.id:
         raise unprocessable(f"Can not {event.lower().replace('_', ' ')} on your own pull request")
-    if any(one.state == "PENDING" and one.author is actor.user for one in pull.reviews):
+    if _has_draft(pull, actor):
         raise unprocessable("User can only have one pending review per pull request")
     if pull.repository.git.resolve(commit) != commit:
         raise unprocessable(f"No commit found for SHA: {commit}")
@@ -96,6 +96,10 @@ def _refuse_faults(
         check_body(pull.repository, "PullRequestReviewComment", str(comment.get("body", "")))
         if not comment.get("body"):
             raise unprocessable("Body can't be blank")
+
+
+def _has_draft(pull: Pull, actor: Actor) -> bool:
+    return any(one.state == "PENDING" and one.author is actor.user for one in pull.reviews)
 
 
 def _place(difference: Diff, comment: Json) -> tuple[Place | None, Place]:
@@ -160,6 +164,19 @@ def reply(to: ReviewComment, actor: Actor, body: str) -> ReviewComment:
             "Validation Failed",
             errors=[
                 {"resource": "PullRequestReviewComment", "field": "body", "code": "missing_field"}
+            ],
+        )
+    if _has_draft(to.pull, actor):
+        raise RefusedError(
+            422,
+            "Validation Failed",
+            errors=[
+                {
+                    "resource": "PullRequestReview",
+                    "field": "user_id",
+                    "code": "custom",
+                    "message": "user_id can only have one pending review per pull request",
+                }
             ],
         )
     site, first = to.pull.repository.site, to.in_reply_to or to
