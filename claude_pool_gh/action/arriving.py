@@ -24,6 +24,7 @@ LATER: Final = frozenset(
         "jwt",
         "opentelemetry",
         "psycopg",
+        "referencing",
         "requests",
         "rich",
         "structlog",

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -46,8 +45,7 @@ def program(folder: Path, name: str, text: str) -> None:
 
 def our_program(folder: Path) -> None:
     """The command line, as an installation puts it on the PATH; and a browser in which nobody looks."""
-    command = shlex.join((sys.executable, "-m", "claude_pool_gh.service.cli"))
-    program(folder, "claude-pool-gh", f'exec {command} "$@"')
+    program(folder, "claude-pool-gh", f'exec {shlex.join(ours.cli())} "$@"')
     program(folder, "xdg-open", "exit 0")
 
 

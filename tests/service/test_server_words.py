@@ -149,16 +149,12 @@ async def test_what_breaks_while_a_server_runs_is_not_taken_for_a_start_that_fai
 
 
 async def test_an_address_of_monitors_that_is_taken_is_said() -> None:
-    @asynccontextmanager
-    async def served(host: str, port: int) -> AsyncIterator[None]:
-        with socket.socket() as again:
-            again.bind((host, port))
-        yield
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        there: Any = type("There", (), {"monitor": type("Monitor", (), {"served": served})})
+        readiness = type("Readiness", (), {"look_for_ever": asyncio.Event().wait})
+        monitor = type("Monitor", (), {"readiness": readiness})
+        there: Any = type("There", (), {"monitor": monitor})
         with pytest.raises(StartError, match=f"^127.0.0.1 port {port} cannot be listened on: addr"):
             async with serve.monitored(there, Settings(metrics_port=port)):
                 raise AssertionError
