@@ -33,14 +33,18 @@ def audit(tmp_path: Path) -> Iterator[AuditSteps]:
 
 
 async def found(
-    audit: AuditSteps, stated: dict[str, object], *, is_one: bool = False, proves: str = "high"
+    audit: AuditSteps,
+    *stated: dict[str, object],
+    is_one: bool = False,
+    proves: str = "high",
+    of_known: str = "confirmed",
 ) -> AuditResult:
     """A run that states this of the one file."""
 
     def says(shard: Shard) -> dict[str, object]:
-        return said(shard, *([stated] if "shop/prices.py" in shard.paths else []))
+        return said(shard, *(stated if "shop/prices.py" in shard.paths else []))
 
-    result = await audit.run(says, confirms=proves, is_one=is_one)
+    result = await audit.run(says, confirms=proves, of_known=of_known, is_one=is_one)
     assert result is not None
     return result
 
@@ -88,3 +92,27 @@ async def test_one_that_nobody_could_judge_again_is_no_new_one_in_other_words(
     assert (known.id, known.state.value) == (first.id, "open")
     (known,) = (await found(audit, other)).findings
     assert (known.id, known.state.value) == (first.id, "open")
+
+
+@pytest.mark.parametrize(
+    "now",
+    [f"{DEF}\n    unit = int(unit)\n{RETURN}\n", f"\ndef sum_of(unit, quantity):\n{RETURN}\n"],
+    ids=["a change around it", "another definition"],
+)
+async def test_one_that_is_still_there_is_asked_about_once(audit: AuditSteps, now: str) -> None:
+    """Its reader need not quote what stands as it stood: without a new place each run would ask and pay once more."""
+    (first,) = (await found(audit, FIRST)).findings
+    audit.commit({"shop/prices.py": now})
+    (known,) = (await found(audit, of_known="still")).findings
+    assert (known.id, known.state.value, audit.again) == (first.id, "open", [first.id])
+    assert known.finding.start_line == 3
+    (known,) = (await found(audit, of_known="still")).findings
+    assert (known.id, known.state.value, audit.again) == (first.id, "open", [])
+
+
+async def test_one_that_is_still_there_and_proves_worse_becomes_worse(audit: AuditSteps) -> None:
+    (first,) = (await found(audit, FIRST)).findings
+    audit.commit({"shop/prices.py": f"{DEF}\n    unit = int(unit)\n{RETURN}\n"})
+    worse = claim("shop/prices.py", 3, RETURN, str(FIRST["title"])) | {"severity": "critical"}
+    (known,) = (await found(audit, worse, proves="critical", of_known="still")).findings
+    assert (known.id, known.state.value, known.severity.value) == (first.id, "open", "critical")

@@ -3616,8 +3616,8 @@ GUARDS = [
     Guard(
         name="a fault in other words than an earlier run had is asked about",
         file=AUDITS + "merging.py",
-        on="([*_there(group, open_), *group] for group in by_rule.values())",
-        off="([*group] for group in by_rule.values())",
+        on="(_with_known(group, open_)[:_MOST_ALIKE] for group in by_rule.values())",
+        off="(group[:_MOST_ALIKE] for group in by_rule.values())",
         tests="tests/conversation/test_audit_again.py",
         chosen="stays_one_finding",
     ),
@@ -3764,6 +3764,22 @@ GUARDS = [
         off="if False",
         tests="tests/conversation/test_audit_again.py",
         chosen="other_words",
+    ),
+    Guard(
+        name="a known fault that is still there is not asked about in each later run",
+        file="conversation/audit/gather.py",
+        on="or _as_it_was(candidate.finding, files)",
+        off="or None",
+        tests="tests/conversation/test_audit_again.py",
+        chosen="asked_about_once",
+    ),
+    Guard(
+        name="open findings leave room for claims",
+        file="audits/merging.py",
+        on="(claim, *nearest[:_MOST_KNOWN])",
+        off="(claim, *nearest)",
+        tests="tests/audits/test_outcomes.py",
+        chosen="leave_room",
     ),
     Guard(
         name="a draft that a dead process left keeps no answer back",
