@@ -185,7 +185,7 @@ async def test_the_change_is_held_against_known_faults_beside_all_else_that_is_s
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served = threading.get_ident()
-    worked: dict[str, set[int]] = {"bearing": set(), "names_file": set()}
+    worked: dict[str, set[int]] = {"bearing": set(), "words_of": set()}
 
     def noted(name: str) -> Callable[..., Any]:
         real = getattr(known, name)

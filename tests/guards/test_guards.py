@@ -3728,7 +3728,7 @@ GUARDS = [
     Guard(
         name="a fix above the lines of an audit's finding is judged",
         file="conversation/audit/known.py",
-        on="elif change := await _bearing(mirror, each, found, head, text, listed.get(each.head, ())):",
+        on="elif change := await _bearing(mirror, each, found, head, text, listed.get(each.head)):",
         off="elif change := '':",
         tests="tests/audits/test_bad_input.py",
         chosen="what_decides_it",
@@ -3772,6 +3772,14 @@ GUARDS = [
         off="or None",
         tests="tests/conversation/test_audit_again.py",
         chosen="asked_about_once",
+    ),
+    Guard(
+        name="changed files that words name are found without a look at each",
+        file=f"{REVIEW}reach.py",
+        on="return (self._plain & held).union(name for name in self._odd if names_file(told, name))",
+        off="return frozenset(n for n in self._plain | self._odd if names_file(told, n))",
+        tests="tests/conversation/test_reach.py",
+        chosen="against_many_findings",
     ),
     Guard(
         name="open findings leave room for claims",
