@@ -120,8 +120,9 @@ class _Listed:
         self._by_name: dict[str, list[Entry]] = {}
         self._by_path = {each.path: each for each in self.files}
         for each in self.files:
-            self._by_name.setdefault(each.path.rpartition("/")[2], []).append(each)
-        self._names = FileNames(self._by_path)
+            for name in {path.rpartition("/")[2] for path in _paths(each)}:
+                self._by_name.setdefault(name, []).append(each)
+        self._names = FileNames(self._by_name)
 
     def that_may_bear(self, finding: Finding) -> list[list[str]]:
         """Those that a finding is in or names, each by its names."""
@@ -129,7 +130,11 @@ class _Listed:
         found = {each.path: each for name in named for each in self._by_name[name]}
         if own := self._by_path.get(finding.path):
             found[own.path] = own
-        return sorted(sorted({each.before or each.path, each.path}) for each in found.values())
+        return sorted(map(_paths, found.values()))
+
+
+def _paths(entry: Entry) -> list[str]:
+    return sorted({entry.before or entry.path, entry.path})
 
 
 async def _listed(mirror: Path, old: str, new: str) -> _Listed:
