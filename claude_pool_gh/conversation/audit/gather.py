@@ -297,11 +297,9 @@ def _quoted(before: Finding, place: NewPlace | None, files: Mapping[str, str]) -
 
 
 def _as_it_was(before: Finding, files: Mapping[str, str]) -> Finding | None:
-    """A finding where its lines stand, or stand alone: without a place each run would ask, and pay, once more."""
-    if (text := files.get(before.path)) is None:
-        return None
-    anywhere = before.model_copy(update={"within": None})
-    return still_there(before, text) or still_there(anywhere, text)
+    """A finding whose lines stand in their definition: without a place each run would ask, and pay, once more."""
+    text = files.get(before.path)
+    return None if text is None else still_there(before, text)
 
 
 def _findings(
