@@ -30,7 +30,8 @@ rm -rf "$home" "$tools"
 
 # What the job sets for its own installs is not for these, which are pinned: no `--user`, no date, no constraint.
 # Only how an index is reached counts here too.
-for name in $(compgen -A export PIP_) $(compgen -A export UV_); do
+# `|| true`: of no such name an older bash (macOS has 3.2) makes a failure, which the trap would tell in here.
+for name in $(compgen -A export PIP_ || true) $(compgen -A export UV_ || true); do
   case $name in
     PIP_CONFIG_FILE | *INDEX* | *LINKS* | *HOST* | *PROXY* | *CERT* | *TLS* | *HTTP* | *KEYRING* | *CREDENTIALS*) ;;
     *TIMEOUT* | *RETRIES* | *CONCURRENT* | *CACHE* | *OFFLINE* | *FEATURE*) ;;

@@ -18,6 +18,8 @@ from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.terms.severity import Severity
 
 _MOST_ALIKE: Final = 12
+_MOST_KNOWN: Final = 3
+"""Open findings that a claim is held against: one that quotes a whole file would leave no room for other claims."""
 _MOST_GROUPS: Final = 10
 
 
@@ -79,12 +81,22 @@ def alike(claims: Sequence[Candidate], open_: Sequence[Candidate] = ()) -> list[
     by_rule: dict[str, list[Candidate]] = {}
     for each in sorted(claims, key=lambda each: -each.finding.severity.rank):
         by_rule.setdefault(each.rule, []).append(each)
-    groups = ([*_there(group, open_), *group] for group in by_rule.values())
-    return [group[:_MOST_ALIKE] for group in groups if len(group) > 1][:_MOST_GROUPS]
+    groups = (_with_known(group, open_)[:_MOST_ALIKE] for group in by_rule.values())
+    return [group for group in groups if len(group) > 1][:_MOST_GROUPS]
 
 
-def _there(group: Sequence[Candidate], open_: Sequence[Candidate]) -> list[Candidate]:
-    return [known for known in open_ if any(overlap(known.finding, each.finding) for each in group)]
+def _with_known(group: Sequence[Candidate], open_: Sequence[Candidate]) -> list[Candidate]:
+    """The claims, each before the open findings that it may be; those alone are no question."""
+    found: dict[str, Candidate] = {}
+    for claim in group:
+        there = [known for known in open_ if overlap(known.finding, claim.finding)]
+        nearest = sorted(there, key=lambda known: _distance(known.finding, claim.finding))
+        found |= {each.mark: each for each in (claim, *nearest[:_MOST_KNOWN])}
+    return list(found.values())
+
+
+def _distance(one: Finding, other: Finding) -> int:
+    return abs(one.start_line - other.start_line) + abs(one.end_line - other.end_line)
 
 
 def joined(

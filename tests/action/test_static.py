@@ -78,6 +78,18 @@ def test_what_is_installed_is_pinned_by_hash_and_never_built() -> None:
         assert all("--hash=sha256:" in entry for entry in entries if "==" in entry)
 
 
+@pytest.mark.parametrize(
+    "script", sorted(ROOT.glob("claude_pool_gh/**/*.sh")), ids=lambda p: p.name
+)
+def test_what_finds_nothing_ends_no_script(script: Path) -> None:
+    """`set -E` carries the trap into `$(...)`: what it says there would be taken for what was found."""
+    looked = re.findall(
+        r"\$\((?:compgen|grep|pgrep|command -v|which)\b[^()]*\)", script.read_text()
+    )
+    assert [each for each in looked if not each.endswith("|| true)")] == []
+    assert bool(looked) == (script.name == "install.sh")
+
+
 def test_every_outcome_has_its_place_in_the_table_and_in_the_actions_description() -> None:
     every = {*Verdict, *endings.JobOutcome}
     assert set(endings.RED) == every

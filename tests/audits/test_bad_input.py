@@ -46,6 +46,9 @@ FACTS = PlanFacts(
 )
 
 
+TABLE = "".join(f"A{number} = {number}\n" for number in range(9))
+
+
 def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> str:
     """Run git, and say what it printed."""
     done = subprocess.run(
@@ -140,19 +143,23 @@ async def test_a_known_finding_whose_file_is_gone_is_asked_about_and_not_called_
     [
         ({"sum.py": "def total(a):\n    assert a\n    return a + 1\n"}, True),
         ({"rates.py": "RATE = 3\n"}, True),
+        ({"tax.py": f"{TABLE}RATE = 3\n", "rates.py": ""}, True),
         ({"other.py": "RATE = 3\n"}, False),
     ],
-    ids=["above it", "in a file that it names", "elsewhere"],
+    ids=["above it", "in a file that it names", "in one that had that name", "elsewhere"],
 )
 async def test_a_known_fault_is_judged_again_where_what_decides_it_has_changed(
     tmp_path: Path, changed: dict[str, str], asks: bool
 ) -> None:
     git(tmp_path, "init", "--quiet", "-b", "main")
-    first = {"sum.py": "def total(a):\n    return a + 1\n", "rates.py": "R = 2\n", "other.py": "\n"}
+    rates_ = f"{TABLE}RATE = 2\n"
+    first = {"sum.py": "def total(a):\n    return a + 1\n", "rates.py": rates_, "other.py": "\n"}
     heads = []
     for files in (first, changed):
         for path, text in files.items():
             (tmp_path / path).write_text(text)
+            if not text:
+                (tmp_path / path).unlink()
         git(tmp_path, "add", "--all")
         git(tmp_path, "commit", "--quiet", "-m", "One")
         heads.append(git(tmp_path, "rev-parse", "HEAD"))
@@ -185,7 +192,7 @@ async def test_the_change_is_held_against_known_faults_beside_all_else_that_is_s
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served = threading.get_ident()
-    worked: dict[str, set[int]] = {"bearing": set(), "names_file": set()}
+    worked: dict[str, set[int]] = {"bearing": set(), "words_of": set()}
 
     def noted(name: str) -> Callable[..., Any]:
         real = getattr(known, name)

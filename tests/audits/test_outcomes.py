@@ -283,13 +283,27 @@ def test_only_claims_of_one_rule_are_asked_about() -> None:
     assert [[each.mark for each in group] for group in groups] == [["m1", "m2"]]
 
 
-def test_a_claim_in_the_lines_of_an_open_finding_may_be_that_one_in_other_words() -> None:
-    def placed(mark: str, start: int, end: int, **more: Any) -> Candidate:
-        kind = more.pop("kind", "claim")
-        rule = more.pop("rule", "defects/crash")
-        stated = finding(start_line=start, end_line=end, **more)
-        return candidate(mark=mark, kind=kind, rule=rule, finding=stated)
+def placed(mark: str, start: int, end: int, **more: Any) -> Candidate:
+    kind = more.pop("kind", "claim")
+    rule = more.pop("rule", "defects/crash")
+    stated = finding(start_line=start, end_line=end, **more)
+    return candidate(mark=mark, kind=kind, rule=rule, finding=stated)
 
+
+def test_open_findings_leave_room_for_the_claims_that_are_asked_about() -> None:
+    open_ = [placed(f"open-{line}", line, line, kind="known") for line in range(1, 14)]
+    wide = [placed("wide", 1, 13, severity="high"), placed("a", 40, 40), placed("b", 50, 50)]
+    (group,) = alike(wide, open_)
+    marks = [each.mark for each in group]
+    assert [mark for mark in marks if not mark.startswith("open")] == ["wide", "a", "b"]
+    assert len(marks) == 6
+    many = [placed(f"claim-{line}", line, line) for line in range(1, 14)]
+    (group,) = alike(many, open_)
+    pairs = [name for line in range(1, 7) for name in (f"claim-{line}", f"open-{line}")]
+    assert [each.mark for each in group] == pairs
+
+
+def test_a_claim_in_the_lines_of_an_open_finding_may_be_that_one_in_other_words() -> None:
     open_ = [
         placed("open", 45, 51, kind="known", rule="defects/contract", severity="medium"),
         placed("elsewhere", 1, 9, kind="known"),
@@ -298,10 +312,10 @@ def test_a_claim_in_the_lines_of_an_open_finding_may_be_that_one_in_other_words(
     worse = placed("worse", 50, 50, severity="high", rule="defects/race")
     (first, second) = alike([mild, worse], open_)
     assert [[each.mark for each in group] for group in (first, second)] == [
-        ["open", "worse"],
-        ["open", "mild"],
+        ["worse", "open"],
+        ["mild", "open"],
     ]
-    names = [["open", "worse"], ["open", "mild"]]
+    names = [["worse", "open"], ["mild", "open"]]
     same = [merge(["worse", "open"]), merge(["mild", "open"])]
     found = joined([mild, worse], names, same, open_)
     assert [each.mark for each, _ in found.new] == ["worse"], "what is worse is not lost in it"

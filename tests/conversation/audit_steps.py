@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,9 @@ def said(shard: Shard, *claims: Mapping[str, Any], opened: bool = True) -> dict[
     return {"ending": "completed", "structured": answer, "looked_at": {"files": files}}
 
 
-def _confirmed(finding: Mapping[str, Any], severity: str) -> dict[str, Any]:
-    """The outcome of a second reader that opened the file and confirms the claim."""
-    answer = {"verdict": "confirmed", "severity": severity, "suggestion": "none"}
+def _judged(finding: Mapping[str, Any], verdict: str, severity: str) -> dict[str, Any]:
+    """The outcome of a second reader that opened the file."""
+    answer = {"verdict": verdict, "severity": severity, "suggestion": "none"}
     opened = {"files": [finding["path"]]}
     told = {"ending": "completed", "structured": answer | {"reason": "so it is"}}
     return told | {"looked_at": opened}
@@ -51,6 +51,8 @@ class AuditSteps:
     number: int = 0
     outcome: Outcome | None = None
     """What the last run came to."""
+    again: Sequence[str] = ()
+    """The names of the known findings that the last run had judged again."""
 
     def commit(self, files: Mapping[str, str]) -> None:
         """Let the repository have these files too."""
@@ -75,12 +77,19 @@ class AuditSteps:
         return host, context, await brief(host, context)
 
     async def run(
-        self, says: Says, *, confirms: str = "", is_one: bool = False, **subject: Any
+        self,
+        says: Says,
+        *,
+        confirms: str = "",
+        of_known: str = "confirmed",
+        is_one: bool = False,
+        **subject: Any,
     ) -> AuditResult | None:
         """A whole run; None where it ended with its first step.
 
-        `confirms`: the severity with which its second readers confirm all claims; "": they say nothing. `is_one`:
-        whether its judge finds that all it is asked about is one fault.
+        `confirms`: the severity with which its second readers confirm all claims; "": they say nothing. `of_known`:
+        their verdict on known findings, without a place. `is_one`: whether its judge finds that all it is asked about
+        is one fault.
         """
         host, context, planned = await self.begun(**subject)
         if isinstance(planned, Finish):
@@ -92,9 +101,14 @@ class AuditSteps:
         made["check"] = (
             await check_claims(host, HostStepContext(context.chain_id, context.plan, made))
         ).result
-        asked = [each["candidate"]["finding"] for each in made["check"]["candidates"]]
+        asked = [each["candidate"] for each in made["check"]["candidates"]]
+        self.again = [each["mark"] for each in asked if each["kind"] == "known"]
+        verdicts = {"claim": "confirmed", "known": of_known}
         made["verify"] = [
-            _confirmed(each, confirms) if confirms else {"ending": "failed"} for each in asked
+            _judged(each["finding"], verdicts[each["kind"]], confirms)
+            if confirms
+            else {"ending": "failed"}
+            for each in asked
         ]
         context = HostStepContext(context.chain_id, context.plan, made)
         made["alike"] = (await alike(host, context)).result

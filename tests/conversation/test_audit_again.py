@@ -33,14 +33,18 @@ def audit(tmp_path: Path) -> Iterator[AuditSteps]:
 
 
 async def found(
-    audit: AuditSteps, stated: dict[str, object], *, is_one: bool = False, proves: str = "high"
+    audit: AuditSteps,
+    *stated: dict[str, object],
+    is_one: bool = False,
+    proves: str = "high",
+    of_known: str = "confirmed",
 ) -> AuditResult:
     """A run that states this of the one file."""
 
     def says(shard: Shard) -> dict[str, object]:
-        return said(shard, *([stated] if "shop/prices.py" in shard.paths else []))
+        return said(shard, *(stated if "shop/prices.py" in shard.paths else []))
 
-    result = await audit.run(says, confirms=proves, is_one=is_one)
+    result = await audit.run(says, confirms=proves, of_known=of_known, is_one=is_one)
     assert result is not None
     return result
 
@@ -88,3 +92,31 @@ async def test_one_that_nobody_could_judge_again_is_no_new_one_in_other_words(
     assert (known.id, known.state.value) == (first.id, "open")
     (known,) = (await found(audit, other)).findings
     assert (known.id, known.state.value) == (first.id, "open")
+
+
+async def test_one_that_is_still_there_is_asked_about_once(audit: AuditSteps) -> None:
+    """Its reader need not quote what stands as it stood: without a new place each run would ask and pay once more."""
+    (first,) = (await found(audit, FIRST)).findings
+    audit.commit({"shop/prices.py": f"{DEF}\n    unit = int(unit)\n{RETURN}\n"})
+    (known,) = (await found(audit, of_known="still")).findings
+    assert (known.id, known.state.value, audit.again) == (first.id, "open", [first.id])
+    assert known.finding.start_line == 3
+    (known,) = (await found(audit, of_known="still")).findings
+    assert (known.id, known.state.value, audit.again) == (first.id, "open", [])
+
+
+async def test_one_whose_code_stands_elsewhere_has_no_place_there(audit: AuditSteps) -> None:
+    """The same line of another definition may be innocent: only a reader can say that it is this one."""
+    (first,) = (await found(audit, FIRST)).findings
+    audit.commit({"shop/prices.py": f"\ndef sum_of(unit, quantity):\n{RETURN}\n"})
+    for _ in range(2):
+        (known,) = (await found(audit, of_known="still")).findings
+        assert (known.id, known.finding.start_line, audit.again) == (first.id, 2, [first.id])
+
+
+async def test_one_that_is_still_there_and_proves_worse_becomes_worse(audit: AuditSteps) -> None:
+    (first,) = (await found(audit, FIRST)).findings
+    audit.commit({"shop/prices.py": f"{DEF}\n    unit = int(unit)\n{RETURN}\n"})
+    worse = claim("shop/prices.py", 3, RETURN, str(FIRST["title"])) | {"severity": "critical"}
+    (known,) = (await found(audit, worse, proves="critical", of_known="still")).findings
+    assert (known.id, known.state.value, known.severity.value) == (first.id, "open", "critical")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from claude_pool_gh.conversation.review.hunks import by_path
-from claude_pool_gh.conversation.review.reach import bearing
+from claude_pool_gh.conversation.review.reach import FileNames, bearing, names_file
 from tests.findings.make import finding
 
 APP = """\
@@ -170,3 +172,28 @@ def test_a_change_near_a_finding_in_a_long_block_takes_little_time() -> None:
     began = time.process_time()
     assert bearing(FOUND.model_copy(update=at), since, lines) == ""
     assert time.process_time() - began < 0.3
+
+
+NAMES = st.text(alphabet="ab_.- [é\n", max_size=6)
+
+
+@given(
+    names=st.lists(NAMES.filter(bool), max_size=8),
+    told=st.lists(st.one_of(NAMES, st.sampled_from(("a.b", "a", ".", " ", "b.a", "[a]")))),
+)
+def test_the_files_that_words_name_are_the_same_whether_all_are_looked_for_or_each(
+    names: list[str], told: list[str]
+) -> None:
+    words = "".join([*told, *names[:3]])
+    found = FileNames(f"lib/{name}" for name in names).in_(words)
+    assert found == {name for name in names if names_file(words, f"lib/{name}")}
+
+
+def test_many_changed_files_are_held_against_many_findings_in_little_time() -> None:
+    """Of a branch that was begun anew all of them differ: a look at each for each finding took 20 seconds."""
+    names = FileNames(f"lib/{number}/f{number}.py" for number in range(30_000))
+    told = "What load() of f17.py gives is not what f29999.py takes. " * 40 + "a." * 2_000
+    began = time.process_time()
+    for _ in range(100):
+        assert names.in_(told) == {"f17.py", "f29999.py"}
+    assert time.process_time() - began < 2

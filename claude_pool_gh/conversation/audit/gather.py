@@ -28,7 +28,7 @@ from claude_pool_gh.audits.weighing import Candidate, Weighed, weigh
 from claude_pool_gh.conversation.audit.host import AuditHost, Subject
 from claude_pool_gh.conversation.audit.known import Earlier
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.identity import carried, quoted_in, requoted
+from claude_pool_gh.findings.identity import carried, quoted_in, requoted, still_there
 from claude_pool_gh.findings.model import Finding, NewPlace
 from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.pool.model.digests import with_digests
@@ -46,8 +46,10 @@ async def alike(host: AuditHost, context: HostStepContext) -> Done:
     subject = host.subject(context)
     traits = await host.database.read(lambda tx: rows.traits_of(tx, subject.audit))
     weighed = _weighed(context)
-    open_findings = _open(context, weighed, traits)
-    claims = _apart(context, weighed, open_findings)
+    mirror = await host.git_dir(context, [subject.commit])
+    places = await _places(mirror, subject, context.results["check"], weighed)
+    open_findings = _open(places, weighed, traits)
+    claims = _apart(context, weighed, open_findings, places)
     groups = merging.alike(claims.new, open_findings)
     asked = [
         {
@@ -60,21 +62,15 @@ async def alike(host: AuditHost, context: HostStepContext) -> Done:
     return Done(with_digests({"groups": asked}, by_item=("groups",)))
 
 
-def _here(context: HostStepContext) -> Collection[str]:
-    """The names of the open findings whose code is unchanged."""
-    places: Mapping[str, Any] = context.results["check"]["places"]
-    return places.keys()
-
-
 def _open(
-    context: HostStepContext, weighed: Weighed, traits: Mapping[str, AuditTrait]
+    places: Mapping[str, Finding], weighed: Weighed, traits: Mapping[str, AuditTrait]
 ) -> list[Candidate]:
-    """The open findings of earlier runs, about where they stand now."""
-    check = context.results["check"]
-    here = {mark: Finding.model_validate(f) for mark, f in check["places"].items()}
+    """The open findings of earlier runs, where they stand now, or about there."""
+    here: dict[str, Finding] = {}
     for candidate, place in weighed.still:
         told = place.model_dump(exclude={"evidence"}) if place is not None else {}
         here[candidate.mark] = candidate.finding.model_copy(update=told)
+    here |= places
     rules = {mark: trait.rule for mark, trait in traits.items()}
     return [
         Candidate(kind="known", mark=mark, rule=rules.get(mark, ""), finding=finding)
@@ -103,7 +99,12 @@ def _claims(context: HostStepContext, weighed: Weighed) -> list[Candidate]:
     return [*weighed.confirmed, *trifles]
 
 
-def _apart(context: HostStepContext, weighed: Weighed, open_findings: Sequence[Candidate]) -> Apart:
+def _apart(
+    context: HostStepContext,
+    weighed: Weighed,
+    open_findings: Sequence[Candidate],
+    places: Collection[str],
+) -> Apart:
     """The claims that are reported, without those that are open findings."""
     judged = {each.mark for each in weighed.fixed} | {each.mark for each, _ in weighed.still}
     changed = Earlier.restored(context.results["plan"]["earlier"]).changed
@@ -112,7 +113,7 @@ def _apart(context: HostStepContext, weighed: Weighed, open_findings: Sequence[C
         for each in changed
         if each.mark not in judged
     ]
-    return merging.apart(_claims(context, weighed), open_findings, _here(context), unjudged)
+    return merging.apart(_claims(context, weighed), open_findings, places, unjudged)
 
 
 async def gather(host: AuditHost, context: HostStepContext) -> Finish:
@@ -126,8 +127,8 @@ async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     blobs = await history.blobs_of_paths(mirror, subject.commit)
     ended = host.clock.now_ms()
     known = await host.database.read(lambda tx: _Known.read(tx, subject, context.chain_id))
-    open_findings = _open(context, weighed, known.traits)
-    claims = _apart(context, weighed, open_findings)
+    open_findings = _open(places, weighed, known.traits)
+    claims = _apart(context, weighed, open_findings, places)
     places |= {
         mark: places[mark].model_copy(update={"severity": severity})
         for mark, severity in claims.again.items()
@@ -277,21 +278,28 @@ async def _places(
 ) -> dict[str, Finding]:
     """Open findings where they stand now, by their names."""
     places = {mark: Finding.model_validate(f) for mark, f in check["places"].items()}
-    paths = {place.path.removeprefix("./") for _, place in weighed.still if place is not None}
-    files = await history.read_files(mirror, subject.commit, paths)
+    told = {place.path.removeprefix("./") for _, place in weighed.still if place is not None}
+    before = {candidate.finding.path for candidate, _ in weighed.still}
+    files = await history.read_files(mirror, subject.commit, told | before)
     for candidate, place in weighed.still:
-        found = None if place is None else _quoted(candidate.finding, place, files)
+        found = _quoted(candidate.finding, place, files) or _as_it_was(candidate.finding, files)
         if found is not None:
             places[candidate.mark] = carried(candidate.finding, found)
     return places
 
 
-def _quoted(before: Finding, place: NewPlace, files: Mapping[str, str]) -> Finding | None:
-    path = place.path.removeprefix("./")
-    if path not in files:
+def _quoted(before: Finding, place: NewPlace | None, files: Mapping[str, str]) -> Finding | None:
+    path = place.path.removeprefix("./") if place is not None else ""
+    if place is None or path not in files:
         return None
     named = requoted(before, path, place.start_line, place.evidence)
     return quoted_in(named, files[path])
+
+
+def _as_it_was(before: Finding, files: Mapping[str, str]) -> Finding | None:
+    """A finding whose lines stand in their definition: without a place each run would ask, and pay, once more."""
+    text = files.get(before.path)
+    return None if text is None else still_there(before, text)
 
 
 def _findings(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from claude_pool_gh.conversation.review import hunks
-from claude_pool_gh.conversation.review.reach import bearing, names_file, words_of
+from claude_pool_gh.conversation.review.reach import FileNames, bearing, words_of
 from claude_pool_gh.findings.diffs import Entry, entries
 from claude_pool_gh.findings.identity import moved, still_there
 from claude_pool_gh.findings.model import Finding
@@ -87,7 +87,7 @@ async def earlier(mirror: Path, head: str, every: Sequence[KnownFinding]) -> Ear
     """
     open_ = [each for each in every if each.state is Standing.open]
     listed = {commit: await _listed(mirror, commit, head) for commit in heads(every)}
-    renamed = {commit: _renamed(each) for commit, each in listed.items()}
+    renamed = {commit: _renamed(each.files) for commit, each in listed.items()}
     placed = [(each, _here(each.finding, renamed.get(each.head, {}))) for each in open_]
     files = await history.read_files(mirror, head, {finding.path for _, finding in placed})
     standing: dict[str, Finding] = {}
@@ -99,7 +99,7 @@ async def earlier(mirror: Path, head: str, every: Sequence[KnownFinding]) -> Ear
         if found is None or text is None:
             change = await _change(mirror, each, finding, head)
             gone.append(ChangedFinding(each.mark, finding, change, exists=text is not None))
-        elif change := await _bearing(mirror, each, found, head, text, listed.get(each.head, ())):
+        elif change := await _bearing(mirror, each, found, head, text, listed.get(each.head)):
             touched.append(ChangedFinding(each.mark, found, change, exists=True))
         else:
             standing[each.mark] = found
@@ -112,15 +112,38 @@ def _here(finding: Finding, renamed: Mapping[str, str]) -> Finding:
     return finding if path == finding.path else moved(finding, path)
 
 
-async def _listed(mirror: Path, old: str, new: str) -> Sequence[Entry]:
+class _Listed:
+    """The files that differ from an older commit, looked through once for all findings that were placed there."""
+
+    def __init__(self, listing: bytes) -> None:
+        self.files = entries(listing)
+        self._by_name: dict[str, list[Entry]] = {}
+        self._by_path = {each.path: each for each in self.files}
+        for each in self.files:
+            for name in {path.rpartition("/")[2] for path in _paths(each)}:
+                self._by_name.setdefault(name, []).append(each)
+        self._names = FileNames(self._by_name)
+
+    def that_may_bear(self, finding: Finding) -> list[list[str]]:
+        """Those that a finding is in or names, each by its names."""
+        named = self._names.in_(words_of(finding))
+        found = {each.path: each for name in named for each in self._by_name[name]}
+        if own := self._by_path.get(finding.path):
+            found[own.path] = own
+        return sorted(map(_paths, found.values()))
+
+
+def _paths(entry: Entry) -> list[str]:
+    return sorted({entry.before or entry.path, entry.path})
+
+
+async def _listed(mirror: Path, old: str, new: str) -> _Listed:
     """The files that differ from an older commit; none where that commit is not known any more."""
-    if not old or old == new:
-        return ()
     try:
-        found = await history.listing(mirror, old, new)
-        return await asyncio.to_thread(entries, found)
+        found = await history.listing(mirror, old, new) if old and old != new else b""
+        return await asyncio.to_thread(_Listed, found)
     except (WorktreeError, ValueError):
-        return ()
+        return _Listed(b"")
 
 
 def _renamed(listed: Sequence[Entry]) -> Mapping[str, str]:
@@ -138,25 +161,15 @@ async def _bearing(
     now: Finding,
     head: str,
     text: str,
-    listed: Sequence[Entry],
+    listed: _Listed | None,
 ) -> str:
     """The change that may decide a finding whose own lines are as they were; "" where there is none."""
-    names = await asyncio.to_thread(_that_may_bear, now, listed)
+    names = await asyncio.to_thread(listed.that_may_bear, now) if listed is not None else []
     try:
         out = await history.diffs(mirror, known.head, head, names) if names else []
         return await asyncio.to_thread(_of_diff, now, b"".join(out), text)
     except (WorktreeError, ValueError):
         return ""
-
-
-def _that_may_bear(finding: Finding, listed: Sequence[Entry]) -> list[list[str]]:
-    """The changed files that a finding is in or names, each by its names."""
-    told = words_of(finding)
-    return [
-        sorted({each.before or each.path, each.path})
-        for each in listed
-        if each.path == finding.path or names_file(told, each.path)
-    ]
 
 
 def _of_diff(finding: Finding, out: bytes, text: str) -> str:

@@ -18,6 +18,7 @@ from claude_pool_gh.findings.model import Finding
 _WORD: Final = re.compile(r"[^\W\d]\w{2,}")
 _CALLED: Final = re.compile(r"\b([^\W\d]\w{2,}+)\s*+\(")
 """Begins at words only, and never looks at one twice: a pushed line may be one word of any length."""
+_PLAIN: Final = re.compile(r"[\w.-]+")
 _CODE: Final = re.compile(r"`([^`\n]{1,100})`")
 _NEAR: Final = 400
 """Lines on either side of a finding in which a change may be one of its definition."""
@@ -72,6 +73,24 @@ def names_file(told: str, *paths: str) -> bool:
         name in told and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", told) is not None
         for name in names
     )
+
+
+class FileNames:
+    """The last parts of many paths, found in words without a look at each: words may name few, and files be many."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        names = {path.rpartition("/")[2] for path in paths}
+        self._plain = frozenset(name for name in names if _PLAIN.fullmatch(name))
+        self._odd = names - self._plain
+
+    def in_(self, told: str) -> frozenset[str]:
+        """Those that words name, as `names_file` says of each: a plain one ends at a dot, or with its run of signs."""
+        held = {run[:end] for run in _PLAIN.findall(told) for end in _ends(run)}
+        return (self._plain & held).union(name for name in self._odd if names_file(told, name))
+
+
+def _ends(run: str) -> list[int]:
+    return [*(at for at, sign in enumerate(run) if sign == "."), len(run)]
 
 
 def _is_around(hunk: Hunk, finding: Finding, lines: Sequence[str]) -> bool:
