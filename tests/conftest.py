@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import signal
 import tempfile
@@ -43,11 +44,14 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def signals_as_they_were() -> Iterator[None]:
-    """A command that a test runs in this process may block Ctrl-C; all that later tests start would be deaf to it."""
+def process_as_it_was() -> Iterator[None]:
+    """A command that a test runs in this process may block Ctrl-C or close files to others: later tests start more."""
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     handler = signal.getsignal(signal.SIGINT)
+    closed = os.umask(0)
+    os.umask(closed)
     yield
+    os.umask(closed)
     signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     if signal.getsignal(signal.SIGINT) is not handler:
         signal.signal(signal.SIGINT, handler)
