@@ -127,8 +127,8 @@ GUARDS = [
     Guard(
         name="nothing that a schema names is fetched",
         file="pool/model/schemas.py",
-        on="(dict(schema), registry=Registry())",
-        off="(dict(schema))",
+        on="(whole, registry=Registry())",
+        off="(whole)",
         tests="tests/pool/test_schemas.py",
         chosen="fetched",
     ),
@@ -143,7 +143,7 @@ GUARDS = [
     Guard(
         name="a check of a schema comes to an end",
         file="pool/model/schemas.py",
-        on="if left < 0:",
+        on="if self.left < 0:",
         off="if False:",
         tests="tests/pool/test_schemas.py",
         chosen="before_anything_runs",

@@ -25,6 +25,20 @@ LAUGHS: dict[str, Any] = {
     },
     "$ref": "#/$defs/15",
 }
+LONG: dict[str, Any] = {
+    "$defs": {"e": {"enum": [1] * 5_000 + [2]}},
+    "items": {"allOf": [{"$ref": "#/$defs/e"}] * 90},
+}
+"""Each of its few keywords compares thousands of values."""
+NEEDY: dict[str, Any] = {
+    "$defs": {"e": {"required": [f"k{n}" for n in range(2_000)]}},
+    "allOf": [{"$ref": "#/$defs/e"}] * 500,
+}
+THERE: dict[str, Any] = {
+    "$defs": {"text": {"type": "string"}},
+    "properties": {"a": {"$ref": "a.json#/$defs/text"}},
+}
+"""Where this is `a.json`, as its `$id` says."""
 SELF = {"properties": {"a": {"$ref": "#/properties/a"}}}
 
 
@@ -65,6 +79,12 @@ def test_nothing_that_a_schema_names_is_fetched(asked: tuple[str, list[str]]) ->
         ({"propertyNames": {"pattern": SLOW}}, {"a" * 26 + "!": 1}, "does not match"),
         ({"patternProperties": {SLOW: {}}}, {"a" * 26 + "!": 1}, "`patternProperties` cannot"),
         (LAUGHS, {}, "too many steps"),
+        (LONG, [2] * 100, "too many steps"),
+        (NEEDY, {}, "too many steps"),
+        ({"anyOf": [{"type": "null"}] * 9_000}, ["a" * 1_000_000], "too many steps"),
+        ({"anyOf": [False] * 9_000}, ["a" * 1_000_000], "too many steps"),
+        ({"allOf": [{"pattern": "(a{1,9}){1,9}b"}] * 900}, "a" * 200_000, "too many steps"),
+        ({"allOf": [{"uniqueItems": True}] * 900}, list(range(20_000)), "too many steps"),
         ({"uniqueItems": True}, [{"a": n} for n in range(3_000)] + [{"a": 0}], "are the same"),
         ({"$ref": "#"}, {}, "without an end"),
         (SELF, {"a": 1}, "without an end"),
@@ -86,6 +106,10 @@ def test_no_check_takes_long(schema: dict[str, Any], value: Any, told: str) -> N
         ({"unevaluatedProperties": False}, "`unevaluatedProperties`"),
         (LAUGHS, "too many steps"),
         ({"$ref": "#"}, "without an end"),
+        ({"title": "a", "properties": {"a": {"$ref": "#/title"}}}, "leads to nothing"),
+        ({"title": "a", "properties": {"a": {"$ref": "#/title/b"}}}, "leads to nothing"),
+        ({"$id": "http://[a", "properties": {"a": {"$ref": "b"}}}, "`$id` in it is no"),
+        ({"x-a": {"properties": 3}, "$ref": "#/x-a"}, "its check fails with"),
     ],
 )
 def test_what_cannot_be_checked_is_told_before_anything_runs(
@@ -107,6 +131,10 @@ def test_what_cannot_be_checked_is_told_before_anything_runs(
             {"$ref": 1},
             "$ref: 1 is not of type",
         ),
+        ({"dependentRequired": {"pattern": ["b"], "$ref": ["b"]}}, {}, {"pattern": 1}, "'b' is a"),
+        ({"x-ui": {"properties": 3, "pattern": {}, "$ref": 5, "$id": 5}}, {}, {}, ""),
+        ({"$id": "https://example.com/a.json", **THERE}, {"a": ""}, {"a": 1}, "a: 1 is not of"),
+        ({"$defs": {"b": {"$id": "b/a.json", **THERE}}, "$ref": "b/a.json"}, {}, {"a": 1}, "a: 1"),
         ({"properties": {"patternProperties": {"const": {"pattern": "("}}}}, {}, [], ""),
     ],
 )
@@ -115,4 +143,4 @@ def test_what_can_be_checked_is_as_ever(
 ) -> None:
     assert fault(schema) is None
     assert mismatch(right, schema) is None
-    assert told in str(mismatch(wrong, schema))
+    assert told in str(mismatch(wrong, schema) or "")
