@@ -32,7 +32,7 @@ LONG: dict[str, Any] = {
 """Each of its few keywords compares thousands of values."""
 NEEDY: dict[str, Any] = {
     "$defs": {"e": {"required": [f"k{n}" for n in range(2_000)]}},
-    "allOf": [{"$ref": "#/$defs/e"}] * 500,
+    "allOf": [{"$ref": "#/$defs/e"}] * 200,
 }
 THERE: dict[str, Any] = {
     "$defs": {"text": {"type": "string"}},
@@ -79,10 +79,10 @@ def test_nothing_that_a_schema_names_is_fetched(asked: tuple[str, list[str]]) ->
         ({"propertyNames": {"pattern": SLOW}}, {"a" * 26 + "!": 1}, "does not match"),
         ({"patternProperties": {SLOW: {}}}, {"a" * 26 + "!": 1}, "`patternProperties` cannot"),
         (LAUGHS, {}, "too many steps"),
-        (LONG, [2] * 100, "too many steps"),
+        pytest.param(LONG, [2] * 9, "too many steps", id="a long list"),
         (NEEDY, {}, "too many steps"),
-        ({"anyOf": [{"type": "null"}] * 9_000}, ["a" * 1_000_000], "too many steps"),
-        ({"anyOf": [False] * 9_000}, ["a" * 1_000_000], "too many steps"),
+        ({"anyOf": [{"type": "null"}] * 1_500}, ["a" * 100_000], "too many steps"),
+        ({"anyOf": [False] * 1_500}, ["a" * 100_000], "too many steps"),
         ({"allOf": [{"pattern": "(a{1,9}){1,9}b"}] * 900}, "a" * 200_000, "too many steps"),
         ({"allOf": [{"uniqueItems": True}] * 900}, list(range(20_000)), "too many steps"),
         ({"uniqueItems": True}, [{"a": n} for n in range(3_000)] + [{"a": 0}], "are the same"),

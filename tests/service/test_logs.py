@@ -69,7 +69,7 @@ def test_no_line_holds_a_secret_wherever_it_stands_in_it(form: logs.Format) -> N
     logs.configure(form, "DEBUG", stream, secrets=("canary-webhook", "canary-proxy", key, QUOTED))
     logger.debug("asked with %s", {"secret": "canary-webhook", "token": f"ghs_{'canary' * 6}"})
     logger.info("key", extra={"said": key, "other": f"sk-ant-{'canary' * 3}"})
-    logger.info(f"login {QUOTED}", extra={"url": f"http://bot:{QUOTED}@10.0.0.1"})
+    logger.info("login %s", QUOTED, extra={"url": f"http://bot:{QUOTED}@10.0.0.1"})
     try:
         _raise(ValueError("url='http://bot:canary-proxy@10.0.0.1'"))
     except ValueError:
