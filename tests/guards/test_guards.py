@@ -175,8 +175,8 @@ GUARDS = [
     Guard(
         name="each pool has a gateway to its own money",
         file="agent/claude.py",
-        on="yield replace(self, gateway=gateway, redact=redact)",
-        off="self.gateway = gateway\n            yield self",
+        on="bound = copy(self)",
+        off="bound = self",
         tests="tests/agent/test_own_gateway.py",
         chosen="own_money",
     ),
@@ -1181,8 +1181,8 @@ GUARDS = [
     Guard(
         "a typed result has the form asked for",
         "pool/run/agent_run.py",
-        "wrong = mismatch(outcome.structured, task.schema)",
-        "wrong = None",
+        "differs = mismatch(outcome.structured, task.schema)",
+        "differs = None",
         "tests/pool/test_own_agent.py",
         "form_asked_for",
     ),
