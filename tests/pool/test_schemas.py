@@ -39,6 +39,8 @@ THERE: dict[str, Any] = {
     "properties": {"a": {"$ref": "a.json#/$defs/text"}},
 }
 """Where this is `a.json`, as its `$id` says."""
+PATTERNS = {"allOf": [{"pattern": rf"^\w{{0,9}}{n}?"} for n in range(150)]}
+"""With longer repeats each of them would be an automaton of megabytes."""
 SELF = {"properties": {"a": {"$ref": "#/properties/a"}}}
 
 
@@ -83,6 +85,13 @@ def test_nothing_that_a_schema_names_is_fetched(asked: tuple[str, list[str]]) ->
         (NEEDY, {}, "too many steps"),
         ({"anyOf": [{"type": "null"}] * 1_500}, ["a" * 100_000], "too many steps"),
         ({"anyOf": [False] * 1_500}, ["a" * 100_000], "too many steps"),
+        (PATTERNS, "a", "more than 32 different patterns"),
+        ({"allOf": [{"contains": False}] * 2_000}, [1] * 100_000, "too many steps"),
+        (
+            {"allOf": [{"propertyNames": {}}] * 2_000},
+            {f"{n}": 1 for n in range(20_000)},
+            "too many",
+        ),
         ({"allOf": [{"pattern": "(a{1,9}){1,9}b"}] * 900}, "a" * 200_000, "too many steps"),
         ({"allOf": [{"uniqueItems": True}] * 900}, list(range(20_000)), "too many steps"),
         ({"uniqueItems": True}, [{"a": n} for n in range(3_000)] + [{"a": 0}], "are the same"),
@@ -104,6 +113,7 @@ def test_no_check_takes_long(schema: dict[str, Any], value: Any, told: str) -> N
         ({"properties": {"a": {"pattern": "(?=a)b"}}}, "no look-around"),
         ({"anyOf": [{"properties": {"a": {"patternProperties": {}}}}]}, "`patternProperties`"),
         ({"unevaluatedProperties": False}, "`unevaluatedProperties`"),
+        ({"properties": {"a": PATTERNS}}, "more than 32 different patterns"),
         (LAUGHS, "too many steps"),
         ({"$ref": "#"}, "without an end"),
         ({"title": "a", "properties": {"a": {"$ref": "#/title"}}}, "leads to nothing"),

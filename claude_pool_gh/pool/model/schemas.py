@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import SchemaError as PatternError
@@ -33,6 +33,8 @@ _SINGLE: Final = frozenset(
     ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else")
 )
 """Keywords that hold a schema. In all others nothing is a keyword, whatever it is called."""
+_MOST_PATTERNS: Final = 32
+"""Different ones in a schema. To read one may take 30 milliseconds and 5 MB, whatever its length."""
 _TEXT_OF_A_PART: Final = 100
 """Characters of a text that count as one more part of what holds it."""
 _COMPARED: Final = 8
@@ -48,6 +50,7 @@ class _Work:
     left: int
     sizes: dict[int, int] = field(default_factory=dict)
     """The parts of each list and mapping, by its `id`."""
+    patterns: set[str] = field(default_factory=set)
 
     def size(self, value: Any) -> int:
         """The parts of a value, long texts for more than one."""
@@ -70,8 +73,10 @@ class _Work:
         if name in ("pattern", "uniqueItems"):
             within = self.size(instance)
         elif name in _LISTS or name in _BY_NAME or name in _SINGLE:
+            # Schemas without a keyword cost nothing of their own, however many there are, or are asked about.
             shown += self.size(keyword)
-            within = len(keyword) if isinstance(keyword, list | dict) else 0
+            several = instance if name in _SINGLE else keyword
+            within = len(several) if isinstance(several, list | tuple | dict) else 0
         else:
             within = self.size(keyword)
         self.left -= 1 + within // _COMPARED + shown // _QUOTED
@@ -104,6 +109,7 @@ def fault(schema: Mapping[str, Any]) -> str | None:
 
     try:
         Draft202012Validator.check_schema(dict(schema))
+        _work.set(_Work(0))
         for wrong in _unusable_parts(dict(schema), _resolver(dict(schema))):
             return wrong
         for sample in _SAMPLES:
@@ -179,7 +185,7 @@ def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iter
 
     if isinstance(instance, str):
         try:
-            _compiled(pattern).validate_python(instance)
+            _matcher(pattern).validate_python(instance)
         except ValidationError:
             yield Failed(f"{instance!r} does not match {pattern!r}")
 
@@ -193,7 +199,15 @@ def _unique(_validator: Any, wanted: bool, instance: Any, _schema: Any) -> Itera
         yield Failed("two of its items are the same")
 
 
-@cache
+def _matcher(pattern: str) -> SchemaValidator:
+    patterns = _work.get().patterns
+    patterns.add(pattern)
+    if len(patterns) > _MOST_PATTERNS:
+        raise _UnusableError(f"it has more than {_MOST_PATTERNS} different patterns")
+    return _compiled(pattern)
+
+
+@lru_cache(2 * _MOST_PATTERNS)
 def _compiled(pattern: str) -> SchemaValidator:
     """A pattern in a dialect that takes linear time, whatever the text."""
     try:
@@ -226,7 +240,7 @@ def _unusable_parts(part: Any, around: Resolver[Any]) -> Iterator[str]:
         elif name == "$ref" and not _leads_to_a_schema(value, resolver):
             yield _no_such(value)
         elif name == "pattern":
-            _compiled(value)
+            _matcher(value)
         for each in _schemas_in(name, value):
             yield from _unusable_parts(each, resolver)
 
