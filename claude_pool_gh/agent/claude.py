@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -130,7 +131,10 @@ class ClaudeAgent:
         if redact is None and len(key) >= _LEAST_SECRET:
             redact = lambda text: text.replace(key, "[key]")  # noqa: E731 - one word of a setting
         try:
-            yield replace(self, gateway=gateway, redact=redact)
+            # A copy, whatever a class made of this one takes to make another.
+            bound = copy(self)
+            bound.gateway, bound.redact = gateway, redact
+            yield bound
         finally:
             await gateway.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable
@@ -117,13 +118,16 @@ class Redactor:
 
 
 def _forms(secret: str) -> Iterable[str]:
-    """A secret and the ways it is commonly written: a line of it, base64 at each offset, hex, URL, reversed."""
+    """A secret and the ways it is commonly written: a line of it, base64 at each offset, hex, URL, JSON, reversed."""
     pieces = [secret, *(line for line in secret.splitlines() if len(line) >= 32)]
     for piece in (p.strip() for p in pieces):
         if len(piece) < _SHORTEST:
             continue
         raw = piece.encode()
         yield from (piece, piece[::-1], raw.hex(), raw.hex().upper(), quote(piece, safe=""))
+        yield from (
+            json.dumps(piece, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)
+        )
         for shift in range(3):
             # Only the middle of the encoding is the same whatever stands before and after the secret.
             middle = b64encode(b"\0" * shift + raw).decode()[4 if shift else 0 : -4]

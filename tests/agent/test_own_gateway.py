@@ -10,6 +10,22 @@ from claude_pool_gh.storage import Database
 KEY = "sk-ant-of-nobody"
 
 
+class Noting(ClaudeAgent):
+    """Takes something else than a ClaudeAgent does."""
+
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__(key=KEY)
+        self.notes = notes
+
+
+async def test_an_agent_of_a_class_made_of_this_one_keeps_what_it_has() -> None:
+    agent = Noting([])
+    async with agent.at_work(Database.temporary(), SystemClock()) as bound:
+        assert isinstance(bound, Noting)
+        assert (bound.notes is agent.notes, bound.gateway is None) == (True, False)
+    assert agent.gateway is None
+
+
 async def test_one_agent_in_two_pools_books_what_each_spends_to_its_own_money() -> None:
     agent = ClaudeAgent(key=KEY)
     books = [Database.temporary(), Database.temporary()]

@@ -280,6 +280,37 @@ async def test_one_agent_serves_several_pools_each_with_what_was_opened_for_it()
     assert [result.output for result in results] == ["1", "2", "1"]
 
 
+class HandingOn:
+    """Refuses everything, and has all else from the agent within it."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def run(self, _task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
+        return AgentOutcome(ending=Ending.failed, reason="refused")
+
+
+class Yielding(HandingOn):
+    """Yields itself around what the agent within it yields."""
+
+    @asynccontextmanager
+    async def at_work(self, database: Database, clock: Clock) -> AsyncIterator[Yielding]:
+        async with self.inner.at_work(database, clock) as bound:
+            yield Yielding(bound)
+
+
+async def test_an_agent_around_another_one_is_never_passed_over() -> None:
+    with pytest.raises(TypeError, match="`at_work` of HandingOn yields an object of Opening, "):
+        async with Pool.open(HandingOn(Opening())):
+            raise AssertionError
+    for agent in (Yielding(Opening()), HandingOn(Puppet())):
+        async with Pool.open(agent) as pool:
+            assert (await pool.run("a")).reason == "refused"
+
+
 async def test_the_pool_measures_how_long_it_took_where_it_does_not_say(
     open_pool: OpenPool,
 ) -> None:
@@ -408,6 +439,19 @@ async def test_a_result_that_has_it_is_there_for_later_steps(open_pool: OpenPool
             pool, [step("a", "count", output=ANSWER), step("b", "{steps.a.count}")]
         )
     assert (result.success, result.final_output) == (True, "3")
+
+
+async def test_a_schema_that_cannot_be_used_is_not_paid_for_again(open_pool: OpenPool) -> None:
+    async def act(_task: AgentTask, _line: AgentChannel) -> AgentOutcome:
+        return said(structured={"a": 1})
+
+    own = Own(act)
+    # What a word that nobody knows holds is looked at only where a result leads there.
+    unusable = {"x-a": {"minimum": "3"}, "properties": {"a": {"$ref": "#/x-a"}}}
+    async with open_pool(own) as pool:
+        result = await pool.run("a", config=TaskOverrides(json_schema=unusable))
+    assert "the schema cannot be used" in str(result.reason)
+    assert len(own.seen) == 1
 
 
 async def test_what_is_no_schema_is_refused_at_submit(open_pool: OpenPool) -> None:

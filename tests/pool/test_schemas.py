@@ -25,6 +25,22 @@ LAUGHS: dict[str, Any] = {
     },
     "$ref": "#/$defs/15",
 }
+LONG: dict[str, Any] = {
+    "$defs": {"e": {"enum": [1] * 5_000 + [2]}},
+    "items": {"allOf": [{"$ref": "#/$defs/e"}] * 90},
+}
+"""Each of its few keywords compares thousands of values."""
+NEEDY: dict[str, Any] = {
+    "$defs": {"e": {"required": [f"k{n}" for n in range(2_000)]}},
+    "allOf": [{"$ref": "#/$defs/e"}] * 200,
+}
+THERE: dict[str, Any] = {
+    "$defs": {"text": {"type": "string"}},
+    "properties": {"a": {"$ref": "a.json#/$defs/text"}},
+}
+"""Where this is `a.json`, as its `$id` says."""
+PATTERNS = {"allOf": [{"pattern": rf"^\w{{0,9}}{n}?"} for n in range(150)]}
+"""With longer repeats each of them would be an automaton of megabytes."""
 SELF = {"properties": {"a": {"$ref": "#/properties/a"}}}
 
 
@@ -65,6 +81,19 @@ def test_nothing_that_a_schema_names_is_fetched(asked: tuple[str, list[str]]) ->
         ({"propertyNames": {"pattern": SLOW}}, {"a" * 26 + "!": 1}, "does not match"),
         ({"patternProperties": {SLOW: {}}}, {"a" * 26 + "!": 1}, "`patternProperties` cannot"),
         (LAUGHS, {}, "too many steps"),
+        pytest.param(LONG, [2] * 9, "too many steps", id="a long list"),
+        (NEEDY, {}, "too many steps"),
+        ({"anyOf": [{"type": "null"}] * 1_500}, ["a" * 100_000], "too many steps"),
+        ({"anyOf": [False] * 1_500}, ["a" * 100_000], "too many steps"),
+        (PATTERNS, "a", "more than 32 different patterns"),
+        ({"allOf": [{"contains": False}] * 2_000}, [1] * 100_000, "too many steps"),
+        (
+            {"allOf": [{"propertyNames": {}}] * 2_000},
+            {f"{n}": 1 for n in range(20_000)},
+            "too many",
+        ),
+        ({"allOf": [{"pattern": "(a{1,9}){1,9}b"}] * 900}, "a" * 200_000, "too many steps"),
+        ({"allOf": [{"uniqueItems": True}] * 900}, list(range(20_000)), "too many steps"),
         ({"uniqueItems": True}, [{"a": n} for n in range(3_000)] + [{"a": 0}], "are the same"),
         ({"$ref": "#"}, {}, "without an end"),
         (SELF, {"a": 1}, "without an end"),
@@ -84,8 +113,13 @@ def test_no_check_takes_long(schema: dict[str, Any], value: Any, told: str) -> N
         ({"properties": {"a": {"pattern": "(?=a)b"}}}, "no look-around"),
         ({"anyOf": [{"properties": {"a": {"patternProperties": {}}}}]}, "`patternProperties`"),
         ({"unevaluatedProperties": False}, "`unevaluatedProperties`"),
+        ({"properties": {"a": PATTERNS}}, "more than 32 different patterns"),
         (LAUGHS, "too many steps"),
         ({"$ref": "#"}, "without an end"),
+        ({"title": "a", "properties": {"a": {"$ref": "#/title"}}}, "leads to nothing"),
+        ({"title": "a", "properties": {"a": {"$ref": "#/title/b"}}}, "leads to nothing"),
+        ({"$id": "http://[a", "properties": {"a": {"$ref": "b"}}}, "`$id` in it is no"),
+        ({"x-a": {"properties": 3}, "$ref": "#/x-a"}, "its check fails with"),
     ],
 )
 def test_what_cannot_be_checked_is_told_before_anything_runs(
@@ -107,6 +141,10 @@ def test_what_cannot_be_checked_is_told_before_anything_runs(
             {"$ref": 1},
             "$ref: 1 is not of type",
         ),
+        ({"dependentRequired": {"pattern": ["b"], "$ref": ["b"]}}, {}, {"pattern": 1}, "'b' is a"),
+        ({"x-ui": {"properties": 3, "pattern": {}, "$ref": 5, "$id": 5}}, {}, {}, ""),
+        ({"$id": "https://example.com/a.json", **THERE}, {"a": ""}, {"a": 1}, "a: 1 is not of"),
+        ({"$defs": {"b": {"$id": "b/a.json", **THERE}}, "$ref": "b/a.json"}, {}, {"a": 1}, "a: 1"),
         ({"properties": {"patternProperties": {"const": {"pattern": "("}}}}, {}, [], ""),
     ],
 )
@@ -115,4 +153,4 @@ def test_what_can_be_checked_is_as_ever(
 ) -> None:
     assert fault(schema) is None
     assert mismatch(right, schema) is None
-    assert told in str(mismatch(wrong, schema))
+    assert told in str(mismatch(wrong, schema) or "")

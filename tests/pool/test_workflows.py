@@ -260,6 +260,15 @@ def test_what_a_step_refers_to_must_exist(
             "{name: a, prompt: x, title: '{item.x}'}",
             "`{item}` can be used only in a step with `each`",
         ),
+        ("{name: a, prompt: x, output: {type: text}}", "its output is no JSON Schema that can be"),
+        (
+            "{name: a, branches: [{name: b, prompt: x, output: {patternProperties: {x: {}}}}]}",
+            "its output is no JSON Schema that can be used: `patternProperties`",
+        ),
+        (
+            "{name: a, prompt: x, config: {json_schema: {properties: {b: {pattern: '(?=a)'}}}}}",
+            "its output is no JSON Schema that can be used: the pattern '(?=a)'",
+        ),
         ("{name: a, prompt: x, config: {tools: [Bash]}}", "unknown tool `Bash`"),
         (
             "{name: a, prompt: x, config: {mcp_servers: {m: {command: sh}}}}",

@@ -57,14 +57,19 @@ def test_a_line_that_knows_a_chain_or_a_run_names_thread_verb_and_user(text: io.
     assert other.endswith("other chain=unknown")
 
 
+QUOTED = 'canary"of\\a word, für alle'
+"""Written with other letters wherever a text is quoted."""
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_line_holds_a_secret_wherever_it_stands_in_it(form: logs.Format) -> None:
     """A library names the address that it failed at; at DEBUG it shows what it sends."""
     key = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEcanary0123456789abcdefghijKLMN\n" * 3
     stream = io.StringIO()
-    logs.configure(form, "DEBUG", stream, secrets=("canary-webhook", "canary-proxy", key))
+    logs.configure(form, "DEBUG", stream, secrets=("canary-webhook", "canary-proxy", key, QUOTED))
     logger.debug("asked with %s", {"secret": "canary-webhook", "token": f"ghs_{'canary' * 6}"})
     logger.info("key", extra={"said": key, "other": f"sk-ant-{'canary' * 3}"})
+    logger.info("login %s", QUOTED, extra={"url": f"http://bot:{QUOTED}@10.0.0.1"})
     try:
         _raise(ValueError("url='http://bot:canary-proxy@10.0.0.1'"))
     except ValueError:
@@ -74,6 +79,7 @@ def test_no_line_holds_a_secret_wherever_it_stands_in_it(form: logs.Format) -> N
     if form == "json":
         assert [json.loads(line)["level"] for line in stream.getvalue().splitlines()] == [
             "DEBUG",
+            "INFO",
             "INFO",
             "ERROR",
         ]

@@ -123,6 +123,31 @@ async def test_nothing_is_deleted_while_the_clock_is_not_githubs(
     assert told == (["set this machine's clock, and let it be kept by NTP"] if left else [])
 
 
+@pytest.mark.parametrize(
+    ("before", "told", "left"),
+    [
+        (None, None, ["old"]),
+        (None, 0.0, []),
+        (None, 31 * 86_400.0, ["old"]),
+        (31 * 86_400.0, 0.0, []),
+    ],
+)
+async def test_nothing_is_deleted_before_github_has_told_what_time_it_is(
+    database: Database, tmp_path: Path, before: float | None, told: float | None, left: list[str]
+) -> None:
+    """A machine whose clock is wrong when it starts has no answer yet: a round asks for one."""
+    deliver(database, "old", NOW - 31 * DAY)
+    known = [before]
+
+    async def ask() -> None:
+        known[0] = told
+
+    pruning = replace(retention(database, tmp_path), clock_skew=lambda: known[0], ask_the_time=ask)
+    await pruning.prune()
+    with database.engine.begin() as tx:
+        assert list(tx.execute(sa.select(github.deliveries.c.guid)).scalars()) == left
+
+
 async def test_only_what_was_deleted_is_a_line(
     database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -209,7 +209,9 @@ class AtWork(Protocol):
     ) -> AbstractAsyncContextManager[Agent | None]:
         """Around everything that the agent is asked to run.
 
-        It may yield another agent, with what this pool has opened: that one runs, and several pools can have this one.
+        It may yield another agent of its class, with what this pool has opened: that one runs, and several pools can
+        have this one. An agent around another one enters that one's, and yields itself, or one like it, around what
+        that one yields.
         """
         ...
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from claude_pool_gh.pool.model import schemas
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
@@ -247,7 +248,10 @@ def _schema(
     written: Written, at: ChainStep, step: ChainStep, scope: CompileScope
 ) -> dict[str, Any] | None:
     if not isinstance(step.output, str):
-        return step.output or step.config.json_schema
+        own = step.output or step.config.json_schema
+        if own is not None and (wrong := schemas.fault(own)) is not None:
+            raise written.error(at, f"its output is no JSON Schema that can be used: {wrong}")
+        return own
     if step.output not in scope.outputs:
         raise written.error(at, no_such("output", step.output, sorted(scope.outputs)))
     return scope.outputs[step.output]

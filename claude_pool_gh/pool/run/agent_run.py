@@ -75,7 +75,8 @@ def check_agent(agent: Any) -> None:
 async def at_work(agent: Agent, database: Database, clock: Clock) -> AsyncIterator[Agent]:
     """Around everything that the agent is asked to run, with the agent that runs it.
 
-    Raises TypeError where `at_work` yields what is none.
+    Raises TypeError where `at_work` yields what is none, or an agent of another class: one that holds others to rules
+    would be passed over without a word, where it only hands on the `at_work` of the agent within it.
     """
     own: Callable[[Database, Clock], AbstractAsyncContextManager[Agent | None]] | None = getattr(
         agent, "at_work", None
@@ -83,6 +84,12 @@ async def at_work(agent: Agent, database: Database, clock: Clock) -> AsyncIterat
     async with nullcontext() if own is None else own(database, clock) as bound:
         working = agent if bound is None else bound
         check_agent(working)
+        if not isinstance(working, type(agent)):
+            outer, inner = type(agent).__name__, type(working).__name__
+            raise TypeError(
+                f"`at_work` of {outer} yields an object of {inner}, which would run without it: give {outer} an "
+                f"`at_work` of its own that yields an object of {outer} around that one"
+            )
         yield working
 
 
@@ -163,11 +170,16 @@ def _checked(task: AgentTask, given: Any, line: AgentChannel) -> AgentOutcome:
     outcome = given if given.ending is ending else replace(given, ending=ending)
     if task.schema is None or outcome.ending is not Ending.completed:
         return outcome
-    wrong = mismatch(outcome.structured, task.schema)
-    if wrong is None:
+    differs = mismatch(outcome.structured, task.schema)
+    if differs is None:
         return outcome
-    reason = f"`structured` of the agent's outcome does not have the form asked for: {wrong}"
-    return replace(outcome, ending=Ending.failed, reason=reason[:_LONGEST_REASON], retryable=True)
+    reason = f"`structured` of the agent's outcome does not have the form asked for: {differs}"
+    return replace(
+        outcome,
+        ending=Ending.failed,
+        reason=reason[:_LONGEST_REASON],
+        retryable=not differs.of_schema,
+    )
 
 
 @cache

@@ -91,10 +91,13 @@ class GitHubWatch:
         now = self.clock()
         return now - self.failing_since > seconds and now - self.failed < _KNOWN_SECONDS
 
-    def clock_skew(self) -> float:
-        """Seconds by which this machine's clock differs from GitHub's, also where it was set since that answered."""
+    def clock_skew(self) -> float | None:
+        """Seconds by which this machine's clock differs from GitHub's, also where it was set since that answered.
+
+        None where no answer has told GitHub's time yet: that is no sign of a right clock.
+        """
         if self.ahead_of is None:
-            return 0.0
+            return None
         return abs(self.time_of_day() - (self.clock() + self.ahead_of))
 
     def is_key_refused(self) -> bool:

@@ -121,7 +121,7 @@ class Readiness:
             github_away=self.github.is_away(SILENT_SECONDS),
             key_refused=self.github.is_key_refused(),
             silent={name: now - at for name, at in self.beats().items()},
-            clock_skew=self.github.clock_skew(),
+            clock_skew=self.github.clock_skew() or 0.0,
         )
 
     async def _storing(self) -> str:

@@ -82,8 +82,10 @@ class Retention:
     clock: Clock
     worktrees: Worktrees
     pause_secs: float = PAUSE_SECONDS
-    clock_skew: Callable[[], float] = lambda: 0.0
-    """Seconds by which the clock differs from GitHub's."""
+    clock_skew: Callable[[], float | None] = lambda: 0.0
+    """Seconds by which the clock differs from GitHub's; None where that is not known."""
+    ask_the_time: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
+    """Asks GitHub, so that it is known."""
 
     async def prune_for_ever(self) -> None:
         """One round soon, and one an hour."""
@@ -97,7 +99,13 @@ class Retention:
 
     async def prune(self) -> Deleted:
         """One round: everything that is too old by now. What fails keeps no other part; the first error is raised."""
-        if (skew := self.clock_skew()) > SKEW_SECONDS:
+        if (skew := await self._skew()) is None:
+            logger.info(
+                "nothing is deleted until GitHub has told what time it is",
+                extra={"action": "prune_waits"},
+            )
+            return Deleted()
+        if skew > SKEW_SECONDS:
             do = "set this machine's clock, and let it be kept by NTP"
             logger.error(
                 "nothing is deleted while the clock is %.0f seconds away from GitHub's",
@@ -127,6 +135,14 @@ class Retention:
         if failed:
             raise failed[0]
         return deleted
+
+    async def _skew(self) -> float | None:
+        """As GitHub's last answer told, and where that forbids to delete, as it tells now."""
+        skew = self.clock_skew()
+        if skew is None or skew > SKEW_SECONDS:
+            await self.ask_the_time()
+            skew = self.clock_skew()
+        return skew
 
     async def _commits(self) -> int:
         days = self.settings.keep_commits_days

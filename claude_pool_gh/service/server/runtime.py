@@ -41,7 +41,7 @@ from claude_pool_gh.pool.model.ports import Agent
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from
 from claude_pool_gh.reports.redact import Redactor
-from claude_pool_gh.service.monitoring import spans
+from claude_pool_gh.service.monitoring import clock_skew, spans
 from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.service.monitoring.metrics import Metrics
 from claude_pool_gh.service.monitoring.monitor import Monitor
@@ -344,6 +344,7 @@ async def open_runtime(
                 clock=clock,
                 worktrees=worktrees,
                 clock_skew=watch.clock_skew,
+                ask_the_time=partial(clock_skew.ask, session, settings.github_api_url),
             ),
             catch_up=catch_up,
             beats=beats,
