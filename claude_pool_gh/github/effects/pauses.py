@@ -16,11 +16,11 @@ _LONGEST_AT_FIRST: Final = 60.0
 _PATIENT_TRIES: Final = 60
 """Tries after which an outage is a long one."""
 _DOUBLED: Final = 6
-"""How often a limit of which no length is told is doubled at most."""
+"""Times that a limit of which no length is told is doubled at most."""
 
 
 class Limits:
-    """How long GitHub is asked for nothing, by installation. Where no length is told, longer each time in a row."""
+    """Times for which GitHub is asked for nothing, by installation: longer each time in a row if it tells no length."""
 
     def __init__(self) -> None:
         self.until: dict[int, float] = {}
