@@ -45,7 +45,7 @@ _QUOTED: Final = 64
 
 @dataclass(slots=True)
 class _Work:
-    """What one check may still do, and the sizes of what it is about."""
+    """The work that one check may still do, and the sizes of what it is about."""
 
     left: int
     sizes: dict[int, int] = field(default_factory=dict)
@@ -89,7 +89,7 @@ _work: ContextVar[_Work] = ContextVar("work")
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Why a result is not taken; its text says it."""
+    """The reason for which a result is not taken, in words."""
 
     told: str
     of_schema: bool = False
