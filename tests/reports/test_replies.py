@@ -13,7 +13,7 @@ from claude_pool_gh.commands.lines import command_lines
 from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.recipes.yaml_file import Fault
-from claude_pool_gh.reports import replies
+from claude_pool_gh.reports import finding_replies, replies
 from claude_pool_gh.reports.views import AnswerReport, Link
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
@@ -329,15 +329,15 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         ),
     ),
     "dismissed": (
-        replies.dismissed("0123456789abcdef0123", "@mona loses #1"),
+        finding_replies.dismissed("0123456789abcdef0123", "@mona loses #1"),
         "Dismissed: `@mona` loses `#1` (`01234567`). It is not reported again while its code stays as it is.",
     ),
     "fixed thread": (
-        replies.fixed_thread("a" * 40),
+        finding_replies.fixed_thread("a" * 40),
         "Fixed at `aaaaaaaaa`: a second reader looked for this in the code there, and it is gone.",
     ),
     "dismissed thread": (
-        replies.dismissed_thread("mona", "see #1\n/pool review"),
+        finding_replies.dismissed_thread("mona", "see #1\n/pool review"),
         "Dismissed by `mona`: see `#1` /pool review. It is not reported again while its code stays as it is.",
     ),
     "answer": (
@@ -380,25 +380,25 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         ),
     ),
     "which finding": (
-        replies.which_finding([("0123456789", "@mona loses #1"), ("abcdefabcd", "b")]),
+        finding_replies.which_finding([("0123456789", "@mona loses #1"), ("abcdefabcd", "b")]),
         (
             "Which finding? Reply to it, or start with its ID:\n\n- `01234567` `@mona` loses `#1`\n- `abcdefab` b"
         ),
     ),
     "no finding": (
-        replies.which_finding([]),
+        finding_replies.which_finding([]),
         "There is no open finding here. Nothing was done.",
     ),
     "no dismissed finding": (
-        replies.which_finding([], "dismissed"),
+        finding_replies.which_finding([], "dismissed"),
         "There is no dismissed finding here. Nothing was done.",
     ),
     "reopened": (
-        replies.reopened("0123456789abcdef0123", "@mona loses #1", by_thumb=False),
+        finding_replies.reopened("0123456789abcdef0123", "@mona loses #1", by_thumb=False),
         "Open again: `@mona` loses `#1` (`01234567`). It counts from the next run on.",
     ),
     "reopened thread": (
-        replies.reopened_thread("mona", by_thumb=True),
+        finding_replies.reopened_thread("mona", by_thumb=True),
         (
             "Opened again by `mona`. It counts from the next review on. A thumbs down on its comment had dismissed "
             "it: take that away too, or the next review does so again."
@@ -425,9 +425,9 @@ def test_a_reply_says_what_happened_and_is_no_command_itself(case: str) -> None:
 def test_every_reply_is_among_these() -> None:
     functions = [
         name
-        for name, each in vars(replies).items()
+        for name, each in (vars(replies) | vars(finding_replies)).items()
         if inspect.isfunction(each)
-        and each.__module__ == replies.__name__
+        and each.__module__ in (replies.__name__, finding_replies.__name__)
         and not name.startswith("_")
     ]
     source = Path(__file__).read_text("utf-8")
@@ -488,10 +488,11 @@ def test_each_verbs_help_names_all_its_flags(name: str) -> None:
 def test_these_tests_would_see_it_if_the_guard_were_off(
     guard: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replies, guard, lambda text, _limit=0: text)
+    for module in (replies, finding_replies):
+        monkeypatch.setattr(module, guard, lambda text, _limit=0: text, raising=False)
     said = [
         replies.unknown_id("@mona"),
         replies.answer(AnswerReport(text="@mona")),
-        replies.dismissed("0123456789", "@mona"),
+        finding_replies.dismissed("0123456789", "@mona"),
     ]
     assert [each for text in said for each in alive(text)]

@@ -35,7 +35,7 @@ from claude_pool_gh.pool.model.digests import changed, with_digests
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.reports.replies import fixed_thread
+from claude_pool_gh.reports.finding_replies import fixed_thread
 from claude_pool_gh.reports.views import Remark, ReviewReport
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees import history

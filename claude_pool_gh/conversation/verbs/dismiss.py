@@ -16,7 +16,7 @@ from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.github.effects.resolve_thread import ResolveThread
 from claude_pool_gh.github.effects.rows import want_last
-from claude_pool_gh.reports import replies
+from claude_pool_gh.reports import finding_replies, replies
 from claude_pool_gh.storage import Transaction
 
 
@@ -43,7 +43,7 @@ class Dismiss(ControlVerb):
         reason = " ".join(words[1:] if by_name else words)
         if found is None:
             return Answer(
-                replies.which_finding([(each.mark, each.finding.title) for each in known])
+                finding_replies.which_finding([(each.mark, each.finding.title) for each in known])
             )
         if not reason:
             return Answer(replies.needs_text("dismiss", "a reason, which the next review is told"))
@@ -60,7 +60,7 @@ def _dismiss(
         settled = ResolveThread(
             number=asked.thread.number,
             mark=tables.mark_of(asked.key, found.mark),
-            reply=replies.dismissed_thread(who, reason),
+            reply=finding_replies.dismissed_thread(who, reason),
             headline=f"✖️ **Dismissed** by `{who}`",
         )
         about = f"settled:{asked.key}:{found.mark}:"
@@ -68,4 +68,4 @@ def _dismiss(
     # Under the finding itself the answer stands there already.
     if asked.request.comment is not None and asked.request.comment.root is not None:
         return None, None
-    return replies.dismissed(found.mark, found.finding.title), None
+    return finding_replies.dismissed(found.mark, found.finding.title), None

@@ -24,7 +24,7 @@ from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import KnownFinding
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.reports import refusals, replies
+from claude_pool_gh.reports import finding_replies, refusals, replies
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.terms.branches import why_no_branch
 from claude_pool_gh.worktrees import history
@@ -69,7 +69,7 @@ class Fix(ChangingVerb[FixFacts]):
         under = await replied_to(services, asked, known)
         if under is None and _names_none(asked.command.words, known):
             return Answer(
-                replies.which_finding([(each.mark, each.finding.title) for each in known])
+                finding_replies.which_finding([(each.mark, each.finding.title) for each in known])
             )
         marks, problems = _problems(asked, known, under)
         if not (marks or problems or _stands_under_lines(asked)):
@@ -121,7 +121,9 @@ async def _of_an_audit(
     words = asked.command.words
     found = named(words[0], known) if words else None
     if found is None:
-        return Answer(replies.which_finding([(each.mark, each.finding.title) for each in known]))
+        return Answer(
+            finding_replies.which_finding([(each.mark, each.finding.title) for each in known])
+        )
     return FixFacts(
         **common,
         **await decided(services, asked, asked.branch),

@@ -18,7 +18,7 @@ from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.github.effects.resolve_thread import ResolveThread
 from claude_pool_gh.github.effects.rows import want_last
-from claude_pool_gh.reports import replies
+from claude_pool_gh.reports import finding_replies
 from claude_pool_gh.storage import Transaction
 
 
@@ -47,7 +47,7 @@ class Reopen(ControlVerb):
             found = named(words[0], every)
         if found is None:
             told = [(each.mark, each.finding.title) for each in known]
-            return Answer(replies.which_finding(told, Standing.dismissed))
+            return Answer(finding_replies.which_finding(told, Standing.dismissed))
         return Act(lambda tx: _reopen(tx, services, asked, found))
 
 
@@ -60,7 +60,7 @@ def _reopen(
         again = ResolveThread(
             number=number,
             mark=tables.mark_of(found.thread, found.mark),
-            reply=replies.reopened_thread(who, by_thumb=by_thumb),
+            reply=finding_replies.reopened_thread(who, by_thumb=by_thumb),
             resolved=False,
         )
         about = f"settled:{found.thread}:{found.mark}:"
@@ -69,7 +69,7 @@ def _reopen(
     here = asked.request.comment is not None and asked.request.comment.root is not None
     if here and found.thread == asked.key:
         return None, None
-    return replies.reopened(found.mark, found.finding.title, by_thumb=by_thumb), None
+    return finding_replies.reopened(found.mark, found.finding.title, by_thumb=by_thumb), None
 
 
 def pull_of(thread: str) -> int | None:

@@ -10,7 +10,7 @@ from claude_pool_gh.commands.grammar import Mistake
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.recipes.yaml_file import Fault
-from claude_pool_gh.reports import changes, findings, replies, tables
+from claude_pool_gh.reports import changes, finding_replies, findings, replies, tables
 from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line, summary
 from claude_pool_gh.reports.tables import ChainLine, StatusView
 from claude_pool_gh.reports.tracking import tracking
@@ -203,14 +203,20 @@ REPORTS: Final[dict[str, Shown]] = {
     },
     "tables.status": Shown(_status),
     "replies.mistake": Shown(lambda text: replies.mistake(Mistake(text, text, text))),
-    "replies.dismissed": Shown(lambda text: replies.dismissed("0123456789", text)),
-    "replies.reopened": Shown(lambda text: replies.reopened("0123456789", text, by_thumb=True)),
-    "replies.reopened_thread": Shown(lambda text: replies.reopened_thread(text, by_thumb=False)),
-    "replies.dismissed_thread": Shown(lambda text: replies.dismissed_thread(text, text)),
+    "replies.dismissed": Shown(lambda text: finding_replies.dismissed("0123456789", text)),
+    "replies.reopened": Shown(
+        lambda text: finding_replies.reopened("0123456789", text, by_thumb=True)
+    ),
+    "replies.reopened_thread": Shown(
+        lambda text: finding_replies.reopened_thread(text, by_thumb=False)
+    ),
+    "replies.dismissed_thread": Shown(lambda text: finding_replies.dismissed_thread(text, text)),
     "replies.candidates": Shown(
         lambda text: replies.candidates("cancel", [("c-1", text), ("c-2", text)])
     ),
-    "replies.which_finding": Shown(lambda text: replies.which_finding([("0123456789", text)])),
+    "replies.which_finding": Shown(
+        lambda text: finding_replies.which_finding([("0123456789", text)])
+    ),
     "replies.faulty_config": Shown(lambda text: replies.faulty_config("a", [Fault(1, text)])),
     "replies.faulty_recipe": Shown(replies.faulty_recipe),
     "replies.broken": Shown(replies.broken),
